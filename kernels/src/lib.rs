@@ -1,0 +1,47 @@
+//! Float kernels on the CPU: convolution, pooling and linear layers, forward and backward.
+//!
+//! The simulator (as the bodies of its candle operators) and the deployed runtime call the same functions, so a network
+//! cannot behave differently in the two. Nothing here knows about graphs, spikes or time steps.
+//!
+//! # Conventions
+//!
+//! Every tensor is a contiguous row-major `f32` slice; images are `NCHW`, convolution weights `[O, I / groups, kh, kw]`,
+//! linear weights `[out, in]`. Sizes are `[height, width]`, pads are `[top, left, bottom, right]`. A slice must have
+//! exactly the length its shape implies: a wrong length is a bug of the caller and panics, nothing else does.
+//! Results are overwritten, never added to.
+//!
+//! # How it works
+//!
+//! * Convolution unrolls windows into columns ([`im2col`](https://hal.science/inria-00112631)) and multiplies with the
+//!   `gemm` crate. Columns are made tile by tile, so that a tile lives in the second-level cache: a tile is a band of
+//!   output rows of one image where planes are large, and several whole images side by side where planes are small.
+//! * The input gradient multiplies with the transposed weight and adds the columns back onto the image.
+//! * Depthwise convolution has too little work per channel for a product and runs direct row loops, as pooling does.
+//! * The linear forward is a register-blocked dot product, since its weight is read once and packing it would cost more
+//!   than multiplying it.
+//!
+//! # Reproducibility
+//!
+//! * Work is cut into tasks by the shapes alone, each task writes its own part of the result, and sums over images run
+//!   in image order. The bytes are therefore **the same for any number of threads**.
+//! * The **forward** result of an image (and its input gradient in convolution and pooling) also does not depend on the
+//!   batch it came in, nor on its place there.
+//! * `gemm` picks its inner loop by the processor, so convolutions differ in the last bits between, say, AVX2 and
+//!   AVX-512 machines. Pooling, depthwise convolution and the linear forward do not.
+//!
+//! # Threads
+//!
+//! Tasks run on the rayon pool of the caller (`pool.install(..)` to choose one); small problems stay on the calling
+//! thread. Scratch memory is kept per thread and grows to the largest tile seen, a few MB.
+
+mod conv;
+mod linear;
+mod matmul;
+mod pool;
+mod scratch;
+mod simd;
+mod tasks;
+
+pub use conv::{Conv2d, bias_gradient};
+pub use linear::{linear_forward, linear_input_gradient, linear_weight_gradient};
+pub use pool::Pool2d;
