@@ -1,0 +1,190 @@
+//! Declarations of the operators: no code, so that the diff of this file is the change log of the IR.
+//!
+//! `x` is the operand, `y` the result, `N` the batch, `C` channels. Parameters are named in the order in which the text
+//! form prints them.
+
+use crate::param::ParamId;
+
+/// One operator. Every operator makes one tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operator {
+    /// The image, in the layout and units that the model expects. Exactly one a graph.
+    Input,
+
+    // ---- affine maps: exact in spikes, since they commute with the mean over time ----
+    /// 2-D cross-correlation over `[N, C, H, W]`, plus a bias per output channel.
+    Conv2d {
+        /// `[C_out, C_in / groups, kernel_h, kernel_w]`.
+        weight: ParamId,
+        /// `[C_out]`.
+        bias: Option<ParamId>,
+        /// Strides, padding, dilation, groups.
+        geometry: Conv2d,
+    },
+    /// `y = x Wᵀ + b` over `[N, F_in]`.
+    Linear {
+        /// `[F_out, F_in]`.
+        weight: ParamId,
+        /// `[F_out]`.
+        bias: Option<ParamId>,
+    },
+    /// `y = x · factor`, broadcast. On spikes: one synapse per neuron.
+    Scale {
+        /// Broadcasts over `x`.
+        factor: ParamId,
+    },
+    /// `y = x + offset`, broadcast. In a spiking graph: a constant current.
+    Shift {
+        /// Broadcasts over `x`.
+        offset: ParamId,
+    },
+    /// Sum of two or more tensors of one shape.
+    Add,
+    /// Mean over windows of the last two axes.
+    AveragePool2d {
+        /// Kernel, stride, padding.
+        window: Window,
+        /// Whether padding counts in the divisor (ONNX `count_include_pad`).
+        count_include_pad: bool,
+    },
+    /// Mean over axes, which stay as 1.
+    Mean {
+        /// Sorted, never the batch.
+        axes: Vec<usize>,
+    },
+    /// Joins tensors along an axis, which is not the batch.
+    Concat {
+        /// The axis.
+        axis: usize,
+    },
+    /// Surrounds the tensor with a constant.
+    Pad {
+        /// Entries before and after, per axis; none at the batch.
+        pads: Vec<(usize, usize)>,
+        /// The constant.
+        value: f32,
+    },
+    /// Takes every `step`-th entry from `start`, `len` of them, per axis.
+    Slice {
+        /// `(start, step, len)` per axis; the step may be negative; the batch is kept whole.
+        ranges: Vec<(usize, isize, usize)>,
+    },
+    /// Gives the entries another shape, in row-major order.
+    Reshape {
+        /// The new shape, batch first.
+        dims: Vec<usize>,
+    },
+    /// Permutes the axes; the batch stays first.
+    Transpose {
+        /// Axis `i` of the result is axis `permutation[i]` of the operand.
+        permutation: Vec<usize>,
+    },
+    /// `y = scale · (x - mean) / √(variance + ε) + shift`, per channel (axis 1).
+    BatchNorm {
+        /// γ, `[C]`.
+        scale: ParamId,
+        /// β, `[C]`.
+        shift: ParamId,
+        /// Running mean, `[C]`.
+        mean: ParamId,
+        /// Running variance, `[C]`.
+        variance: ParamId,
+        /// Added to the variance.
+        epsilon: f32,
+    },
+
+    // ---- non-linear operators of the float network ----
+    /// `max(x, 0)`.
+    Relu,
+    /// `min(max(x, min), max)`; the bounds may be infinite.
+    Clip {
+        /// Lower bound.
+        min: f32,
+        /// Upper bound.
+        max: f32,
+    },
+    /// `x` where positive, else `slope · x`.
+    LeakyRelu {
+        /// Slope of the negative half.
+        slope: f32,
+    },
+    /// As `LeakyRelu` with a slope that broadcasts over `x`.
+    PRelu {
+        /// Slope of the negative half.
+        slope: ParamId,
+    },
+    /// Maximum over windows of the last two axes; padding never wins.
+    MaxPool2d {
+        /// Kernel, stride, padding.
+        window: Window,
+    },
+    /// Exponentials over their sum along an axis.
+    Softmax {
+        /// The axis.
+        axis: usize,
+    },
+    /// Logarithm of `Softmax`.
+    LogSoftmax {
+        /// The axis.
+        axis: usize,
+    },
+
+    // ---- stateful operators of the spiking network ----
+    /// Integrate-and-fire neurons, one per entry of the current `x`. With potential `v`, at every time step
+    /// `v ← leak · v + x`, then a spike where `v ≥ threshold`, then the reset.
+    Neuron {
+        /// θ, positive, broadcasts over `x`.
+        threshold: ParamId,
+        /// `v` before the first step, broadcasts over `x`.
+        initial: ParamId,
+        /// λ in `(0, 1]`, broadcasts over `x`; absent for 1 (IF without leak).
+        leak: Option<ParamId>,
+        /// What a spike does to the potential.
+        reset: Reset,
+        /// The activation that the float network never exceeds here (`Clip`): thresholds stay at or under it.
+        cap: Option<f32>,
+    },
+    /// Maximum over windows of what has arrived since the first step, handed on as it grows:
+    /// `y(t) = max A(t) - max A(t-1)` with `A(t) = x(1) + .. + x(t)`, the second maximum being 0 at the first step.
+    /// The mean over time is exactly the maximum of the means; on spikes the result is again zeros and ones, because
+    /// the largest of several counts grows by at most one a step.
+    CountMaxPool2d {
+        /// Kernel, stride, padding.
+        window: Window,
+    },
+}
+
+/// Strides and padding of a convolution; each pair is height, width.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Conv2d {
+    /// Step of the kernel.
+    pub stride: [usize; 2],
+    /// Distance between kernel taps.
+    pub dilation: [usize; 2],
+    /// Zeros around the operand: top, left, bottom, right.
+    pub pads: [usize; 4],
+    /// Channel groups.
+    pub groups: usize,
+}
+
+/// A pooling window; each pair is height, width.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// Size of the window.
+    pub kernel: [usize; 2],
+    /// Step of the window.
+    pub stride: [usize; 2],
+    /// Padding around the operand: top, left, bottom, right.
+    pub pads: [usize; 4],
+    /// Whether a last window that starts inside the padded operand but overhangs it counts.
+    pub ceil: bool,
+}
+
+/// What a spike does to the membrane potential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reset {
+    /// `v ← v - θ`: nothing that arrived is lost.
+    Soft,
+    /// `v ← 0`.
+    Hard,
+}

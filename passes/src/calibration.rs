@@ -1,0 +1,55 @@
+//! What passes ask of a running network.
+
+use snnc_ir::{Graph, NodeId};
+
+/// Values of one node for the calibration samples, image after image: `[N, C, P]`, where P is the size of a channel's plane.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Activations {
+    /// C.
+    pub channels: usize,
+    /// P.
+    pub plane: usize,
+    /// `N · C · P` values.
+    pub data: Vec<f32>,
+}
+
+impl Activations {
+    /// Number of images, N.
+    #[must_use]
+    pub fn images(&self) -> usize {
+        self.data.len() / (self.channels * self.plane).max(1)
+    }
+
+    /// The values of one channel over all images.
+    pub fn channel(&self, channel: usize) -> impl Iterator<Item = f32> + Clone {
+        self.data.chunks(self.plane).skip(channel).step_by(self.channels).flatten().copied()
+    }
+
+    /// Mean of every channel, summed in double precision.
+    #[must_use]
+    pub fn channel_means(&self) -> Vec<f64> {
+        let count = (self.images() * self.plane).max(1) as f64;
+        (0..self.channels).map(|c| self.channel(c).map(f64::from).sum::<f64>() / count).collect()
+    }
+}
+
+/// A float network and the spiking network that it becomes, both running on the same samples.
+///
+/// Passes go through a graph front to back. An implementation may remember what it computed; a pass that changes the graph
+/// says so by [`Calibration::changed`] before it asks again.
+pub trait Calibration {
+    /// What the float network computes at the rectifier that became `neuron`, before any bias was corrected.
+    ///
+    /// # Errors
+    /// If the network cannot be run.
+    fn target(&mut self, neuron: NodeId) -> Result<Activations, String>;
+
+    /// Mean over time of what `node` makes in the spiking network `graph` as it is now.
+    ///
+    /// # Errors
+    /// If the network cannot be run.
+    fn mean(&mut self, graph: &Graph, node: NodeId) -> Result<Activations, String>;
+
+    /// The result of `node`, and with it all that depends on it, is no longer what it was.
+    fn changed(&mut self, graph: &Graph, node: NodeId);
+}

@@ -1,0 +1,58 @@
+//! `correct-bias`: the mean of every channel becomes what it was in the float network.
+//!
+//! Quantisation, clipping at the threshold and uneven arrival shift the mean activation of a channel, and the shift adds up
+//! from layer to layer. Front to back, every neuron gets a constant current that makes up for it, measured on what the
+//! corrected layers before it deliver; at the end the output does (bias correction, Li et al., ICML 2021).
+//!
+//! Requires: thresholds are set; a calibration. Does nothing where thresholds are `fixed`: those are taken as they are.
+//! Leaves: a `shift` before each neuron and behind the output, which `fold-affine` moves into biases.
+//! Keeps: nothing exactly; this is the one pass that changes what the rate twin computes, on purpose.
+
+use crate::{Activations, Changed, Pass, PassCx, PassError, threshold};
+use snnc_ir::{Graph, Operator, Origin, Phase, Provenance, Tensor};
+use std::ops::RangeInclusive;
+
+pub struct CorrectBias;
+
+impl Pass for CorrectBias {
+    fn name(&self) -> &'static str {
+        "correct-bias"
+    }
+
+    fn accepts(&self) -> RangeInclusive<Phase> {
+        Phase::Spiking..=Phase::Spiking
+    }
+
+    fn is_required(&self) -> bool {
+        false
+    }
+
+    fn run(&self, graph: &mut Graph, cx: &mut PassCx<'_>) -> Result<Changed, PassError> {
+        let fixed = matches!(cx.settings.threshold, threshold::Rule::Fixed(_));
+        let Some(calibration) = cx.calibration.as_deref_mut().filter(|_| !fixed) else { return Ok(Changed::No) };
+        for neuron in graph.topological() {
+            let Operator::Neuron { threshold, .. } = graph[neuron].op else { continue };
+            let target = calibration.target(neuron).map_err(PassError::Bug)?;
+            let rates = calibration.mean(graph, neuron).map_err(PassError::Bug)?;
+            let theta = graph.param(threshold).tensor.data.clone();
+            let offset = difference(&target, &rates, &theta);
+            let shape = graph[neuron].ty.per_channel();
+            let offset = graph.add_param("correction", Tensor::new(shape, offset), Provenance::Derived);
+            graph.insert_before(neuron, 0, Operator::Shift { offset }, Origin::default())?;
+            calibration.changed(graph, neuron);
+        }
+        let output = graph.output().expect("a verified graph has an output").node;
+        let target = calibration.target(output).map_err(PassError::Bug)?;
+        let mean = calibration.mean(graph, output).map_err(PassError::Bug)?;
+        let offset = difference(&target, &mean, &vec![1.0; target.channels]);
+        let shape = graph[output].ty.per_channel();
+        let offset = graph.add_param("correction", Tensor::new(shape, offset), Provenance::Derived);
+        graph.insert_after(output, Operator::Shift { offset }, Origin::default())?;
+        Ok(Changed::Yes)
+    }
+}
+
+/// Mean of the target less mean of what the spikes stand for, per channel.
+fn difference(target: &Activations, mean: &Activations, theta: &[f32]) -> Vec<f32> {
+    target.channel_means().into_iter().zip(mean.channel_means()).zip(theta).map(|((a, r), &t)| (a - r * f64::from(t)) as f32).collect()
+}

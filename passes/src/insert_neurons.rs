@@ -1,0 +1,48 @@
+//! `insert-neurons`: integrate-and-fire neurons take the place of rectifiers.
+//!
+//! Requires: a graph in phase `Canonical`.
+//! Leaves: no `relu` or `clip`. Each is a `neuron` with threshold θ (1, or the clip's bound, until `set-thresholds`) and,
+//! behind it, a `scale` by θ that turns the firing rate into the activation that it stands for.
+//! Keeps: the rate twin (`neuron → relu(x)/θ`) computes what the float network did; node ids of rectifiers pass to their
+//! neurons, by which calibration finds the float activations.
+
+use crate::{Changed, Pass, PassCx, PassError};
+use snnc_ir::{Graph, Operator, Origin, Phase, Provenance, Reset, Tensor};
+use std::ops::RangeInclusive;
+
+pub struct InsertNeurons;
+
+impl Pass for InsertNeurons {
+    fn name(&self) -> &'static str {
+        "insert-neurons"
+    }
+
+    fn accepts(&self) -> RangeInclusive<Phase> {
+        Phase::Canonical..=Phase::Canonical
+    }
+
+    fn is_required(&self) -> bool {
+        true
+    }
+
+    fn run(&self, graph: &mut Graph, cx: &mut PassCx<'_>) -> Result<Changed, PassError> {
+        let mut changed = false;
+        for node in graph.topological() {
+            let (cap, theta) = match graph[node].op {
+                Operator::Relu => (None, 1.0),
+                Operator::Clip { max, .. } => (Some(max), max),
+                _ => continue,
+            };
+            let shape = graph[node].ty.per_channel();
+            let name = graph[node].origin.0.first().cloned().unwrap_or_else(|| format!("neuron{}", node.number()));
+            let threshold = graph.add_param(format!("{name}.threshold"), Tensor::splat(shape.clone(), theta), Provenance::Fixed);
+            let initial = Tensor::splat(shape, theta * cx.settings.initial);
+            let initial = graph.add_param(format!("{name}.initial"), initial, Provenance::Fixed);
+            graph.set_op(node, Operator::Neuron { threshold, initial, leak: None, reset: Reset::Soft, cap })?;
+            graph.insert_after(node, Operator::Scale { factor: threshold }, Origin::default())?;
+            changed = true;
+        }
+        graph.refresh_types()?;
+        Ok(changed.into())
+    }
+}

@@ -1,0 +1,154 @@
+//! The passes of `snnc`: one rewrite of the graph, one file.
+//!
+//! A pass is a value of a type that implements [`Pass`] and stands in [`all`]. The [`manager`] does everything around
+//! it: phase check, timing, verification. What a pass needs from a running network it asks through the
+//! [`Calibration`] trait, which the compiler above implements: this crate depends on the IR and on nothing else.
+//!
+//! | stage | passes, in order |
+//! |---|---|
+//! | canonicalise | [`CANONICALISE`] |
+//! | spike | [`SPIKE`] |
+//! | calibrate | [`CALIBRATE`] |
+//! | deploy | [`DEPLOY`] |
+//!
+//! A stage ends by moving the graph to the next phase ([`manager::run_stage`]).
+
+mod calibration;
+mod correct_bias;
+mod count_max_pool;
+mod extract_head;
+mod fold_affine;
+mod fold_batch_norm;
+mod fold_pad;
+mod insert_neurons;
+mod lower_activations;
+mod lower_pad;
+pub mod manager;
+mod remove_no_ops;
+mod rewrite;
+mod set_thresholds;
+mod sink_transposes;
+mod spike_units;
+mod swap_max_pool;
+pub mod threshold;
+
+pub use calibration::{Activations, Calibration};
+
+use snnc_ir::{Diagnostic, Graph, Phase, infer::TypeError};
+use std::ops::RangeInclusive;
+
+/// Whether a pass changed the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// It did.
+    Yes,
+    /// It found nothing to do.
+    No,
+}
+
+impl From<bool> for Changed {
+    fn from(changed: bool) -> Self {
+        if changed { Self::Yes } else { Self::No }
+    }
+}
+
+/// Why a pass gave up.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PassError {
+    /// The user's network asks for something that cannot be done.
+    User(Diagnostic),
+    /// The pass made something that does not fit: a bug.
+    Bug(String),
+}
+
+impl From<TypeError> for PassError {
+    fn from(error: TypeError) -> Self {
+        Self::Bug(error.to_string())
+    }
+}
+
+impl From<Diagnostic> for PassError {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::User(diagnostic)
+    }
+}
+
+/// What the user set and passes obey.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Time steps that the network is compiled for.
+    pub timesteps: usize,
+    /// How thresholds are chosen.
+    pub threshold: threshold::Rule,
+    /// Start potential as a fraction of the threshold: 0.5 rounds, 0 truncates.
+    pub initial: f32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { timesteps: 32, threshold: threshold::Rule::LeastSquares, initial: 0.5 }
+    }
+}
+
+/// What a pass may use beside the graph.
+pub struct PassCx<'a> {
+    /// The user's wishes.
+    pub settings: &'a Settings,
+    /// A running network with samples, where there is one.
+    pub calibration: Option<&'a mut dyn Calibration>,
+}
+
+/// One rewrite.
+pub trait Pass: Sync {
+    /// `fold-batch-norm`: on the command line, in dumps, as test folder and (with underscores) as file name.
+    fn name(&self) -> &'static str;
+    /// The phases in which the pass makes sense.
+    fn accepts(&self) -> RangeInclusive<Phase>;
+    /// Whether the network would be wrong or refused without it, as opposed to slower or less accurate.
+    fn is_required(&self) -> bool;
+    /// Rewrites the graph.
+    ///
+    /// # Errors
+    /// [`PassError::User`] for what the user's network cannot have, [`PassError::Bug`] for what must not happen.
+    fn run(&self, graph: &mut Graph, cx: &mut PassCx<'_>) -> Result<Changed, PassError>;
+}
+
+/// From `Imported` to `Canonical`.
+pub const CANONICALISE: &[&dyn Pass] = &[
+    &extract_head::ExtractHead,
+    &lower_pad::LowerPad,
+    &lower_activations::LowerActivations,
+    &fold_batch_norm::FoldBatchNorm,
+    &remove_no_ops::RemoveNoOps,
+    &sink_transposes::SinkTransposes,
+    &fold_affine::FoldAffine,
+    &fold_pad::FoldPad,
+    &swap_max_pool::SwapMaxPool,
+];
+
+/// From `Canonical` to `Spiking`.
+pub const SPIKE: &[&dyn Pass] = &[&insert_neurons::InsertNeurons, &count_max_pool::CountMaxPool];
+
+/// Within `Spiking`: needs a running network.
+pub const CALIBRATE: &[&dyn Pass] = &[&set_thresholds::SetThresholds, &correct_bias::CorrectBias, &fold_affine::FoldAffine];
+
+/// From `Spiking` to `Calibrated`.
+pub const DEPLOY: &[&dyn Pass] = &[&spike_units::SpikeUnits, &remove_no_ops::RemoveNoOps];
+
+/// Every pass once, in the order of the stages.
+#[must_use]
+pub fn all() -> Vec<&'static dyn Pass> {
+    let mut list: Vec<&'static dyn Pass> = Vec::new();
+    for pass in CANONICALISE.iter().chain(SPIKE).chain(CALIBRATE).chain(DEPLOY) {
+        if list.iter().all(|known| known.name() != pass.name()) {
+            list.push(*pass);
+        }
+    }
+    list
+}
+
+/// The pass of that name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static dyn Pass> {
+    all().into_iter().find(|pass| pass.name() == name)
+}

@@ -1,0 +1,44 @@
+//! Everything around a pass: phase check, timing, verification.
+
+use crate::{Changed, Pass, PassCx, PassError};
+use snnc_ir::{Graph, Phase, verify, verify::verify_between};
+use std::time::{Duration, Instant};
+
+/// Hears of every pass that has run: name, whether it changed anything, how long it took, the verified graph.
+pub type Listener<'a> = dyn FnMut(&'static str, Changed, Duration, &Graph) + 'a;
+
+/// Runs one pass and verifies the graph after it, in release builds too. Inside a stage the graph may hold operators of its
+/// phase and of the one that the stage leads to.
+///
+/// # Errors
+/// What the pass says; [`PassError::Bug`] if the graph is in a phase that the pass does not accept, or is broken after it.
+pub fn run(pass: &dyn Pass, graph: &mut Graph, cx: &mut PassCx<'_>, listener: &mut Listener<'_>) -> Result<Changed, PassError> {
+    if !pass.accepts().contains(&graph.phase) {
+        return Err(PassError::Bug(format!("pass `{}` does not accept a graph that is {}", pass.name(), graph.phase)));
+    }
+    let start = Instant::now();
+    let changed = pass.run(graph, cx)?;
+    graph.prune();
+    verify_between(graph).map_err(|violations| PassError::Bug(format!("after pass `{}`:\n{violations}", pass.name())))?;
+    listener(pass.name(), changed, start.elapsed(), graph);
+    Ok(changed)
+}
+
+/// Runs the passes of a stage, then moves the graph to `phase` and verifies that it belongs there.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_stage(
+    passes: &[&'static dyn Pass],
+    phase: Phase,
+    graph: &mut Graph,
+    cx: &mut PassCx<'_>,
+    listener: &mut Listener<'_>,
+) -> Result<(), PassError> {
+    for pass in passes {
+        run(*pass, graph, cx, listener)?;
+    }
+    phase.enter(graph);
+    verify(graph).map_err(|violations| PassError::Bug(format!("entering phase `{phase}`:\n{violations}")))?;
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! Rewrites that several passes share.
+
+pub mod affine;
+pub mod scale;

@@ -1,0 +1,46 @@
+//! `swap-max-pool`: a rectifier behind a max pool moves in front of it.
+//!
+//! Requires: a graph in phase `Imported` or `Canonical`.
+//! Leaves: every max pool that a `relu` or `clip` followed now follows it, so that it will see spikes, whose largest count
+//! grows by at most one a step.
+//! Keeps: the function exactly: both are monotone, so they commute.
+
+use crate::{Changed, Pass, PassCx, PassError};
+use snnc_ir::{Graph, Operator, Phase};
+use std::ops::RangeInclusive;
+
+pub struct SwapMaxPool;
+
+impl Pass for SwapMaxPool {
+    fn name(&self) -> &'static str {
+        "swap-max-pool"
+    }
+
+    fn accepts(&self) -> RangeInclusive<Phase> {
+        Phase::Imported..=Phase::Canonical
+    }
+
+    fn is_required(&self) -> bool {
+        false
+    }
+
+    fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {
+        let mut changed = false;
+        for node in graph.topological() {
+            if !matches!(graph[node].op, Operator::MaxPool2d { .. }) {
+                continue;
+            }
+            let Some(user) = graph.only_user(node) else { continue };
+            if !matches!(graph[user].op, Operator::Relu | Operator::Clip { .. }) {
+                continue;
+            }
+            let (op, origin) = (graph[user].op.clone(), graph[user].origin.clone());
+            let pool = graph[node].origin.clone();
+            graph.bypass(user);
+            *graph.origin_mut(node) = pool;
+            graph.insert_before(node, 0, op, origin)?;
+            changed = true;
+        }
+        Ok(changed.into())
+    }
+}

@@ -1,0 +1,222 @@
+//! Golden tests of the passes: `tests/passes/<pass>/<case>.ir`.
+//!
+//! A case is a graph in the text form, a line `;---`, and the graph that the passes make of it. Header lines set the case up:
+//!
+//! ```text
+//! ;! passes = fold-batch-norm          the passes to run; the folder's name if left out
+//! ;! timesteps = 8                     settings, with their defaults if left out
+//! ;! threshold = least-squares | max | percentile=P | fixed=V
+//! ;! meaning = changes                 for the passes that change what the float network computes
+//! ```
+//!
+//! The golden part shows the form. The meaning is checked beside it: the reference evaluator runs before and after, as a
+//! float network (in spiking graphs: the rate twin), and must agree.
+//!
+//! `SNNC_BLESS=1 cargo test -p snnc-passes` rewrites the golden parts.
+
+use snnc_ir::{
+    Graph, NodeId, Operator, Tensor,
+    eval::{self, Mode},
+    text,
+};
+use snnc_passes::{Activations, Calibration, Changed, PassCx, PassError, Settings, manager, threshold::Rule};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/passes")
+}
+
+/// Deterministic images in [-1, 1).
+fn images(graph: &Graph, count: usize) -> Tensor {
+    let input = graph.input().expect("verified");
+    let mut dims = graph[input].ty.dims.clone();
+    dims[0] = count;
+    let mut state = 0x1234_5678_9ABC_DEF0u64;
+    let len = dims.iter().product();
+    let data = (0..len)
+        .map(|_| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            ((state >> 40) as f32 / (1 << 23) as f32) - 1.0
+        })
+        .collect();
+    Tensor::new(dims, data)
+}
+
+/// The reference evaluator as the running network that calibrating passes ask.
+struct Reference {
+    images: Tensor,
+    timesteps: usize,
+    targets: BTreeMap<NodeId, Activations>,
+}
+
+impl Reference {
+    fn new(graph: &Graph, timesteps: usize) -> Self {
+        let images = images(graph, 8);
+        let results = eval::run_all(graph, &images, Mode::Float).expect("the case runs");
+        let targets = graph
+            .node_ids()
+            .into_iter()
+            .map(|node| {
+                let mut data = results[&node].data.clone();
+                if let Operator::Neuron { threshold, .. } = graph[node].op {
+                    let theta = &graph.param(threshold).tensor.data;
+                    let plane = graph[node].ty.plane();
+                    data.iter_mut().enumerate().for_each(|(i, v)| *v *= theta[i / plane % theta.len()]);
+                }
+                (node, activations(graph, node, data))
+            })
+            .collect();
+        Self { images, timesteps, targets }
+    }
+}
+
+fn activations(graph: &Graph, node: NodeId, data: Vec<f32>) -> Activations {
+    Activations { channels: graph[node].ty.channels(), plane: graph[node].ty.plane(), data }
+}
+
+impl Calibration for Reference {
+    fn target(&mut self, neuron: NodeId) -> Result<Activations, String> {
+        Ok(self.targets[&neuron].clone())
+    }
+
+    fn mean(&mut self, graph: &Graph, node: NodeId) -> Result<Activations, String> {
+        let results = eval::run_all(graph, &self.images, Mode::Spiking { timesteps: self.timesteps }).map_err(|e| e.to_string())?;
+        Ok(activations(graph, node, results[&node].data.clone()))
+    }
+
+    fn changed(&mut self, _: &Graph, _: NodeId) {}
+}
+
+struct Case {
+    header: String,
+    before: String,
+    after: String,
+    passes: Vec<String>,
+    settings: Settings,
+    keeps_meaning: bool,
+}
+
+fn read(path: &Path, pass: &str) -> Case {
+    let content = fs::read_to_string(path).expect("the case is readable");
+    let (head, after) = content.split_once(";---\n").unwrap_or((&content, ""));
+    let (header, before): (Vec<&str>, Vec<&str>) = head.lines().partition(|l| l.starts_with(";!"));
+    let mut case = Case {
+        header: header.iter().map(|l| format!("{l}\n")).collect(),
+        before: before.join("\n").trim().to_owned() + "\n",
+        after: after.to_owned(),
+        passes: vec![pass.to_owned()],
+        settings: Settings { timesteps: 8, ..Settings::default() },
+        keeps_meaning: true,
+    };
+    for line in header {
+        let (key, value) = line.trim_start_matches(";!").split_once('=').expect("a header line is `;! key = value`");
+        let value = value.trim();
+        match key.trim() {
+            "passes" => case.passes = value.split(',').map(|p| p.trim().to_owned()).collect(),
+            "timesteps" => case.settings.timesteps = value.parse().expect("a number"),
+            "meaning" => case.keeps_meaning = value != "changes",
+            "threshold" => {
+                case.settings.threshold = match value.split_once('=') {
+                    None if value == "max" => Rule::Max,
+                    None => Rule::LeastSquares,
+                    Some(("percentile", p)) => Rule::Percentile(p.parse().expect("a number")),
+                    Some((_, v)) => Rule::Fixed(v.parse().expect("a number")),
+                }
+            }
+            other => panic!("{}: unknown header `{other}`", path.display()),
+        }
+    }
+    case
+}
+
+fn check(path: &Path, pass: &str) -> Result<(), String> {
+    let case = read(path, pass);
+    let mut graph = text::parse(&case.before).map_err(|e| e.to_string())?;
+    let before = graph.clone();
+    let mut reference = Reference::new(&graph, case.settings.timesteps);
+    let mut cx = PassCx { settings: &case.settings, calibration: Some(&mut reference) };
+    let mut refused = None;
+    for name in &case.passes {
+        let pass = snnc_passes::find(name).ok_or_else(|| format!("no pass is named `{name}`"))?;
+        match manager::run(pass, &mut graph, &mut cx, &mut |_, _, _, _| ()) {
+            Ok(_) => {}
+            Err(PassError::User(diagnostic)) => refused = Some(format!("; {diagnostic}\n")),
+            Err(PassError::Bug(message)) => return Err(message),
+        }
+    }
+    let result = refused.clone().unwrap_or_else(|| text::print(&graph));
+    if case.keeps_meaning && refused.is_none() {
+        same_meaning(&before, &graph)?;
+        // What a pass leaves is what it would leave again.
+        let again = case.passes.iter().try_fold(Changed::No, |_, name| {
+            let pass = snnc_passes::find(name).expect("it ran above");
+            manager::run(pass, &mut graph.clone(), &mut cx, &mut |_, _, _, _| ())
+        });
+        assert!(again.is_ok(), "{again:?}");
+    }
+    if std::env::var_os("SNNC_BLESS").is_some() {
+        let content = format!("{}{}\n;---\n{result}", case.header, case.before.trim_end());
+        return fs::write(path, content).map_err(|e| e.to_string());
+    }
+    if result == case.after { Ok(()) } else { Err(format!("expected\n{}\nfound\n{result}", case.after)) }
+}
+
+fn same_meaning(before: &Graph, after: &Graph) -> Result<(), String> {
+    let images = images(before, 3);
+    let run = |graph: &Graph| -> Result<Tensor, String> {
+        let logits = eval::run(graph, &images, Mode::Float).map_err(|e| e.to_string())?;
+        Ok(eval::apply_head(graph.output().expect("verified").head, &logits))
+    };
+    let (a, b) = (run(before)?, run(after)?);
+    let size = a.data.iter().fold(1e-3f32, |m, v| m.max(v.abs()));
+    let error = a.data.iter().zip(&b.data).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max) / size;
+    if error < 1e-5 { Ok(()) } else { Err(format!("the evaluator finds another function: relative error {error}")) }
+}
+
+#[test]
+fn cases() {
+    let mut failures = Vec::new();
+    let mut count = 0;
+    for pass in snnc_passes::all() {
+        let folder = folder().join(pass.name());
+        let mut paths: Vec<PathBuf> = fs::read_dir(&folder)
+            .unwrap_or_else(|_| panic!("pass `{}` has no folder tests/passes/{0}", pass.name()))
+            .map(|entry| entry.expect("readable").path())
+            .collect();
+        paths.sort();
+        assert!(!paths.is_empty(), "pass `{}` has no case", pass.name());
+        for path in paths {
+            count += 1;
+            if let Err(message) = check(&path, pass.name()) {
+                failures.push(format!("{}:\n{message}", path.display()));
+            }
+        }
+    }
+    assert!(
+        failures.is_empty(),
+        "{} of {count} cases failed; SNNC_BLESS=1 rewrites what is meant to change\n\n{}",
+        failures.len(),
+        failures.join("\n\n")
+    );
+}
+
+#[test]
+fn no_folder_without_a_pass() {
+    let known: BTreeSet<String> = snnc_passes::all().iter().map(|p| p.name().to_owned()).collect();
+    for entry in fs::read_dir(folder()).expect("tests/passes exists") {
+        let name = entry.expect("readable").file_name().to_string_lossy().into_owned();
+        assert!(known.contains(&name), "tests/passes/{name} belongs to no pass");
+    }
+}
+
+#[test]
+fn file_names_follow_pass_names() {
+    for pass in snnc_passes::all() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(pass.name().replace('-', "_") + ".rs");
+        assert!(file.exists(), "pass `{}` lives in {}", pass.name(), file.display());
+    }
+}
