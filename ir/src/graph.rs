@@ -23,7 +23,8 @@ use std::{
 pub struct NodeId(NodeIndex<u32>);
 
 impl NodeId {
-    /// A number that is unique in the graph and stays while others come and go. For messages about bugs and for maps;
+    /// A number that is unique among the nodes there are; that of a removed node may be given to a new one. For messages
+    /// about bugs and for maps;
     /// users are shown the node's [`Origin`].
     #[must_use]
     pub fn number(self) -> usize {

@@ -16,7 +16,7 @@
 //! # Phases
 //!
 //! A graph moves through [`Phase`]s, one way only. One table ([`Phase::admits`]) says which operators each phase may
-//! contain, and [`verify`] checks it after every pass.
+//! contain, and [`verify()`] checks it after every pass.
 //!
 //! # Where things are
 //!

@@ -63,7 +63,7 @@ fn nodes() {
     refused("%1 = conv2d %0, @w {pads=1}", "%1 = input %0", "3:8: `input` takes no operand");
     refused("%2 = max", "%1 = max", "4:3: `%1` is made twice");
     refused("\"/conv\" +", "\"/conv\"", "3:54: the end of the line should stand here, not \"/bn\"");
-    refused("+ \"/bn\"", "+", "3:57: the name of another ONNX node, in quotes, should stand here, not the end of the line");
+    refused("+ \"/bn\"", "+", "3:55: the name of another ONNX node, in quotes, should stand here, not the end of the line");
 }
 
 #[test]

@@ -50,6 +50,7 @@
 //! | `dense(hash, min=.., max=.., mean=..)` | a summary of a larger tensor; only printed |
 
 mod attributes;
+mod cursor;
 mod lex;
 mod parse;
 mod print;

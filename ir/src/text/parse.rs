@@ -3,13 +3,14 @@
 use super::{
     ParseError,
     attributes::{self, Attributes, Value},
+    cursor::Parser,
     lex::{self, Position, Token},
     values,
 };
 use crate::{
-    graph::{Graph, Head, Origin},
+    graph::{Graph, Head, NodeId, Origin},
     op::Operator,
-    param::{Provenance, Tensor},
+    param::{ParamId, Provenance, Tensor},
     phase::Phase,
     types::{Dims, Element, TensorType},
 };
@@ -25,7 +26,7 @@ const MOST_ENTRIES: usize = 1 << 26;
 /// If the text does not follow the form of [`super`], an operator does not fit its operands, or a tensor is only summarised
 /// (`dense(..)`). No text makes it panic.
 pub fn parse(text: &str) -> Result<Graph, ParseError> {
-    let mut parser = Parser { tokens: lex::tokens(text)?, next: 0, entries: 0 };
+    let mut parser = Parser::new(text)?;
     parser.skip_newlines();
     parser.keyword("graph")?;
     let (_, name) = parser.param_name()?;
@@ -65,6 +66,16 @@ pub fn parse(text: &str) -> Result<Graph, ParseError> {
         return Err(at.error(format!("nothing may follow the graph, but {token} does")));
     }
 
+    let made = add_nodes(&mut graph, nodes, &params)?;
+    if let Some(OutputLine { node: (at, number), name, head }) = output {
+        let id = *made.get(&number).ok_or_else(|| at.error(format!("there is no node `%{number}`")))?;
+        graph.set_output(id, name, head);
+    }
+    Ok(graph)
+}
+
+/// Adds the nodes in their order; returns them by the number that the text gives them.
+fn add_nodes(graph: &mut Graph, nodes: Vec<NodeLine>, params: &BTreeMap<String, ParamId>) -> Result<BTreeMap<usize, NodeId>, ParseError> {
     let mut made = BTreeMap::new();
     for mut node in nodes {
         let find = |&(at, number): &(Position, usize)| {
@@ -94,12 +105,7 @@ pub fn parse(text: &str) -> Result<Graph, ParseError> {
             return Err(node.at.error(format!("`%{}` is made twice", node.number)));
         }
     }
-    if let Some(output) = output {
-        let (at, number) = output.node;
-        let id = *made.get(&number).ok_or_else(|| at.error(format!("there is no node `%{number}`")))?;
-        graph.set_output(id, output.name, output.head);
-    }
-    Ok(graph)
+    Ok(made)
 }
 
 /// `%1 = add %0, %0 : f32[1x4] "/add"`
@@ -119,14 +125,6 @@ struct OutputLine {
     node: (Position, usize),
     name: String,
     head: Head,
-}
-
-struct Parser {
-    /// Ends with [`Token::End`], which is never passed.
-    tokens: Vec<(Position, Token)>,
-    next: usize,
-    /// Entries of all parameters so far.
-    entries: usize,
 }
 
 impl Parser {
@@ -335,79 +333,5 @@ impl Parser {
         }
         let (word_at, name) = self.word("a name")?;
         if lex::is_plain(&name) { Ok((at, name)) } else { Err(word_at.error(format!("the name `{name}` must stand in quotes"))) }
-    }
-
-    // ---- tokens ----
-
-    fn peek(&self) -> (Position, &Token) {
-        let (at, token) = &self.tokens[self.next];
-        (*at, token)
-    }
-
-    fn bump(&mut self) {
-        self.next = (self.next + 1).min(self.tokens.len() - 1);
-    }
-
-    fn skip_newlines(&mut self) {
-        while *self.peek().1 == Token::Newline {
-            self.bump();
-        }
-    }
-
-    fn unexpected(&self, wanted: &str) -> ParseError {
-        let (at, found) = self.peek();
-        at.error(format!("{wanted} should stand here, not {found}"))
-    }
-
-    fn take(&mut self, mark: char) -> bool {
-        let found = *self.peek().1 == Token::Mark(mark);
-        if found {
-            self.bump();
-        }
-        found
-    }
-
-    fn mark(&mut self, mark: char, wanted: &str) -> Result<Position, ParseError> {
-        let at = self.peek().0;
-        if self.take(mark) { Ok(at) } else { Err(self.unexpected(wanted)) }
-    }
-
-    fn word(&mut self, wanted: &str) -> Result<(Position, String), ParseError> {
-        let (at, Token::Word(word)) = self.peek() else { return Err(self.unexpected(wanted)) };
-        let word = word.clone();
-        self.bump();
-        Ok((at, word))
-    }
-
-    fn quoted(&mut self, wanted: &str) -> Result<String, ParseError> {
-        let Token::Quoted(text) = self.peek().1 else { return Err(self.unexpected(wanted)) };
-        let text = text.clone();
-        self.bump();
-        Ok(text)
-    }
-
-    fn keyword(&mut self, keyword: &str) -> Result<(), ParseError> {
-        self.one_of("a text form", &[(keyword, ())])
-    }
-
-    /// One of some words; `what` they are together.
-    fn one_of<T: Copy>(&mut self, what: &str, choices: &[(&str, T)]) -> Result<T, ParseError> {
-        let found = match self.peek().1 {
-            Token::Word(word) => choices.iter().find(|(choice, _)| choice == word),
-            _ => None,
-        };
-        let Some(&(_, value)) = found else {
-            let names: Vec<String> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
-            return Err(self.unexpected(&format!("{what} ({})", names.join(", "))));
-        };
-        self.bump();
-        Ok(value)
-    }
-
-    fn end_of_line(&mut self) -> Result<(), ParseError> {
-        match self.peek().1 {
-            Token::Newline | Token::Mark('}') | Token::End => Ok(()),
-            _ => Err(self.unexpected("the end of the line")),
-        }
     }
 }

@@ -4,7 +4,7 @@ use super::{attributes, lex, values};
 use crate::graph::{Graph, Head, NodeId};
 use std::collections::BTreeMap;
 
-/// The text form of `graph`. The same graph gives the same text, and [`super::parse`] gives the graph back, up to ids and
+/// The text form of `graph`. The same graph gives the same text, and [`super::parse()`] gives the graph back, up to ids and
 /// to the values of tensors that are summarised.
 ///
 /// A broken graph prints too, since dumps are made to look at those: nodes on a cycle come last, what is missing shows as

@@ -1,0 +1,89 @@
+//! The bytes of an artifact.
+
+use super::{Artifact, FORMAT, FORMAT_VERSION, Links, NetworkSpec, Tensor};
+use crate::error::LoadError;
+use safetensors::{Dtype, SafeTensors, View};
+use serde::Deserialize;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
+
+/// The one key of the metadata: they are written in the order of a hash map, so a second would make the bytes differ.
+const KEY: &str = "snnc";
+
+/// The fields that every version has.
+#[derive(Deserialize)]
+struct Version {
+    format: String,
+    format_version: u64,
+}
+
+impl View for &Tensor {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.dims
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        self.data.iter().flat_map(|v| v.to_le_bytes()).collect()
+    }
+
+    fn data_len(&self) -> usize {
+        self.data.len() * size_of::<f32>()
+    }
+}
+
+impl Artifact {
+    /// The bytes of the file: the same for the same artifact, always.
+    ///
+    /// # Errors
+    /// If the artifact violates the specification.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, LoadError> {
+        self.check()?;
+        let metadata = HashMap::from([(KEY.to_owned(), serde_json::to_string(&self.graph)?)]);
+        Ok(safetensors::serialize(self.tensors.iter(), Some(metadata))?)
+    }
+
+    /// Reads a file and checks everything that the specification demands.
+    ///
+    /// # Errors
+    /// If the bytes are no artifact of this version; see [`LoadError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoadError> {
+        Ok(Self::read(bytes)?.0)
+    }
+
+    /// As [`Artifact::from_bytes`], with the names looked up.
+    pub(crate) fn read(bytes: &[u8]) -> Result<(Self, Links), LoadError> {
+        let (_, metadata) = SafeTensors::read_metadata(bytes)?;
+        let text = match metadata.metadata() {
+            Some(keys) if keys.len() == 1 => keys.get(KEY),
+            _ => None,
+        };
+        let text = text.ok_or(LoadError::NotSnn("its metadata is not the one key `snnc`"))?;
+        let version: Version = serde_json::from_str(text)?;
+        if version.format != FORMAT {
+            return Err(LoadError::NotSnn("`format` is not \"snnc\""));
+        }
+        if version.format_version != FORMAT_VERSION {
+            return Err(LoadError::Version(version.format_version));
+        }
+        let graph: NetworkSpec = serde_json::from_str(text)?;
+        let container = SafeTensors::deserialize(bytes)?;
+        let mut tensors = BTreeMap::new();
+        for (name, view) in container.iter() {
+            if view.dtype() != Dtype::F32 {
+                return Err(LoadError::Tensor { tensor: name.to_owned(), problem: format!("its type is {}, not F32", view.dtype()) });
+            }
+            let (values, _) = view.data().as_chunks::<4>();
+            let data = values.iter().map(|&v| f32::from_le_bytes(v)).collect();
+            tensors.insert(name.to_owned(), Tensor { dims: view.shape().to_vec(), data });
+        }
+        let artifact = Self { graph, tensors };
+        let links = artifact.link()?;
+        Ok((artifact, links))
+    }
+}

@@ -1,0 +1,147 @@
+//! What a run would cost on spiking hardware.
+
+use crate::network::{Drive, Network, Outcome, PopulationKind};
+
+/// Energy of one operation, in picojoules.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Energy {
+    /// A multiplication with accumulation.
+    pub mac: f64,
+    /// An accumulation.
+    pub ac: f64,
+}
+
+impl Energy {
+    /// 32-bit floating point at 45 nm (Horowitz, ISSCC 2014): 3.7 + 0.9 and 0.9 pJ.
+    pub const FLOAT32_45NM: Self = Self { mac: 4.6, ac: 0.9 };
+    /// 32-bit integers at 45 nm (Horowitz, ISSCC 2014): 3.1 + 0.1 and 0.1 pJ.
+    pub const INT32_45NM: Self = Self { mac: 3.2, ac: 0.1 };
+}
+
+/// How often a population fires.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rate {
+    /// The node; the input's name for a Poisson-coded input.
+    pub name: String,
+    /// What it is.
+    pub kind: PopulationKind,
+    /// Number of entries.
+    pub size: usize,
+    /// Spikes per entry and time step.
+    pub rate: f64,
+}
+
+/// What a layer does for an image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerCost {
+    /// The node.
+    pub name: String,
+    /// What its operand carries.
+    pub drive: Drive,
+    /// Multiplications of the float network: connections from operand to result.
+    pub dense_macs: u64,
+    /// Accumulations, averaged over the images.
+    pub synaptic_ops: f64,
+}
+
+/// Operations of a run, averaged over its images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cost {
+    /// Number of images.
+    pub images: usize,
+    /// Number of time steps.
+    pub timesteps: usize,
+    /// Number of integrate-and-fire neurons.
+    pub neurons: u64,
+    /// Spikes of the neurons for an image.
+    pub spikes: f64,
+    /// Accumulations for an image: the sum over spikes of the connections that each goes to.
+    pub synaptic_ops: f64,
+    /// Multiplications of the layers that the constant image drives, if they are done once for an image, as this runtime
+    /// does. 0 with Poisson coding. Hardware without memory for their result does them at every step.
+    pub input_macs_once: u64,
+    /// Multiplications, at each step, of layers whose operand is neither the constant image nor spikes.
+    pub current_macs_per_step: u64,
+    /// Multiplications of the float network: all convolutions and linear layers.
+    pub ann_macs: u64,
+    /// Firing rates, in the order of [`Network::populations`].
+    pub rates: Vec<Rate>,
+    /// Layers, in the order of [`Network::layers`].
+    pub layers: Vec<LayerCost>,
+}
+
+impl Network {
+    /// Counts what the images of an outcome took.
+    #[must_use]
+    pub fn cost(&self, outcome: &Outcome) -> Cost {
+        let images = outcome.images.max(1) as f64;
+        let steps = outcome.timesteps.max(1) as f64;
+        let means = |table: &[u64], columns: usize| {
+            let mut sums = vec![0.0; columns];
+            for row in table.chunks(columns.max(1)) {
+                sums.iter_mut().zip(row).for_each(|(sum, &count)| *sum += count as f64);
+            }
+            sums.iter_mut().for_each(|sum| *sum /= images);
+            sums
+        };
+        let spikes = means(&outcome.spikes, self.populations().len());
+        let operations = means(&outcome.synaptic_ops, self.layers().len());
+        let neurons = || self.populations().iter().zip(&spikes).filter(|(p, _)| p.kind == PopulationKind::Neurons);
+        let connections = |drive: Drive| self.layers().iter().filter(|l| l.drive == drive).map(|l| l.connections).sum();
+        Cost {
+            images: outcome.images,
+            timesteps: outcome.timesteps,
+            neurons: neurons().map(|(p, _)| p.size as u64).sum(),
+            spikes: neurons().map(|(_, spikes)| spikes).sum(),
+            synaptic_ops: operations.iter().sum(),
+            input_macs_once: connections(Drive::Analog),
+            current_macs_per_step: connections(Drive::Current),
+            ann_macs: self.layers().iter().filter(|l| l.is_weighted).map(|l| l.connections).sum(),
+            rates: self
+                .populations()
+                .iter()
+                .zip(&spikes)
+                .map(|(p, spikes)| Rate { name: p.name.clone(), kind: p.kind, size: p.size, rate: spikes / (p.size as f64 * steps) })
+                .collect(),
+            layers: self
+                .layers()
+                .iter()
+                .zip(&operations)
+                .map(|(l, &synaptic_ops)| LayerCost { name: l.name.clone(), drive: l.drive, dense_macs: l.connections, synaptic_ops })
+                .collect(),
+        }
+    }
+}
+
+impl Cost {
+    /// Spikes of a neuron for an image, on average.
+    #[must_use]
+    pub fn spikes_per_neuron(&self) -> f64 {
+        if self.neurons == 0 { 0.0 } else { self.spikes / self.neurons as f64 }
+    }
+
+    /// Multiplications for an image.
+    #[must_use]
+    pub fn macs(&self) -> f64 {
+        self.input_macs_once as f64 + self.current_macs_per_step as f64 * self.timesteps as f64
+    }
+
+    /// Energy of an image, in picojoules: of multiplications and accumulations, not of memory.
+    #[must_use]
+    pub fn energy_pj(&self, energy: Energy) -> f64 {
+        self.macs() * energy.mac + self.synaptic_ops * energy.ac
+    }
+
+    /// As [`Cost::energy_pj`] for hardware that repeats the input's multiplications at every step.
+    #[must_use]
+    pub fn energy_pj_without_reuse(&self, energy: Energy) -> f64 {
+        let repeated = self.input_macs_once as f64 * self.timesteps.saturating_sub(1) as f64;
+        self.energy_pj(energy) + repeated * energy.mac
+    }
+
+    /// Energy of an image in the float network, in picojoules.
+    #[must_use]
+    pub fn ann_energy_pj(&self, energy: Energy) -> f64 {
+        self.ann_macs as f64 * energy.mac
+    }
+}

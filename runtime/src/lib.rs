@@ -1,0 +1,38 @@
+//! Loads a `.snn` spiking network and runs it.
+//!
+//! This crate is what a deployment links: it knows the artifact ([`Artifact`], specified in `docs/artifact.md`) and how to
+//! step it through time ([`Network`]); it knows nothing of ONNX, of passes or of training.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use snnc_runtime::{Network, Pixels};
+//!
+//! let network = Network::load(&std::fs::read("model.snn")?)?;
+//! # let pixels = [0u8; 32 * 32 * 3];
+//! let image = network.preprocess(&Pixels { data: &pixels, count: 1, height: 32, width: 32, channels: 3 })?;
+//! let outcome = network.run(&image, network.spec().timesteps, 0)?;
+//! let class = outcome.predictions()[0];
+//! # let _ = class;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Reproducibility
+//!
+//! An image's result depends on the artifact, the image, the number of steps and (with Poisson coding) the index of the
+//! image: not on the batch that it came in, nor on the number of threads. Work runs on the rayon pool of the caller.
+
+pub mod artifact;
+mod cost;
+mod error;
+mod network;
+pub mod poisson;
+mod preprocess;
+
+pub use artifact::{
+    Artifact, Coding, Head, InputSpec, Layout, NetworkSpec, NodeSpec, OpSpec, OutputSpec, Phase, Preprocess, Reset, Source, Tensor,
+};
+pub use cost::{Cost, Energy, LayerCost, Rate};
+pub use error::{LoadError, RunError};
+pub use network::{Drive, Layer, Network, Outcome, Population, PopulationKind};
+pub use preprocess::Pixels;

@@ -1,0 +1,67 @@
+//! Random spikes from counters.
+//!
+//! Whether a pixel fires at a step is a function of the seed, the index of the image, the step and the index of the pixel,
+//! nothing else: no generator is carried along, so a result depends neither on the order of evaluation nor on the batch.
+//!
+//! With `mix(z)` the finaliser of SplitMix64 over `z + 0x9E3779B97F4A7C15`,
+//! `bits = mix(mix(mix(mix(seed) ^ image) ^ step) ^ pixel)`; steps count from 0. The upper 24 bits are a uniform number
+//! `u` in `0..2²⁴`, and the pixel fires where `u < |x| / amplitude · 2²⁴`, all in `f32`, with the sign of `x`.
+
+/// SplitMix64's output for the state `z`.
+fn mix(z: u64) -> u64 {
+    let z = z.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// The random numbers of one image at one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draws(u64);
+
+impl Draws {
+    /// For the image of that index at that step, which counts from 0.
+    #[must_use]
+    pub fn new(seed: u64, image: u64, step: u64) -> Self {
+        Self(mix(mix(mix(seed) ^ image) ^ step))
+    }
+
+    /// The number of a pixel, uniform in `0..2^24`.
+    #[must_use]
+    pub fn number(self, pixel: u64) -> u32 {
+        (mix(self.0 ^ pixel) >> 40) as u32
+    }
+
+    /// The spike of a pixel: 0, or the sign of `value` with probability `|value| / amplitude`.
+    #[must_use]
+    pub fn spike(self, pixel: u64, value: f32, amplitude: f32) -> f32 {
+        let limit = value.abs() / amplitude * 16_777_216.0;
+        let fires = (self.number(pixel) as f32) < limit;
+        if !fires {
+            0.0
+        } else if value < 0.0 {
+            -1.0
+        } else {
+            1.0
+        }
+    }
+}
+
+/// The spike of one pixel of the image of that index at that step, which counts from 0: 0, or the sign of `value` with
+/// probability `|value| / amplitude`. For many pixels, make the [`Draws`] of the image and step once.
+#[must_use]
+pub fn spike(seed: u64, image: u64, step: u64, pixel: u64, value: f32, amplitude: f32) -> f32 {
+    Draws::new(seed, image, step).spike(pixel, value, amplitude)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mix_is_splitmix64() {
+        // The first outputs of the reference SplitMix64 with seed 0 and seed 1234567.
+        assert_eq!(mix(0), 0xE220_A839_7B1D_CDAF);
+        assert_eq!(mix(1_234_567), 6_457_827_717_110_365_317);
+    }
+}
