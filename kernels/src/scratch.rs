@@ -1,6 +1,6 @@
 //! Buffers that a thread keeps between calls.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 /// One cache line; rows of a buffer whose length is a multiple of 16 stay aligned for the widest vectors.
 #[derive(Clone, Copy)]
@@ -37,13 +37,14 @@ pub(crate) struct Scratch {
 }
 
 thread_local! {
-    static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+    static SCRATCH: RefCell<Vec<Box<Scratch>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Lends the buffers of this thread to `body`. They are taken out meanwhile, so a nested call just gets fresh ones.
+/// Lends buffers of this thread to `body`. They are taken out meanwhile, so a nested call gets others, which are kept
+/// for the next nested call.
 pub(crate) fn with<R>(body: impl FnOnce(&mut Scratch) -> R) -> R {
-    let mut scratch = SCRATCH.take().unwrap_or_default();
+    let mut scratch = SCRATCH.with_borrow_mut(Vec::pop).unwrap_or_default();
     let result = body(&mut scratch);
-    SCRATCH.set(Some(scratch));
+    SCRATCH.with_borrow_mut(|free| free.push(scratch));
     result
 }

@@ -1,5 +1,6 @@
 //! The gradients of a convolution.
 
+use super::winograd::{self, Kernels};
 use super::{Conv2d, Tile, Tiles, Windows, for_each_pair};
 use crate::matmul::{Matrix, multiply};
 use crate::scratch::{self, Buffer, Scratch};
@@ -27,6 +28,10 @@ impl Conv2d {
         }
         if self.is_depthwise() {
             return self.depthwise_input_gradient(&windows, dy, weight, dx);
+        }
+        if let Some(geometry) = self.winograd_gradient(&windows) {
+            let kernels = Kernels { data: weight, filter: 9, channel: windows.depth(), rotated: true };
+            return winograd::Call { geometry, x: dy, batch, kernels, bias: None, relu: false, y: Shared::new(dx) }.run();
         }
         let tiles = windows.tiles(batch);
         let block = (ROWS / windows.taps()).clamp(1, windows.channels);

@@ -1,5 +1,6 @@
 //! The convolution itself.
 
+use super::winograd::{self, Kernels};
 use super::{Conv2d, Tile, Tiles, Windows, for_each_pair};
 use crate::linear::rectify;
 use crate::matmul::{Matrix, depth_blocks, multiply};
@@ -33,6 +34,10 @@ impl Conv2d {
         }
         if self.is_depthwise() {
             return self.depthwise_forward(&windows, x, weight, bias, relu, y);
+        }
+        if let Some(geometry) = self.winograd_forward(&windows) {
+            let kernels = Kernels { data: weight, filter: windows.depth(), channel: 9, rotated: false };
+            return winograd::Call { geometry, x, batch, kernels, bias, relu, y: Shared::new(y) }.run();
         }
         let tiles = windows.tiles(batch);
         let count = tiles.groups * tiles.bands * self.groups;

@@ -4,6 +4,7 @@ mod backward;
 mod depthwise;
 mod forward;
 mod im2col;
+mod winograd;
 
 use crate::tasks;
 

@@ -1,0 +1,64 @@
+//! What our float forward, and forward plus input gradient, cost beside ONNX Runtime: CPU milliseconds of one thread,
+//! interleaved in one run so that a noisy machine disturbs all three alike.
+//!
+//! ```text
+//! ORT_DYLIB_PATH=libonnxruntime.so cargo run --features onnxruntime --example forward_cost -- MODEL.onnx [BATCH] [ROUNDS]
+//! ```
+
+use candle_core::{Device, Tensor, Var};
+use snnc::{compile::canonical, judge::Judge, observer::Silent, simulate::FloatNetwork};
+use std::{path::Path, time::Duration};
+
+/// CPU time of this thread.
+fn cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("the kernel keeps scheduler statistics");
+    Duration::from_nanos(stat.split_whitespace().next().and_then(|v| v.parse().ok()).expect("nanoseconds come first"))
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let model = arguments.next().ok_or("usage: forward_cost MODEL.onnx [BATCH] [ROUNDS]")?;
+    let batch: usize = arguments.next().map_or(Ok(16), |v| v.parse())?;
+    let rounds: usize = arguments.next().map_or(Ok(8), |v| v.parse())?;
+    let library = std::env::var("ORT_DYLIB_PATH").map_err(|_| "set ORT_DYLIB_PATH to libonnxruntime.so")?;
+    snnc::process::prepare();
+    // One thread that is this thread: the clock above is per thread.
+    rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global()?;
+
+    let mut judge = Judge::open(Path::new(&library), Path::new(&model))?;
+    let (_, graph) = canonical(Path::new(&model), None, &mut Silent)?;
+    let network = FloatNetwork::new(&graph)?;
+    let mut dims = graph[graph.input().ok_or("no input")?].ty.dims.clone();
+    dims[0] = batch;
+    let len = dims.iter().product();
+    let values: Vec<f32> = (0..len).map(|i| ((i * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0).collect();
+
+    const INNER: usize = 4;
+    let mut best = [f64::INFINITY; 3];
+    for _ in 0..rounds {
+        for (slot, best) in best.iter_mut().enumerate() {
+            let start = cpu();
+            for _ in 0..INNER {
+                match slot {
+                    0 => drop(judge.outputs(None, &dims, &values)?),
+                    1 => drop(network.logits(&Tensor::from_slice(&values, dims.clone(), &Device::Cpu)?)?),
+                    _ => {
+                        let x = Var::from_tensor(&Tensor::from_slice(&values, dims.clone(), &Device::Cpu)?)?;
+                        let gradients = network.logits(&x)?.sqr()?.sum_all()?.backward()?;
+                        assert!(gradients.get(&x).is_some());
+                    }
+                }
+            }
+            *best = best.min((cpu() - start).as_secs_f64() * 1e3 / INNER as f64);
+        }
+    }
+    let [judge, forward, both] = best;
+    #[allow(clippy::print_stdout, reason = "an example prints")]
+    {
+        println!("{model}, batch {batch}, one thread, least of {rounds} rounds of {INNER}, CPU ms");
+        println!("ONNX Runtime forward           {judge:8.1}");
+        println!("our forward                    {forward:8.1}   {:.2} times", forward / judge);
+        println!("our forward and input gradient {both:8.1}   {:.2} times", both / judge);
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! The float network of an ONNX file, to compare with.
+
+use crate::{
+    compile::canonical,
+    error::{Error, Result},
+    observer::Silent,
+    simulate::FloatNetwork,
+};
+use candle_core::{Device, Tensor};
+use std::path::Path;
+
+/// Images that run together.
+const BATCH: usize = 32;
+
+/// A float network that is ready to run.
+pub struct Ann {
+    network: FloatNetwork,
+    dims: Vec<usize>,
+    classes: usize,
+    sha256: String,
+}
+
+impl Ann {
+    /// Reads a model; `output` names its output, where there are several.
+    ///
+    /// # Errors
+    /// If the model cannot be read or converted.
+    pub fn open(path: &Path, output: Option<&str>) -> Result<Self> {
+        let (imported, graph) = canonical(path, output, &mut Silent)?;
+        let broken = || Error::Internal("a verified graph has an input and an output".into());
+        let input = graph.input().ok_or_else(broken)?;
+        let output = graph.output().ok_or_else(broken)?;
+        Ok(Self {
+            network: FloatNetwork::new(&graph)?,
+            dims: graph[input].ty.dims.clone(),
+            classes: graph[output.node].ty.len(),
+            sha256: imported.source_sha256,
+        })
+    }
+
+    /// Shape of the input; the first dimension is the batch and is 1.
+    #[must_use]
+    pub fn input_dims(&self) -> &[usize] {
+        &self.dims
+    }
+
+    /// Number of values of the output for an image.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// SHA-256 of the file.
+    #[must_use]
+    pub fn source_sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// What the float network makes of `count` images in its own layout and units, with its head applied: `[count, classes]`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if `images` are not `count` images.
+    pub fn logits(&self, images: &[f32], count: usize) -> Result<Vec<f32>> {
+        let len: usize = self.dims.iter().product();
+        if images.len() != count * len {
+            return Err(Error::Internal(format!("{} values are not {count} images of {len}", images.len())));
+        }
+        let mut logits = Vec::with_capacity(count * self.classes);
+        for chunk in images.chunks(BATCH * len.max(1)) {
+            let mut shape = self.dims.clone();
+            shape[0] = chunk.len() / len;
+            let tensor = Tensor::from_slice(chunk, shape, &Device::Cpu)?;
+            logits.extend(self.network.outputs(&tensor)?.flatten_all()?.to_vec1::<f32>()?);
+        }
+        Ok(logits)
+    }
+}

@@ -1,0 +1,129 @@
+//! The float network and the spiking network side by side on the same samples: what passes ask through
+//! [`snnc_passes::Calibration`].
+
+use crate::{
+    error::{Error, Result},
+    simulate::{FloatNetwork, Signal, SpikingSimulator},
+    synthesize::Samples,
+};
+use candle_core::Tensor;
+use snnc_ir::{Graph, NodeId, Operator};
+use snnc_passes::{Activations, Calibration};
+use std::collections::BTreeMap;
+
+/// Bytes that the signals of one layer over all steps may take; samples are left out beyond that.
+const SIGNAL_BYTES: usize = 128 << 20;
+
+/// Both networks on the same samples.
+pub struct Laboratory {
+    simulator: SpikingSimulator,
+    input: Signal,
+    targets: BTreeMap<NodeId, Activations>,
+    /// What nodes of the spiking graph made; kept while a later node may still read it.
+    signals: BTreeMap<NodeId, Signal>,
+}
+
+impl Laboratory {
+    /// Runs the float network `canonical` on the samples and keeps the activations of its rectifiers and its output.
+    ///
+    /// `encode` turns the samples into the spiking network's input signal.
+    ///
+    /// # Errors
+    /// Only on a bug.
+    pub fn new(canonical: &Graph, samples: &Samples, timesteps: usize, encode: impl FnOnce(&Tensor) -> Result<Signal>) -> Result<Self> {
+        let input = canonical.input().ok_or_else(|| Error::Internal("a verified graph has an input".into()))?;
+        let output = canonical.output().ok_or_else(|| Error::Internal("a verified graph has an output".into()))?.node;
+        let images = samples.tensor(&canonical[input].ty.dims)?;
+        let mut wanted: Vec<NodeId> =
+            canonical.node_ids().into_iter().filter(|&n| matches!(canonical[n].op, Operator::Relu | Operator::Clip { .. })).collect();
+        wanted.push(output);
+        let network = FloatNetwork::keeping(canonical, &wanted)?;
+        let mut collected: BTreeMap<NodeId, Vec<f32>> = BTreeMap::new();
+        for first in (0..samples.count).step_by(CHUNK) {
+            let chunk = images.narrow(0, first, CHUNK.min(samples.count - first))?;
+            let results = network.run(&chunk)?;
+            for &node in &wanted {
+                collected.entry(node).or_default().extend(results[&node].flatten_all()?.to_vec1::<f32>()?);
+            }
+        }
+        let targets = collected.into_iter().map(|(node, data)| (node, activations(canonical, node, data))).collect();
+        Ok(Self { simulator: SpikingSimulator { timesteps }, input: encode(&images)?, targets, signals: BTreeMap::new() })
+    }
+
+    /// How many of `wanted` samples fit in memory for T steps.
+    #[must_use]
+    pub fn affordable(graph: &Graph, timesteps: usize, wanted: usize) -> usize {
+        let widest = graph.node_ids().into_iter().map(|n| graph[n].ty.len()).max().unwrap_or(1);
+        (SIGNAL_BYTES / (widest * timesteps * size_of::<f32>())).clamp(8.min(wanted), wanted)
+    }
+
+    fn signal(&mut self, graph: &Graph, node: NodeId) -> Result<Signal> {
+        // Depth first without recursion: graphs are deep.
+        let mut stack = vec![node];
+        while let Some(&top) = stack.last() {
+            if self.signals.contains_key(&top) {
+                stack.pop();
+                continue;
+            }
+            let operands = graph.operands(top);
+            let missing: Vec<NodeId> = operands.iter().copied().filter(|o| !self.signals.contains_key(o)).collect();
+            if !missing.is_empty() {
+                stack.extend(missing);
+                continue;
+            }
+            let signal = if matches!(graph[top].op, Operator::Input) {
+                self.input.clone()
+            } else {
+                let signals: Vec<&Signal> = operands.iter().map(|o| &self.signals[o]).collect();
+                self.simulator.node(graph, top, &signals)?
+            };
+            self.signals.insert(top, signal);
+            stack.pop();
+            self.forget_read(graph, node);
+        }
+        Ok(self.signals[&node].clone())
+    }
+
+    /// Lets go of signals that all their readers have read, except what `asked` reads: a pass may change that node and ask again.
+    fn forget_read(&mut self, graph: &Graph, asked: NodeId) {
+        let operands = graph.operands(asked);
+        let kept: Vec<NodeId> = operands.iter().copied().chain(operands.iter().flat_map(|&o| graph.operands(o))).collect();
+        let known: Vec<NodeId> = self.signals.keys().copied().collect();
+        let read = |n: NodeId| {
+            let uses = graph.uses(n);
+            !uses.is_empty() && uses.iter().all(|(user, _)| known.contains(user))
+        };
+        let done: Vec<NodeId> = known.iter().copied().filter(|&n| n != asked && !kept.contains(&n) && read(n)).collect();
+        for node in done {
+            self.signals.remove(&node);
+        }
+    }
+}
+
+/// Images that go through the float network together.
+const CHUNK: usize = 32;
+
+fn activations(graph: &Graph, node: NodeId, data: Vec<f32>) -> Activations {
+    let ty = &graph[node].ty;
+    Activations { channels: ty.channels(), plane: ty.plane(), data }
+}
+
+impl Calibration for Laboratory {
+    fn target(&mut self, neuron: NodeId) -> std::result::Result<Activations, String> {
+        self.targets.get(&neuron).cloned().ok_or_else(|| format!("no float activations for node {}", neuron.number()))
+    }
+
+    fn mean(&mut self, graph: &Graph, node: NodeId) -> std::result::Result<Activations, String> {
+        let mean = self.signal(graph, node).and_then(|s| s.mean(self.simulator.timesteps)).map_err(|e| e.to_string())?;
+        let data = mean.flatten_all().and_then(|t| t.to_vec1::<f32>()).map_err(|e| e.to_string())?;
+        Ok(activations(graph, node, data))
+    }
+
+    fn changed(&mut self, graph: &Graph, node: NodeId) {
+        let mut stack = vec![node];
+        while let Some(node) = stack.pop() {
+            self.signals.remove(&node);
+            stack.extend(graph.uses(node).into_iter().map(|(user, _)| user).filter(|user| self.signals.contains_key(user)));
+        }
+    }
+}

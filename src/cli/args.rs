@@ -1,0 +1,576 @@
+//! What can be typed. Values are checked while they are parsed; [`CompileArgs::options`] turns them into [`Options`].
+
+use crate::{
+    error::{Error, Result},
+    options::{Calibration, Coding, InitialPotential, Layout, Options, Preprocess, Synthesis, Threshold, Timesteps},
+};
+use clap::{
+    Args, Parser, Subcommand, ValueHint,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser, styling},
+};
+use std::path::PathBuf;
+
+/// Most time steps that an artifact may have.
+const MAX_TIMESTEPS: usize = snnc_runtime::artifact::MAX_TIMESTEPS;
+
+const EXAMPLES: &str = "\
+Examples:
+  snnc resnet18.onnx -o resnet18.snn
+      Compile for 32 time steps; calibrate on samples that are made from the network itself
+  snnc vgg11.onnx -o vgg11.snn --mean 0.491,0.482,0.447 --std 0.247,0.243,0.262
+      Say how the model's images are normalised
+  snnc vgg11.onnx -o vgg11.snn --calibration images.npz --timesteps auto
+      Calibrate on images of your own; let snnc find the fewest time steps that will do
+  snnc eval vgg11.snn --data test.npz --ann vgg11.onnx --timesteps 4,8,16,32
+      Compare the spiking network with the one that it came from
+  snnc explain E0102
+      Read more about an error
+
+Exit codes: 0 done, 1 a gate said no, 2 error, 101 bug in snnc.";
+
+const STYLES: styling::Styles = styling::Styles::styled()
+    .header(styling::AnsiColor::Green.on_default().bold())
+    .usage(styling::AnsiColor::Green.on_default().bold())
+    .literal(styling::AnsiColor::Cyan.on_default().bold())
+    .placeholder(styling::AnsiColor::Cyan.on_default());
+
+/// Compiles a trained classifier (ONNX) into a spiking neural network, without training data.
+#[derive(Debug, Parser)]
+#[command(
+    name = "snnc",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    override_usage = "snnc [OPTIONS] MODEL.onnx -o MODEL.snn\n       snnc <COMMAND> ...",
+    after_help = EXAMPLES,
+    styles = STYLES,
+    max_term_width = 110
+)]
+pub struct Cli {
+    /// Another command than to compile.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Without a command: compile.
+    #[command(flatten)]
+    pub compile: Option<CompileArgs>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Compile a model (what snnc does without a command)
+    #[command(override_usage = "snnc compile [OPTIONS] MODEL.onnx -o MODEL.snn")]
+    Compile(CompileArgs),
+    /// Measure accuracy, spikes and energy of an artifact on labelled images
+    Eval(EvalArgs),
+    /// Run an artifact on images and give out the logits
+    Run(RunArgs),
+    /// Show what is in an ONNX model or in an artifact, and whether the model can be compiled
+    Inspect(InspectArgs),
+    /// Run passes on a graph in text form and print the result
+    Opt(OptArgs),
+    /// Explain an error code, such as E0102
+    Explain(ExplainArgs),
+}
+
+/// How a command works: common to several.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Manner {
+    /// Number of threads; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    pub threads: Option<usize>,
+    /// Say nothing but errors
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say what is being done
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// Arguments of a compilation.
+#[derive(Args, Clone, Debug)]
+pub struct CompileArgs {
+    /// The trained network: an ONNX classifier of images
+    #[arg(value_name = "MODEL.onnx", value_hint = ValueHint::FilePath)]
+    pub model: PathBuf,
+
+    /// Write the spiking network here
+    #[arg(short = 'o', value_name = "MODEL.snn", required_unless_present = "emit", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub out: Option<PathBuf>,
+    /// Write the report here [default: MODEL.report.json, next to the output]
+    #[arg(long, value_name = "FILE.json", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub report: Option<PathBuf>,
+    /// Also give out the final graph: `ir` as text or `dot` for Graphviz, to FILE or to standard output
+    #[arg(long, value_name = "ir|dot[=FILE]", value_parser = parse_emit, help_heading = "Output")]
+    pub emit: Vec<Emit>,
+    /// Write a Makefile rule that names every file that was read
+    #[arg(long, value_name = "FILE", requires = "out", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub depfile: Option<PathBuf>,
+
+    /// Time steps to compile for, or `auto`: the fewest that agree with the float network on held-out synthetic samples
+    #[arg(long, value_name = "N|auto", default_value = "32", value_parser = parse_timesteps, help_heading = "Conversion")]
+    pub timesteps: Timesteps,
+    /// How images become spikes
+    #[arg(long, value_name = "CODING", default_value = "direct", value_parser = coding(), help_heading = "Conversion")]
+    pub coding: Coding,
+    /// How thresholds are chosen: `auto` (least squares per channel), `max` (largest activation of a layer), a percentile
+    /// of a channel's activations, or one value for all
+    #[arg(long, value_name = "auto|max|percentile=P|fixed=V", default_value = "auto", value_parser = parse_threshold, help_heading = "Conversion")]
+    pub threshold: Threshold,
+    /// Potential before the first step
+    #[arg(long, value_name = "V", default_value = "half", value_parser = initial(), help_heading = "Conversion")]
+    pub v_init: InitialPotential,
+    /// Which output of the model to compile, where there are several
+    #[arg(long, value_name = "NAME", help_heading = "Conversion")]
+    pub output: Option<String>,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Conversion")]
+    pub seed: u64,
+
+    /// Samples to calibrate on: `synthetic` needs no data; a file holds images as `x`
+    #[arg(long, value_name = "synthetic|FILE.npz", default_value = "synthetic", value_parser = parse_calibration, help_heading = "Calibration")]
+    pub calibration: CalibrationArg,
+    /// Number of samples [default: 96, or all that the file has up to that]
+    #[arg(long, value_name = "N", value_parser = parse_samples, help_heading = "Calibration")]
+    pub samples: Option<usize>,
+    /// How synthetic samples are made
+    #[arg(long, value_name = "KIND", value_parser = synthesis(), help_heading = "Calibration")]
+    pub synthesis: Option<Synthesis>,
+
+    /// Order of the axes of the model's input
+    #[arg(long, value_name = "LAYOUT", default_value = "auto", value_parser = layout(), help_heading = "Input: an 8-bit pixel x becomes (x/S - M)/D")]
+    pub layout: LayoutArg,
+    /// S: the value that becomes 1
+    #[arg(long, value_name = "S", default_value = "255", allow_hyphen_values = true, value_parser = parse_divisor, help_heading = "Input: an 8-bit pixel x becomes (x/S - M)/D")]
+    pub scale: f32,
+    /// M: subtracted; one value, or one per channel
+    #[arg(long, value_name = "M[,M..]", default_value = "0", allow_hyphen_values = true, value_parser = parse_means, help_heading = "Input: an 8-bit pixel x becomes (x/S - M)/D")]
+    pub mean: List,
+    /// D: divides; one value, or one per channel
+    #[arg(long, value_name = "D[,D..]", default_value = "1", allow_hyphen_values = true, value_parser = parse_deviations, help_heading = "Input: an 8-bit pixel x becomes (x/S - M)/D")]
+    pub std: List,
+
+    /// Print the graph after a pass to standard error, or after `all`; see `snnc opt --help` for the names
+    #[arg(long, value_name = "PASS", help_heading = "Messages")]
+    pub dump_after: Vec<String>,
+    /// Print how long every stage and pass took to standard error
+    #[arg(long, help_heading = "Messages")]
+    pub timings: bool,
+    // These are not flattened: clap cannot tell whether an optional group was typed once it holds another group.
+    /// Number of threads; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = parse_threads, help_heading = "Messages")]
+    pub threads: Option<usize>,
+    /// Say nothing but errors
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Messages")]
+    pub quiet: bool,
+    /// Say what is being done
+    #[arg(short, long, help_heading = "Messages")]
+    pub verbose: bool,
+}
+
+/// Arguments of `eval`.
+#[derive(Args, Clone, Debug)]
+pub struct EvalArgs {
+    /// The spiking network
+    #[arg(value_name = "MODEL.snn", value_hint = ValueHint::FilePath)]
+    pub artifact: PathBuf,
+    /// Images as `x` (uint8 N,H,W[,C], or float32 as the model reads them) and classes as `y`
+    #[arg(long, value_name = "FILE.npz", value_hint = ValueHint::FilePath)]
+    pub data: PathBuf,
+    /// The network that it was compiled from, to compare with
+    #[arg(long, value_name = "MODEL.onnx", value_hint = ValueHint::FilePath)]
+    pub ann: Option<PathBuf>,
+    /// Time steps to measure at [default: powers of two from 4 up to the artifact's number, and that]
+    #[arg(long, value_name = "N[,N..]", value_parser = parse_steps, value_delimiter = ',')]
+    pub timesteps: Vec<usize>,
+    /// Take only the first N images
+    #[arg(long, value_name = "N", value_parser = parse_limit)]
+    pub limit: Option<usize>,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub manner: Manner,
+}
+
+/// Arguments of `run`.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// The spiking network
+    #[arg(value_name = "MODEL.snn", value_hint = ValueHint::FilePath)]
+    pub artifact: PathBuf,
+    /// Images: uint8 N,H,W[,C], or float32 as the model reads them
+    #[arg(value_name = "INPUT.npy", value_hint = ValueHint::FilePath)]
+    pub input: PathBuf,
+    /// Write the logits here (float32, one row per image) instead of printing the classes
+    #[arg(short = 'o', value_name = "LOGITS.npy", value_hint = ValueHint::FilePath)]
+    pub out: Option<PathBuf>,
+    /// Time steps [default: the artifact's number]
+    #[arg(long, value_name = "N", value_parser = parse_steps)]
+    pub timesteps: Option<usize>,
+    /// What runs the network: the runtime that deployments link, or the compiler's own simulator
+    #[arg(long, value_name = "NAME", default_value = "runtime", value_parser = simulator())]
+    pub simulator: Simulator,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub manner: Manner,
+}
+
+/// Arguments of `inspect`.
+#[derive(Args, Clone, Debug)]
+pub struct InspectArgs {
+    /// An ONNX model or an artifact; its content decides, not its name
+    #[arg(value_name = "FILE.onnx|FILE.snn", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Which output of the model would be compiled, where there are several
+    #[arg(long, value_name = "NAME")]
+    pub output: Option<String>,
+}
+
+/// Arguments of `opt`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = super::commands::opt::pass_list())]
+pub struct OptArgs {
+    /// A graph in text form, up to a line that starts with `;---`
+    #[arg(value_name = "CASE.ir", value_hint = ValueHint::FilePath)]
+    pub case: PathBuf,
+    /// The passes in the order to run them [default: the file's line `;! passes = A,B`, or its folder's name]
+    #[arg(long, value_name = "A[,B..]", value_delimiter = ',')]
+    pub passes: Option<Vec<String>>,
+}
+
+/// Arguments of `explain`.
+#[derive(Args, Clone, Debug)]
+pub struct ExplainArgs {
+    /// The code, as errors print it; without it, all codes are listed
+    #[arg(value_name = "CODE")]
+    pub code: Option<String>,
+}
+
+/// A graph to give out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Emit {
+    /// In which form.
+    pub form: EmitForm,
+    /// Where to; standard output without it.
+    pub file: Option<PathBuf>,
+}
+
+/// The forms of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmitForm {
+    /// The text form.
+    Ir,
+    /// For Graphviz.
+    Dot,
+}
+
+/// What runs an artifact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Simulator {
+    /// `snnc-runtime`.
+    Runtime,
+    /// The simulator that the compiler calibrates with.
+    Candle,
+}
+
+/// Source of calibration samples, as typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CalibrationArg {
+    /// Made from the network.
+    Synthetic,
+    /// Of the user.
+    File(PathBuf),
+}
+
+/// Layout as typed: none for `auto`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayoutArg(pub Option<Layout>);
+
+/// Numbers with commas between them, as one value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct List(pub Vec<f32>);
+
+impl CompileArgs {
+    /// The options of the compilation.
+    ///
+    /// # Errors
+    /// If two of them contradict each other.
+    pub fn options(&self) -> Result<Options> {
+        let defaults = Options::default();
+        let calibration = match (&self.calibration, self.synthesis) {
+            (CalibrationArg::File(_), Some(_)) => {
+                return Err(Error::Usage("--synthesis says how synthetic samples are made, but --calibration names a file".into()));
+            }
+            (CalibrationArg::File(path), None) => Calibration::File(path.clone()),
+            (CalibrationArg::Synthetic, Some(kind)) => Calibration::Synthetic(kind),
+            (CalibrationArg::Synthetic, None) => defaults.calibration,
+        };
+        let (means, deviations) = (self.mean.0.len(), self.std.0.len());
+        if means > 1 && deviations > 1 && means != deviations {
+            return Err(Error::Usage(format!(
+                "--mean has {means} values, but --std has {deviations}; both are one value, or one per channel"
+            )));
+        }
+        let preprocess = Preprocess { scale: self.scale, mean: self.mean.0.clone(), std: self.std.0.clone() };
+        let infinite = |channel| [0.0, 255.0].iter().any(|&pixel| !preprocess.apply(channel, pixel).is_finite());
+        if (0..means.max(deviations)).any(infinite) {
+            return Err(Error::Usage("--scale, --mean and --std make pixels infinite".into()));
+        }
+        Ok(Options {
+            timesteps: self.timesteps,
+            coding: self.coding,
+            calibration,
+            samples: self.samples.unwrap_or(defaults.samples),
+            threshold: self.threshold,
+            initial: self.v_init,
+            layout: self.layout.0,
+            preprocess,
+            output: self.output.clone(),
+            seed: self.seed,
+        })
+    }
+}
+
+// ---- words ----
+
+/// A parser of a closed list of words, each with its meaning and its help.
+fn words<T: Clone + Send + Sync + 'static>(list: &'static [(&'static str, T, &'static str)]) -> impl TypedValueParser<Value = T>
+where
+    &'static [(&'static str, T, &'static str)]: Send + Sync,
+{
+    let values = list.iter().map(|(word, _, help)| PossibleValue::new(*word).help(*help));
+    PossibleValuesParser::new(values).map(|word| {
+        let entry = list.iter().find(|(known, ..)| *known == word);
+        entry.expect("clap only lets known words through").1.clone()
+    })
+}
+
+fn coding() -> impl TypedValueParser<Value = Coding> {
+    words(&[
+        ("direct", Coding::Direct, "the preprocessed pixel is a constant current"),
+        ("poisson", Coding::Poisson, "random spikes whose rate is the pixel's magnitude"),
+    ])
+}
+
+fn initial() -> impl TypedValueParser<Value = InitialPotential> {
+    words(&[("half", InitialPotential::Half, "half the threshold: rounds"), ("zero", InitialPotential::Zero, "zero: truncates")])
+}
+
+fn synthesis() -> impl TypedValueParser<Value = Synthesis> {
+    words(&[
+        ("natural", Synthesis::Natural, "natural-image priors, then a few steps of inversion (default)"),
+        ("prior", Synthesis::Prior, "natural-image priors as they are"),
+        ("paper", Synthesis::Paper, "Dirichlet targets, inversion from uniform noise (PrivateSNN)"),
+        ("noise", Synthesis::Noise, "uniform noise: the control"),
+    ])
+}
+
+fn layout() -> impl TypedValueParser<Value = LayoutArg> {
+    words(&[
+        ("auto", LayoutArg(None), "from the shape of the input, and of the images where there are some"),
+        ("nchw", LayoutArg(Some(Layout::Nchw)), "channels, height, width"),
+        ("nhwc", LayoutArg(Some(Layout::Nhwc)), "height, width, channels"),
+        ("flat", LayoutArg(Some(Layout::Flat)), "a vector: height, width, channels in this order"),
+    ])
+}
+
+fn simulator() -> impl TypedValueParser<Value = Simulator> {
+    words(&[
+        ("runtime", Simulator::Runtime, "snnc-runtime"),
+        ("candle", Simulator::Candle, "the simulator that the compiler calibrates with"),
+    ])
+}
+
+// ---- numbers ----
+
+fn parse_count(text: &str, what: &str, range: std::ops::RangeInclusive<usize>) -> std::result::Result<usize, String> {
+    let (low, high) = (range.start(), range.end());
+    match text.parse::<usize>() {
+        Ok(n) if range.contains(&n) => Ok(n),
+        _ => Err(format!("{what} must be a whole number from {low} to {high}")),
+    }
+}
+
+fn parse_steps(text: &str) -> std::result::Result<usize, String> {
+    parse_count(text.trim(), "the number of time steps", 1..=MAX_TIMESTEPS)
+}
+
+fn parse_timesteps(text: &str) -> std::result::Result<Timesteps, String> {
+    if text == "auto" {
+        return Ok(Timesteps::Auto);
+    }
+    parse_steps(text).map(Timesteps::Fixed).map_err(|message| format!("{message}, or `auto`"))
+}
+
+fn parse_samples(text: &str) -> std::result::Result<usize, String> {
+    parse_count(text, "the number of samples", 1..=1_000_000)
+}
+
+fn parse_threads(text: &str) -> std::result::Result<usize, String> {
+    parse_count(text, "the number of threads", 1..=4096)
+}
+
+fn parse_limit(text: &str) -> std::result::Result<usize, String> {
+    parse_count(text, "the limit", 1..=usize::MAX)
+}
+
+fn parse_number(text: &str) -> std::result::Result<f32, String> {
+    match text.trim().parse::<f32>() {
+        Ok(value) if value.is_finite() => Ok(value),
+        _ => Err(format!("`{text}` is not a finite number")),
+    }
+}
+
+fn parse_divisor(text: &str) -> std::result::Result<f32, String> {
+    match parse_number(text)? {
+        value if value > 0.0 => Ok(value),
+        _ => Err("it divides, so it must be more than 0".into()),
+    }
+}
+
+fn parse_means(text: &str) -> std::result::Result<List, String> {
+    text.split(',').map(parse_number).collect::<std::result::Result<_, _>>().map(List)
+}
+
+fn parse_deviations(text: &str) -> std::result::Result<List, String> {
+    text.split(',').map(parse_divisor).collect::<std::result::Result<_, _>>().map(List)
+}
+
+pub(super) fn parse_threshold(text: &str) -> std::result::Result<Threshold, String> {
+    match text.split_once('=') {
+        None if text == "auto" => Ok(Threshold::Auto),
+        None if text == "max" => Ok(Threshold::Max),
+        Some(("percentile", value)) => match parse_number(value)? {
+            p if p > 0.0 && p <= 100.0 => Ok(Threshold::Percentile(p)),
+            _ => Err("a percentile is more than 0 and at most 100".into()),
+        },
+        Some(("fixed", value)) => match parse_number(value)? {
+            v if v > 0.0 => Ok(Threshold::Fixed(v)),
+            _ => Err("a threshold is more than 0".into()),
+        },
+        None if text == "percentile" || text == "fixed" => Err(format!("`{text}` wants a value: `{text}=99.9`")),
+        _ => Err("want `auto`, `max`, `percentile=P` or `fixed=V`".into()),
+    }
+}
+
+fn parse_calibration(text: &str) -> std::result::Result<CalibrationArg, String> {
+    match text {
+        "synthetic" => Ok(CalibrationArg::Synthetic),
+        path if path.ends_with(".npz") || path.ends_with(".npy") => Ok(CalibrationArg::File(path.into())),
+        path if std::path::Path::new(path).exists() => Ok(CalibrationArg::File(path.into())),
+        _ => Err("want `synthetic`, or an .npz file of images".into()),
+    }
+}
+
+fn parse_emit(text: &str) -> std::result::Result<Emit, String> {
+    let (form, file) = match text.split_once('=') {
+        Some((_, "")) => return Err("the file behind `=` is missing".into()),
+        Some((form, file)) => (form, Some(PathBuf::from(file))),
+        None => (text, None),
+    };
+    let form = match form {
+        "ir" => EmitForm::Ir,
+        "dot" => EmitForm::Dot,
+        _ => return Err("want `ir` or `dot`, with `=FILE` behind it to write a file".into()),
+    };
+    Ok(Emit { form, file })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn compile(args: &str) -> std::result::Result<CompileArgs, String> {
+        let words = std::iter::once("snnc").chain(args.split_whitespace());
+        let cli = Cli::try_parse_from(words).map_err(|e| e.to_string())?;
+        Ok(cli.compile.expect("no command means to compile"))
+    }
+
+    #[test]
+    fn the_command_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_library() {
+        assert_eq!(compile("m.onnx -o m.snn").unwrap().options().unwrap(), Options::default());
+    }
+
+    #[test]
+    fn all_options_arrive() {
+        let args = "m.onnx -o m.snn --timesteps auto --coding poisson --calibration c.npz --samples 7 --threshold percentile=99.9 \
+                    --v-init zero --layout nhwc --scale 1 --mean -1,.5,2e-1 --std 1,2,3 --seed 5 --output logits";
+        let options = compile(args).unwrap().options().unwrap();
+        let expected = Options {
+            timesteps: Timesteps::Auto,
+            coding: Coding::Poisson,
+            calibration: Calibration::File("c.npz".into()),
+            samples: 7,
+            threshold: Threshold::Percentile(99.9),
+            initial: InitialPotential::Zero,
+            layout: Some(Layout::Nhwc),
+            preprocess: Preprocess { scale: 1.0, mean: vec![-1.0, 0.5, 0.2], std: vec![1.0, 2.0, 3.0] },
+            output: Some("logits".into()),
+            seed: 5,
+        };
+        assert_eq!(options, expected);
+    }
+
+    #[test]
+    fn numbers_are_checked() {
+        for (args, message) in [
+            ("--timesteps 0", "from 1 to 65536, or `auto`"),
+            ("--timesteps 65537", "from 1 to 65536"),
+            ("--timesteps many", "whole number"),
+            ("--samples 0", "the number of samples must be"),
+            ("--threads 0", "the number of threads must be"),
+            ("--threshold percentile=0", "more than 0 and at most 100"),
+            ("--threshold percentile=101", "more than 0 and at most 100"),
+            ("--threshold fixed=-1", "more than 0"),
+            ("--threshold fixed=nan", "`nan` is not a finite number"),
+            ("--threshold fixed", "`fixed=99.9`"),
+            ("--threshold best", "want `auto`"),
+            ("--scale 0", "must be more than 0"),
+            ("--scale -255", "must be more than 0"),
+            ("--scale inf", "not a finite number"),
+            ("--std 1,0,1", "must be more than 0"),
+            ("--mean 1,,2", "`` is not a finite number"),
+            ("--coding rate", "possible values: direct, poisson"),
+            ("--calibration nothing", "want `synthetic`"),
+            ("--emit svg", "want `ir` or `dot`"),
+            ("--emit ir=", "is missing"),
+        ] {
+            let text = compile(&format!("m.onnx -o m.snn {args}")).unwrap_err();
+            assert!(text.contains(message), "{args}: {text}");
+        }
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for (args, message) in [
+            ("--calibration c.npz --synthesis prior", "names a file"),
+            ("--mean 1,2,3 --std 1,2", "--std has 2"),
+            ("--scale 1e-40", "infinite"),
+        ] {
+            let text = compile(&format!("m.onnx -o m.snn {args}")).unwrap().options().unwrap_err().to_string();
+            assert!(text.contains(message), "{args}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_model_may_be_called_like_a_command() {
+        assert_eq!(compile("./eval -o m.snn").unwrap().model, PathBuf::from("./eval"));
+        assert!(Cli::try_parse_from(["snnc", "explain", "E0102"]).is_ok_and(|cli| cli.compile.is_none()));
+    }
+
+    #[test]
+    fn output_is_needed_unless_the_graph_is_emitted() {
+        assert!(compile("m.onnx").unwrap_err().contains("-o <MODEL.snn>"));
+        assert_eq!(compile("m.onnx --emit ir").unwrap().emit, [Emit { form: EmitForm::Ir, file: None }]);
+        let emit = compile("m.onnx --emit ir=a=b --emit dot").unwrap().emit;
+        assert_eq!(emit, [Emit { form: EmitForm::Ir, file: Some("a=b".into()) }, Emit { form: EmitForm::Dot, file: None }]);
+    }
+}

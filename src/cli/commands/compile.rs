@@ -1,0 +1,146 @@
+//! `snnc MODEL.onnx -o MODEL.snn`
+
+use crate::{
+    cli::{
+        Failure, Outcome,
+        args::{CompileArgs, Emit, EmitForm},
+        dot, files, print,
+        progress::{Console, Verbosity},
+        render::Style,
+        set_threads,
+    },
+    compile::{Compiled, compile},
+    error::{Error, Result},
+    observer::Observer,
+    options::Calibration,
+};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
+
+/// Runs the command.
+pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
+    let about = Failure::about(&args.model, "compile");
+    let options = args.options().map_err(&about)?;
+    let report = args.report.clone().or_else(|| args.out.as_deref().and_then(report_beside));
+    let calibration = match &options.calibration {
+        Calibration::File(path) => Some(path.as_path()),
+        Calibration::Synthetic(_) => None,
+    };
+    check(args, report.as_deref(), calibration).map_err(&about)?;
+    set_threads(args.threads).map_err(&about)?;
+
+    let mut console = Console::new(style.clone(), Verbosity::new(args.quiet, args.verbose), args.model.display().to_string())
+        .dump_after(&args.dump_after);
+    let compiled = compile(&args.model, &options, &mut console).map_err(&about)?;
+
+    let start = Instant::now();
+    console.stage("write", None);
+    let size = write(args, report.as_deref(), &compiled).map_err(&about)?;
+    console.stage_done(start.elapsed());
+
+    if let (Some(out), Some(size)) = (&args.out, size) {
+        console.say(&summary(args, out, report.as_deref(), &compiled, size, console.warnings()));
+    }
+    if args.timings {
+        console.print(&console.timing_table());
+    }
+    for Emit { form, file } in &args.emit {
+        if file.is_none() {
+            print(emit(*form, &compiled))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where the report goes by default: nowhere, if the artifact goes to a device or a pipe.
+fn report_beside(out: &Path) -> Option<PathBuf> {
+    let special = std::fs::metadata(out).is_ok_and(|m| !m.is_file() && !m.is_dir());
+    (!special).then(|| out.with_extension("report.json"))
+}
+
+/// Everything that can be known to fail before the work begins.
+fn check(args: &CompileArgs, report: Option<&Path>, calibration: Option<&Path>) -> Result<()> {
+    let passes: Vec<&str> = snnc_passes::all().iter().map(|p| p.name()).collect();
+    if let Some(unknown) = args.dump_after.iter().find(|name| *name != "all" && !passes.contains(&name.as_str())) {
+        return Err(Error::Usage(format!("--dump-after: there is no pass `{unknown}`; there are `all`, `{}`", passes.join("`, `"))));
+    }
+    let mut outputs: Vec<(&str, &Path)> = Vec::new();
+    outputs.extend(args.out.as_deref().map(|p| ("-o", p)));
+    outputs.extend(report.map(|p| ("the report", p)));
+    outputs.extend(args.depfile.as_deref().map(|p| ("--depfile", p)));
+    outputs.extend(args.emit.iter().filter_map(|e| e.file.as_deref()).map(|p| ("--emit", p)));
+    for (_, path) in &outputs {
+        files::check_target(path)?;
+    }
+    let inputs: Vec<(&str, &Path)> =
+        std::iter::once(("the model", args.model.as_path())).chain(calibration.map(|p| ("the calibration images", p))).collect();
+    files::check_distinct(&inputs, &outputs)
+}
+
+/// Writes all files or none; returns the size of the artifact.
+fn write(args: &CompileArgs, report: Option<&Path>, compiled: &Compiled) -> Result<Option<usize>> {
+    let mut batch = files::Batch::default();
+    let mut size = None;
+    if let Some(out) = &args.out {
+        let bytes = compiled.artifact.to_bytes().map_err(|e| Error::Internal(format!("the artifact cannot be written: {e}")))?;
+        size = Some(bytes.len());
+        batch.add(out, bytes)?;
+    }
+    if let Some(report) = report {
+        let mut text =
+            serde_json::to_vec_pretty(&compiled.report).map_err(|e| Error::Internal(format!("the report cannot be written: {e}")))?;
+        text.push(b'\n');
+        batch.add(report, text)?;
+    }
+    for Emit { form, file } in &args.emit {
+        if let Some(file) = file {
+            batch.add(file, emit(*form, compiled))?;
+        }
+    }
+    if let (Some(depfile), Some(out)) = (&args.depfile, &args.out) {
+        let dependencies: &[PathBuf] = &compiled.dependencies;
+        batch.add(depfile, files::depfile(out, dependencies)?)?;
+    }
+    batch.commit()?;
+    Ok(size)
+}
+
+fn emit(form: EmitForm, compiled: &Compiled) -> String {
+    match form {
+        EmitForm::Ir => snnc_ir::text::print(&compiled.graph),
+        EmitForm::Dot => dot::print(&compiled.graph),
+    }
+}
+
+fn summary(args: &CompileArgs, out: &Path, report: Option<&Path>, compiled: &Compiled, size: usize, warnings: usize) -> String {
+    let spec = &compiled.artifact.graph;
+    let neurons: usize = spec
+        .nodes
+        .iter()
+        .filter(|n| matches!(n.op, snnc_runtime::OpSpec::IfNeuron { .. } | snnc_runtime::OpSpec::LifNeuron { .. }))
+        .map(|n| n.shape.iter().product::<usize>())
+        .sum();
+    let mut text = format!(
+        "compiled `{}` for {} time step{}: {} neurons, {:.1} kB in `{}`",
+        args.model.display(),
+        spec.timesteps,
+        if spec.timesteps == 1 { "" } else { "s" },
+        super::si(neurons as f64),
+        size as f64 / 1e3,
+        out.display()
+    );
+    if let Some(report) = report {
+        text += &format!(", report in `{}`", report.display());
+    }
+    let agreement = compiled.report.pointer("/agreement/over_timesteps").and_then(serde_json::Value::as_array);
+    if let Some(percent) = agreement.and_then(|list| list.last()).and_then(|at| at["percent"].as_f64()) {
+        text += &format!("; agrees with the float network on {percent:.1} % of held-out synthetic samples");
+    }
+    if warnings > 0 {
+        text += &format!(" ({warnings} warning{})", if warnings == 1 { "" } else { "s" });
+    }
+    text
+}

@@ -1,0 +1,160 @@
+//! `snnc inspect FILE`
+
+use super::{si, table};
+use crate::{
+    cli::{
+        Failure, Outcome,
+        args::InspectArgs,
+        files, print,
+        progress::{Console, Verbosity},
+        render::Style,
+    },
+    compile::canonical,
+    error::{Error, Result},
+};
+use snnc_ir::{Graph, Operator, types::Dims};
+use snnc_runtime::{Artifact, Network, artifact::NetworkSpec};
+use std::{fmt::Write, path::Path, process::ExitCode};
+
+/// Runs the command.
+pub(crate) fn run(args: &InspectArgs, style: &Style) -> Outcome {
+    let path = args.file.as_path();
+    let about = Failure::about(path, "inspect");
+    let head = files::read(path).map_err(&about)?;
+    if is_artifact(&head) {
+        let artifact = Artifact::from_bytes(&head).map_err(|e| about(Error::format(path, e.to_string())))?;
+        print(artifact_text(path, &artifact).map_err(&about)?)?;
+    } else {
+        drop(head);
+        let mut console = Console::new(style.clone(), Verbosity::Normal, path.display().to_string());
+        // A model that cannot be converted is what one wants to hear about here: the diagnostics are the answer.
+        let about = Failure::about(path, "convert");
+        let (imported, canonical) = canonical(path, args.output.as_deref(), &mut console).map_err(&about)?;
+        let mut text = format!("{}: ONNX, opset {}", path.display(), imported.opset);
+        if !imported.producer.is_empty() {
+            let _ = write!(text, ", by {}", imported.producer);
+        }
+        let _ = writeln!(text, "\nsha256      {}", imported.source_sha256);
+        text += &model_text(&imported.graph, &canonical);
+        print(text)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether bytes begin as a safetensors file: the length of a JSON object, then the object.
+fn is_artifact(bytes: &[u8]) -> bool {
+    let Some((length, rest)) = bytes.split_first_chunk::<8>() else { return false };
+    rest.first() == Some(&b'{') && usize::try_from(u64::from_le_bytes(*length)).is_ok_and(|n| n <= rest.len())
+}
+
+fn artifact_text(path: &Path, artifact: &Artifact) -> Result<String> {
+    let network = Network::new(artifact.clone()).map_err(|e| Error::format(path, e.to_string()))?;
+    let spec = &artifact.graph;
+    let parameters: usize = artifact.tensors.values().map(|t| t.data.len()).sum();
+    let mut text = format!("{}: spiking network, format version {}, by {}\n", path.display(), spec.format_version, spec.compiler);
+    let mut line = |name: &str, value: String| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{name:<12}{value}");
+    };
+    line("source", format!("sha256 {}", spec.source.sha256));
+    line("phase", word(&spec.phase));
+    line("time steps", spec.timesteps.to_string());
+    line("seed", spec.seed.to_string());
+    line("input", format!("`{}` [{}], layout {}, {}", spec.input.name, Dims(&spec.input.shape), word(&spec.input.layout), coding(spec)));
+    let preprocess = &spec.input.preprocess;
+    line("pixels", format!("(x/{} - {})/{}", preprocess.scale, numbers(&preprocess.mean), numbers(&preprocess.std)));
+    line(
+        "output",
+        format!("`{}` (node `{}`), {} classes, head {}", spec.output.name, spec.output.node, network.classes(), word(&spec.output.head)),
+    );
+    for (name, value) in &spec.options {
+        line("option", format!("{name} = {value}"));
+    }
+    text.push('\n');
+    let mut rows = vec![["node", "operator", "shape", "neurons", "parameters"].map(str::to_owned).to_vec()];
+    let mut neurons = 0;
+    for node in &spec.nodes {
+        let size: usize = node.shape.iter().product();
+        let fires = matches!(node.op, snnc_runtime::OpSpec::IfNeuron { .. } | snnc_runtime::OpSpec::LifNeuron { .. });
+        neurons += if fires { size } else { 0 };
+        let count: usize = node.tensors.values().filter_map(|name| artifact.tensors.get(name)).map(|t| t.data.len()).sum();
+        rows.push(vec![
+            node.name.clone(),
+            node.op.name().to_owned(),
+            Dims(&node.shape).to_string(),
+            if fires { size.to_string() } else { String::new() },
+            if count > 0 { count.to_string() } else { String::new() },
+        ]);
+    }
+    rows.push(vec!["total".into(), format!("{} nodes", spec.nodes.len()), String::new(), neurons.to_string(), parameters.to_string()]);
+    text += &table(&rows);
+    Ok(text)
+}
+
+fn coding(spec: &NetworkSpec) -> String {
+    match &spec.input.coding {
+        snnc_runtime::Coding::Direct => "direct coding".into(),
+        snnc_runtime::Coding::Poisson { amplitude } => format!("Poisson coding with amplitude {}", numbers(amplitude)),
+    }
+}
+
+/// A word of the artifact, as it stands in its JSON.
+fn word<T: serde::Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => "?".into(),
+    }
+}
+
+/// One number, or several in brackets.
+fn numbers(values: &[f32]) -> String {
+    match values {
+        [one] => one.to_string(),
+        _ if values.len() > 8 => format!("[{} values]", values.len()),
+        _ => format!("{values:?}"),
+    }
+}
+
+fn model_text(imported: &Graph, canonical: &Graph) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "{name:<12}{value}");
+    };
+    if let Some(input) = imported.input() {
+        line("input", format!("`{}` {}", imported[input].origin, imported[input].ty));
+    }
+    if let Some(output) = imported.output() {
+        line("output", format!("`{}` {}", output.name, imported[output.node].ty));
+    }
+    let parameters: usize = imported.params().map(|(_, p)| p.tensor.data.len()).sum();
+    let total: usize = canonical.topological().into_iter().map(|id| macs(canonical, id)).sum();
+    line("parameters", si(parameters as f64));
+    line("multiplies", format!("{} for an image", si(total as f64)));
+    line("converts", format!("yes: {} nodes, {} after canonicalisation", imported.len(), canonical.len()));
+    text.push('\n');
+    let mut rows = vec![["node", "operator", "result", "parameters", "multiplies"].map(str::to_owned).to_vec()];
+    for id in imported.topological() {
+        let node = &imported[id];
+        let parameters: usize = node.op.params().into_iter().map(|(_, p)| imported.param(p).tensor.data.len()).sum();
+        let or_blank = |n: usize| if n > 0 { n.to_string() } else { String::new() };
+        rows.push(vec![
+            node.origin.to_string(),
+            node.op.name().to_owned(),
+            node.ty.to_string(),
+            or_blank(parameters),
+            or_blank(macs(imported, id)),
+        ]);
+    }
+    text + &table(&rows)
+}
+
+/// Multiplications with accumulation for one image.
+fn macs(graph: &Graph, id: snnc_ir::NodeId) -> usize {
+    let node = &graph[id];
+    match &node.op {
+        Operator::Conv2d { weight, .. } | Operator::Linear { weight, .. } => {
+            node.ty.len() * graph.param(*weight).tensor.dims.iter().skip(1).product::<usize>()
+        }
+        _ => 0,
+    }
+}

@@ -1,0 +1,149 @@
+//! `snnc opt CASE.ir --passes A,B`
+
+use crate::{
+    cli::{
+        Failure, Outcome,
+        args::{OptArgs, parse_threshold},
+        print,
+    },
+    error::{Error, Result},
+    options::Threshold,
+};
+use snnc_ir::{Graph, diagnostic::Place, verify::verify_between};
+use snnc_passes::{Pass, PassCx, PassError, Settings, manager, threshold::Rule};
+use std::{path::Path, process::ExitCode};
+
+/// Starts the header lines of a case.
+const HEADER: &str = ";!";
+/// Starts the line behind which the expectation stands.
+const DIVIDER: &str = ";---";
+/// Passes that ask a running network, unless thresholds are fixed. Here is none: a text has no samples.
+const CALIBRATING: [&str; 2] = ["set-thresholds", "correct-bias"];
+
+/// Runs the command.
+pub(crate) fn run(args: &OptArgs) -> Outcome {
+    let about = Failure::about(&args.case, "transform");
+    let graph = transform(args).map_err(&about)?;
+    print(snnc_ir::text::print(&graph))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The list of passes for `--help`.
+pub(crate) fn pass_list() -> String {
+    let lines: Vec<String> = snnc_passes::all()
+        .iter()
+        .map(|p| {
+            let phases = p.accepts();
+            let accepts =
+                if phases.start() == phases.end() { phases.start().to_string() } else { format!("{} to {}", phases.start(), phases.end()) };
+            let kind = if p.is_required() { "required" } else { "improves" };
+            format!("  {:<20} {kind}; on graphs that are {accepts}", p.name())
+        })
+        .collect();
+    format!("Passes:\n{}", lines.join("\n"))
+}
+
+fn transform(args: &OptArgs) -> Result<Graph> {
+    let path = args.case.as_path();
+    let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
+    let case: String = text.lines().take_while(|line| !line.starts_with(DIVIDER)).flat_map(|line| [line, "\n"]).collect();
+    let header = Header::read(&case, path)?;
+    let Some(names) = args.passes.as_ref().or(header.passes.as_ref()) else {
+        let path = path.display();
+        return Err(Error::Usage(format!("name the passes: `--passes A,B`, or a line `{HEADER} passes = A,B` in `{path}`")));
+    };
+    let passes: Vec<&dyn Pass> = names.iter().map(|name| find(name)).collect::<Result<_>>()?;
+    let mut graph = parse(&case, path)?;
+    let mut cx = PassCx { settings: &header.settings, calibration: None };
+    for pass in passes {
+        let name = pass.name();
+        if !pass.accepts().contains(&graph.phase) {
+            return Err(Error::format(path, format!("pass `{name}` does not accept a graph that is {}", graph.phase)));
+        }
+        if CALIBRATING.contains(&name) && !matches!(header.settings.threshold, Rule::Fixed(_)) {
+            let message = format!("pass `{name}` calibrates on a running network: here it only runs with `{HEADER} threshold = fixed=V`");
+            return Err(Error::format(path, message));
+        }
+        manager::run(pass, &mut graph, &mut cx, &mut |_, _, _, _| {}).map_err(|error| match error {
+            PassError::User(diagnostic) => {
+                let place = Place { file: path.display().to_string(), ..diagnostic.place.clone() };
+                snnc_ir::Diagnostic { place, ..diagnostic }.into()
+            }
+            PassError::Bug(message) => Error::Internal(message),
+        })?;
+    }
+    Ok(graph)
+}
+
+/// What the lines `;! key = value` say.
+#[derive(Debug)]
+struct Header {
+    passes: Option<Vec<String>>,
+    settings: Settings,
+}
+
+impl Header {
+    fn read(case: &str, path: &Path) -> Result<Self> {
+        // As the golden tests of the passes: the folder names the pass, and the default is 8 time steps.
+        let folder = path.parent().and_then(Path::file_name).and_then(|name| name.to_str());
+        let mut header = Self {
+            passes: folder.and_then(snnc_passes::find).map(|pass| vec![pass.name().to_owned()]),
+            settings: Settings { timesteps: 8, ..Settings::default() },
+        };
+        for (number, line) in case.lines().enumerate() {
+            let Some(line) = line.strip_prefix(HEADER) else { continue };
+            let wrong = |message: &str| Error::format(path, format!("line {}: {message}", number + 1));
+            let (key, value) = line.split_once('=').ok_or_else(|| wrong("want `;! key = value`"))?;
+            let value = value.trim().trim_matches('"');
+            match key.trim() {
+                "passes" => header.passes = Some(value.split(',').map(|name| name.trim().to_owned()).collect()),
+                "timesteps" => header.settings.timesteps = value.parse().ok().filter(|&t| t > 0).ok_or_else(|| wrong("want a number"))?,
+                "threshold" => header.settings.threshold = rule(value).map_err(|message| wrong(&message))?,
+                // For tests.
+                "meaning" => {}
+                other => return Err(wrong(&format!("unknown key `{other}`"))),
+            }
+        }
+        Ok(header)
+    }
+}
+
+fn rule(text: &str) -> std::result::Result<Rule, String> {
+    let text = if text == "least-squares" { "auto" } else { text };
+    Ok(match parse_threshold(text)? {
+        Threshold::Auto => Rule::LeastSquares,
+        Threshold::Max => Rule::Max,
+        Threshold::Percentile(p) => Rule::Percentile(p),
+        Threshold::Fixed(v) => Rule::Fixed(v),
+    })
+}
+
+fn parse(case: &str, path: &Path) -> Result<Graph> {
+    let graph = snnc_ir::text::parse(case).map_err(|e| Error::format(path, e.to_string()))?;
+    verify_between(&graph).map_err(|violations| Error::format(path, format!("not a valid graph:\n{violations}")))?;
+    Ok(graph)
+}
+
+fn find(name: &str) -> Result<&'static dyn Pass> {
+    snnc_passes::find(name.trim()).ok_or_else(|| {
+        let known: Vec<&str> = snnc_passes::all().iter().map(|p| p.name()).collect();
+        Error::Usage(format!("there is no pass `{name}`; there are `{}`", known.join("`, `")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_sets_the_case_up() {
+        let read = |text: &str| Header::read(text, Path::new("fold-pad/case.ir"));
+        let header = read(";! passes = \"a, b\"\n;! timesteps = 4\n;! threshold = fixed=0.5\ngraph").unwrap();
+        assert_eq!(header.passes.unwrap(), ["a", "b"]);
+        assert_eq!((header.settings.timesteps, header.settings.threshold), (4, Rule::Fixed(0.5)));
+        assert_eq!(read("graph").unwrap().passes.unwrap(), ["fold-pad"]);
+        assert!(Header::read("graph", Path::new("case.ir")).unwrap().passes.is_none());
+        assert!(read("graph\n;! colour = red").unwrap_err().to_string().contains("line 2: unknown key `colour`"));
+        assert!(find("none").err().unwrap().to_string().contains("there is no pass `none`"));
+    }
+}

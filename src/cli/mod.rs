@@ -1,0 +1,181 @@
+//! The command line: the only part of `snnc` that prints.
+//!
+//! | module | content |
+//! |---|---|
+//! | `args` | what can be typed |
+//! | `commands` | one file, one command |
+//! | `render` | diagnostics as text |
+//! | `progress` | what is seen of a running command |
+//! | `files` | writing files, all or none |
+//! | `dot` | graphs for Graphviz |
+//!
+//! Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 a gate said no, 2 error, 101 bug.
+
+mod args;
+mod commands;
+mod dot;
+mod files;
+mod progress;
+mod render;
+mod simulated;
+
+use crate::error::Error;
+use args::{Cli, Command};
+use clap::Parser;
+use render::Style;
+use std::{
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+};
+
+/// Exit code of an error.
+const ERROR: u8 = 2;
+/// Exit code of a bug; also what a panic exits with.
+const BUG: u8 = 101;
+
+/// Why a command failed.
+#[derive(Debug)]
+enum Failure {
+    /// What the user must know.
+    Error {
+        error: Error,
+        /// The file that it is about and what was to be done with it, for the last line.
+        subject: String,
+        aim: &'static str,
+    },
+    /// Standard output could not be written.
+    Output(io::Error),
+}
+
+/// Result of a command.
+type Outcome = Result<ExitCode, Failure>;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error { error, subject: "the input".into(), aim: "process" }
+    }
+}
+
+impl Failure {
+    /// A failure of a command that is about one file.
+    fn about(path: &Path, aim: &'static str) -> impl Fn(Error) -> Self {
+        let subject = path.display().to_string();
+        move |error| Self::Error { error, subject: subject.clone(), aim }
+    }
+}
+
+/// Parses the arguments, runs the command, reports what went wrong.
+#[must_use]
+pub fn main() -> ExitCode {
+    let style = Style::of_stderr();
+    install_panic_hook(style.clone());
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // `--help` into a closed pipe is no failure, and there is nobody to tell about others.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(ERROR));
+        }
+    };
+    match run(&cli, &style) {
+        Ok(code) => code,
+        // Whoever reads the output has seen enough.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Failure::Output(error)) => fail(&style, &Error::io("standard output", error), "", ""),
+        Err(Failure::Error { error, subject, aim }) => fail(&style, &error, &subject, aim),
+    }
+}
+
+fn run(cli: &Cli, style: &Style) -> Outcome {
+    match (&cli.command, &cli.compile) {
+        (Some(Command::Compile(args)), _) | (None, Some(args)) => commands::compile::run(args, style),
+        (Some(Command::Eval(args)), _) => commands::eval::run(args, style),
+        (Some(Command::Run(args)), _) => commands::run::run(args, style),
+        (Some(Command::Inspect(args)), _) => commands::inspect::run(args, style),
+        (Some(Command::Opt(args)), _) => commands::opt::run(args),
+        (Some(Command::Explain(args)), _) => commands::explain::run(args),
+        (None, None) => Err(Error::Usage("no model was given; see `snnc --help`".into()).into()),
+    }
+}
+
+/// Tells the user; returns what to exit with.
+fn fail(style: &Style, error: &Error, subject: &str, aim: &str) -> ExitCode {
+    let (text, code) = message(style, error, subject, aim);
+    print_error(&text);
+    ExitCode::from(code)
+}
+
+/// What there is to say about a failure, and its exit code.
+fn message(style: &Style, error: &Error, subject: &str, aim: &str) -> (String, u8) {
+    let text = style.failure(error, subject, aim);
+    match error {
+        Error::Internal(_) => (format!("{text}\n{}", please_report()), BUG),
+        _ => (text, ERROR),
+    }
+}
+
+/// Makes panics say that they are bugs. What they exit with is [`BUG`] by itself.
+fn install_panic_hook(style: Style) {
+    std::panic::set_hook(Box::new(move |info| {
+        let message = info.payload_as_str().unwrap_or("(no message)");
+        let place = info.location().map(|l| format!(", at {l}")).unwrap_or_default();
+        let (mut text, _) = self::message(&style, &Error::Internal(format!("{message}{place}")), "", "");
+        let backtrace = std::backtrace::Backtrace::capture();
+        if backtrace.status() == std::backtrace::BacktraceStatus::Captured {
+            text += &format!("\n{backtrace}");
+        }
+        print_error(&text);
+    }));
+}
+
+fn please_report() -> String {
+    let home = env!("CARGO_PKG_REPOSITORY");
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        "   = note: this is a bug in snnc {version}, not in your model\n   \
+            = help: please report it at {home}/issues, with the command, this message and, if you can, the model\n   \
+            = help: `RUST_BACKTRACE=1` adds where it happened"
+    )
+}
+
+/// Writes to standard error; if that is closed, nobody is there to be told.
+fn print_error(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Writes to standard output.
+fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_ref()).and_then(|()| out.flush()).map_err(Failure::Output)
+}
+
+/// Sets how many threads work; without a number, all cores.
+fn set_threads(threads: Option<usize>) -> Result<(), Error> {
+    match threads {
+        Some(n) => rayon::ThreadPoolBuilder::new()
+            .num_threads(n)
+            .build_global()
+            .map_err(|e| Error::Usage(format!("{n} threads cannot be started: {e}"))),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bugs_are_told_from_mistakes() {
+        let style = Style::new(false);
+        let (text, code) = message(&style, &Error::Internal("after `fold-pad`: no output".into()), "m.onnx", "compile");
+        assert_eq!(code, 101);
+        assert!(
+            text.starts_with("error: internal compiler error: after `fold-pad`: no output\n   = note: this is a bug in snnc"),
+            "{text}"
+        );
+        assert!(text.contains("please report it at https://"), "{text}");
+        let (text, code) = message(&style, &Error::Usage("--mean has 2 values".into()), "m.onnx", "compile");
+        assert_eq!((text.as_str(), code), ("error: --mean has 2 values", 2));
+    }
+}

@@ -1,0 +1,330 @@
+//! Reading `.npz` and `.npy`.
+
+use super::{Images, Pixels};
+use crate::error::{Error, Result};
+use ndarray::{ArrayD, IxDyn};
+use ndarray_npy::{NpzReader, ReadNpyError, ReadNpyExt, ReadNpzError, ReadableElement};
+use snnc_ir::types::Dims;
+use std::{
+    fs::File,
+    io::{BufReader, Read, Seek, SeekFrom},
+    path::Path,
+};
+
+impl Images {
+    /// Reads images from an `.npz` file (its array `x`) or from an `.npy` file. Labels, if there are any, are left alone.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or `x` is missing or is not of a kind that images have.
+    pub fn read(path: &Path) -> Result<Self> {
+        Self::from_arrays(&mut Arrays::open(path)?)
+    }
+
+    /// Reads images and labels from an `.npz` file (its arrays `x` and `y`).
+    ///
+    /// # Errors
+    /// As [`Images::read`], and if `y` is missing or is not one class number for each image.
+    pub fn read_labelled(path: &Path) -> Result<Self> {
+        let mut arrays = Arrays::open(path)?;
+        let images = Self::from_arrays(&mut arrays)?;
+        let labels = arrays.labels(images.count)?;
+        Ok(Self { labels: Some(labels), ..images })
+    }
+
+    fn from_arrays(arrays: &mut Arrays<'_>) -> Result<Self> {
+        let (dims, pixels) = match arrays.element("x")?.as_str() {
+            "uint8" => {
+                let (dims, data) = arrays.read::<u8>("x")?;
+                (dims, Values::U8(data))
+            }
+            "float32" => {
+                let (dims, data) = arrays.read::<f32>("x")?;
+                (dims, Values::F32(data))
+            }
+            other => {
+                let help = match other {
+                    "bool" | "float16" | "float64" => "; convert it, for example `x.astype(np.float32)`",
+                    "int8" | "int16" | "int32" | "int64" | "uint16" | "uint32" | "uint64" => {
+                        "; convert it, for example `x.astype(np.uint8)` if it holds 0 to 255"
+                    }
+                    _ => "",
+                };
+                return Err(
+                    arrays.error("x", format!("is {other}; images are uint8 (N,H,W or N,H,W,C) or float32 (in the model's shape){help}"))
+                );
+            }
+        };
+        let (&count, image) = dims.split_first().ok_or_else(|| arrays.error("x", "is a single number, not images"))?;
+        if dims.contains(&0) {
+            return Err(arrays.error("x", format!("has shape ({}): it holds no images", comma(&dims))));
+        }
+        let pixels = match (pixels, image) {
+            (Values::F32(data), image) => Pixels::F32 { data, dims: image.to_vec() },
+            (Values::U8(data), &[width]) => Pixels::U8 { data, height: 1, width, channels: 1, dims: image.to_vec() },
+            (Values::U8(data), &[height, width]) => Pixels::U8 { data, height, width, channels: 1, dims: image.to_vec() },
+            (Values::U8(data), &[height, width, channels]) => Pixels::U8 { data, height, width, channels, dims: image.to_vec() },
+            (Values::U8(_), _) => return Err(arrays.error("x", format!("has shape ({}); 8-bit images are N,H,W or N,H,W,C", comma(&dims)))),
+        };
+        Ok(Self { path: arrays.path.to_owned(), count, pixels, labels: None })
+    }
+}
+
+enum Values {
+    U8(Vec<u8>),
+    F32(Vec<f32>),
+}
+
+/// An open file of arrays.
+struct Arrays<'p> {
+    path: &'p Path,
+    source: Source,
+}
+
+enum Source {
+    /// A single array, which counts as `x`.
+    Npy(BufReader<File>),
+    /// Named arrays.
+    Npz { reader: Box<NpzReader<BufReader<File>>>, names: Vec<String> },
+}
+
+impl<'p> Arrays<'p> {
+    fn open(path: &'p Path) -> Result<Self> {
+        let io = |e| Error::io(path, e);
+        let mut file = BufReader::new(File::open(path).map_err(io)?);
+        let mut magic = Vec::new();
+        (&mut file).take(6).read_to_end(&mut magic).map_err(io)?;
+        file.seek(SeekFrom::Start(0)).map_err(io)?;
+        let source = if magic == b"\x93NUMPY" {
+            Source::Npy(file)
+        } else if magic.starts_with(b"PK") {
+            let broken = |e: ReadNpzError| Error::format(path, format!("broken .npz file: {e}"));
+            let mut reader = Box::new(NpzReader::new(file).map_err(broken)?);
+            let names = reader.names().map_err(broken)?;
+            Source::Npz { reader, names }
+        } else {
+            return Err(Error::format(path, "neither an .npz nor an .npy file"));
+        };
+        Ok(Self { path, source })
+    }
+
+    fn error(&self, name: &str, message: impl AsRef<str>) -> Error {
+        Error::format(self.path, format!("array `{name}` {}", message.as_ref()))
+    }
+
+    fn load<T: ReadableElement>(&mut self, name: &str) -> Result<std::result::Result<ArrayD<T>, ReadNpyError>> {
+        match &mut self.source {
+            Source::Npy(_) if name != "x" => {
+                Err(Error::format(self.path, format!("a single array: `x` and `{name}` are needed here, in an .npz file")))
+            }
+            Source::Npy(file) => {
+                file.seek(SeekFrom::Start(0)).map_err(|e| Error::io(self.path, e))?;
+                Ok(ArrayD::read_npy(file))
+            }
+            Source::Npz { reader, names } => {
+                if !names.iter().any(|n| n == name) {
+                    let found: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
+                    let found = if found.is_empty() { "it is empty".to_owned() } else { format!("it holds {}", found.join(", ")) };
+                    return Err(Error::format(self.path, format!("no array `{name}`; {found}")));
+                }
+                match reader.by_name::<ndarray::OwnedRepr<T>, IxDyn>(name) {
+                    Ok(array) => Ok(Ok(array)),
+                    Err(ReadNpzError::Npy(error)) => Ok(Err(error)),
+                    Err(ReadNpzError::Zip(error)) => Err(Error::format(self.path, format!("array `{name}` cannot be unpacked: {error}"))),
+                }
+            }
+        }
+    }
+
+    /// NumPy's name of the element type of an array.
+    fn element(&mut self, name: &str) -> Result<String> {
+        // The descriptor is looked at before anything is read, and no image is an array of truth values.
+        match self.load::<bool>(name)? {
+            Ok(_) | Err(ReadNpyError::ParseData(_)) => Ok("bool".to_owned()),
+            Err(ReadNpyError::WrongDescriptor(descriptor)) => Ok(element_name(&descriptor.to_string())),
+            Err(error) => Err(self.error(name, format!("is broken: {error}"))),
+        }
+    }
+
+    /// Shape and entries in row-major order.
+    fn read<T: ReadableElement + Clone>(&mut self, name: &str) -> Result<(Vec<usize>, Vec<T>)> {
+        let array = self.load::<T>(name)?.map_err(|e| self.error(name, format!("is broken: {e}")))?;
+        let dims = array.shape().to_vec();
+        let data = if array.is_standard_layout() { array.into_raw_vec_and_offset().0 } else { array.iter().cloned().collect() };
+        Ok((dims, data))
+    }
+
+    fn labels(&mut self, count: usize) -> Result<Vec<i64>> {
+        fn widen<T>((dims, data): (Vec<usize>, Vec<T>), to: impl Fn(T) -> i64) -> (Vec<usize>, Vec<i64>) {
+            (dims, data.into_iter().map(to).collect())
+        }
+        let (dims, labels) = match self.element("y")?.as_str() {
+            "int8" => widen(self.read("y")?, |v: i8| v.into()),
+            "int16" => widen(self.read("y")?, |v: i16| v.into()),
+            "int32" => widen(self.read("y")?, |v: i32| v.into()),
+            "int64" => widen(self.read("y")?, |v: i64| v),
+            "uint8" => widen(self.read("y")?, |v: u8| v.into()),
+            "uint16" => widen(self.read("y")?, |v: u16| v.into()),
+            "uint32" => widen(self.read("y")?, |v: u32| v.into()),
+            // A class number that needs the last bit is refused below as negative.
+            "uint64" => widen(self.read("y")?, |v: u64| v as i64),
+            other => return Err(self.error("y", format!("is {other}; labels are integers, for example int64"))),
+        };
+        match dims[..] {
+            [n] | [n, 1] if n == count => {}
+            [n, k] if n == count => {
+                return Err(
+                    self.error("y", format!("has shape ({n}, {k}); labels are class numbers: `y.argmax(1)` turns one-hot rows into them"))
+                );
+            }
+            _ => return Err(self.error("y", format!("has shape ({}), but there are {count} images in `x`", comma(&dims)))),
+        }
+        match labels.iter().find(|&&label| label < 0) {
+            Some(label) => Err(self.error("y", format!("holds the class {label}; classes count from 0"))),
+            None => Ok(labels),
+        }
+    }
+}
+
+/// `(500, 8, 8)` without the parentheses, as NumPy prints shapes.
+fn comma(dims: &[usize]) -> String {
+    Dims(dims).to_string().replace('x', ", ")
+}
+
+/// NumPy's name of an element type, from the descriptor in the file (`'<f4'`, with its quotes).
+fn element_name(descriptor: &str) -> String {
+    let plain = descriptor.trim_matches('\'').trim_start_matches(['<', '>', '|', '=']);
+    let (kind, size) = plain.split_at(plain.chars().next().map_or(0, char::len_utf8));
+    let prefix = match kind {
+        "f" => "float",
+        "i" => "int",
+        "u" => "uint",
+        "c" => "complex",
+        "b" => return if size == "1" { "bool" } else { "int8" }.to_owned(),
+        "B" => return "uint8".to_owned(),
+        "U" | "S" => return "text".to_owned(),
+        "O" => return "Python objects".to_owned(),
+        _ => return format!("of type {descriptor}"),
+    };
+    match size.parse::<usize>() {
+        Ok(bytes) if bytes <= 32 => format!("{prefix}{}", bytes * 8),
+        _ => format!("of type {descriptor}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array, Array1, Array2, Array3, Array4, ShapeBuilder};
+    use ndarray_npy::{NpzWriter, WriteNpyExt, write_npy};
+    use std::path::PathBuf;
+
+    /// Adds an array of that name.
+    type Add<'a> = &'a dyn Fn(&mut NpzWriter<File>, &str);
+
+    struct Folder(tempfile::TempDir);
+
+    impl Folder {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        fn npz(&self, arrays: &[(&str, Add<'_>)]) -> PathBuf {
+            let path = self.0.path().join("data.npz");
+            let mut writer = NpzWriter::new_compressed(File::create(&path).unwrap());
+            for (name, add) in arrays {
+                add(&mut writer, name);
+            }
+            writer.finish().unwrap();
+            path
+        }
+    }
+
+    fn array<T: WriteNpyExt>(array: T) -> impl Fn(&mut NpzWriter<File>, &str) {
+        move |writer, name| writer.add_array(name, &array).unwrap()
+    }
+
+    fn message(path: &Path) -> String {
+        Images::read(path).and_then(|_| Images::read_labelled(path)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn images_and_labels() {
+        let folder = Folder::new();
+        let x = Array::from_shape_fn((4, 2, 3, 2), |(n, h, w, c)| (n * 12 + h * 6 + w * 2 + c) as u8);
+        let path = folder.npz(&[("x", &array(x)), ("y", &array(Array1::from_vec(vec![3u8, 1, 4, 1])))]);
+        let images = Images::read_labelled(&path).unwrap();
+        assert_eq!((images.count, images.dims(), images.image_len()), (4, &[2, 3, 2][..], 12));
+        assert_eq!(images.labels.as_deref(), Some(&[3, 1, 4, 1][..]));
+        let first = images.take(1);
+        assert_eq!(first.labels.as_deref(), Some(&[3][..]));
+        assert!(
+            matches!(first.pixels, Pixels::U8 { ref data, height: 2, width: 3, channels: 2, .. } if data[..] == (0..12).collect::<Vec<u8>>())
+        );
+    }
+
+    #[test]
+    fn fortran_order_is_put_straight() {
+        let folder = Folder::new();
+        let mut x = Array3::<f32>::zeros((2, 2, 3).f());
+        x.indexed_iter_mut().for_each(|((n, h, w), v)| *v = (n * 6 + h * 3 + w) as f32);
+        let Pixels::F32 { data, .. } = Images::read(&folder.npz(&[("x", &array(x))])).unwrap().pixels else { panic!("floats") };
+        assert_eq!(data, (0..12).map(|v| v as f32).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn npy_alone() {
+        let folder = Folder::new();
+        let path = folder.0.path().join("x.npy");
+        write_npy(&path, &Array3::<u8>::ones((5, 2, 2))).unwrap();
+        let images = Images::read(&path).unwrap();
+        assert_eq!((images.count, images.labels.is_none()), (5, true));
+        assert!(message(&path).contains("`x` and `y` are needed here"));
+    }
+
+    #[test]
+    fn other_types_are_refused_by_name() {
+        let folder = Folder::new();
+        let text = message(&folder.npz(&[("x", &array(Array4::<f64>::zeros((1, 2, 2, 1))))]));
+        assert!(text.contains("array `x` is float64") && text.contains("astype(np.float32)"), "{text}");
+        let text = message(&folder.npz(&[("x", &array(Array4::<i64>::zeros((1, 2, 2, 1))))]));
+        assert!(text.contains("array `x` is int64") && text.contains("astype(np.uint8)"), "{text}");
+        let text = message(&folder.npz(&[("x", &array(Array2::from_elem((2, 2), true)))]));
+        assert!(text.contains("array `x` is bool"), "{text}");
+        let text = message(&folder.npz(&[("x", &array(Array2::<u8>::zeros((2, 2)))), ("y", &array(Array1::<f32>::zeros(2)))]));
+        assert!(text.contains("array `y` is float32; labels are integers"), "{text}");
+    }
+
+    #[test]
+    fn wrong_shapes_are_named() {
+        let folder = Folder::new();
+        let text = message(&folder.npz(&[("x", &array(Array3::<u8>::zeros((0, 2, 2))))]));
+        assert!(text.contains("shape (0, 2, 2): it holds no images"), "{text}");
+        let x = || array(Array3::<u8>::zeros((3, 2, 2)));
+        let text = message(&folder.npz(&[("x", &x()), ("y", &array(Array1::<i64>::zeros(2)))]));
+        assert!(text.contains("array `y` has shape (2), but there are 3 images"), "{text}");
+        let text = message(&folder.npz(&[("x", &x()), ("y", &array(Array2::<i64>::zeros((3, 10))))]));
+        assert!(text.contains("argmax"), "{text}");
+        let text = message(&folder.npz(&[("x", &x()), ("y", &array(Array1::from_vec(vec![0i32, -1, 0])))]));
+        assert!(text.contains("holds the class -1"), "{text}");
+        let text = message(&folder.npz(&[("images", &x()), ("labels", &x())]));
+        assert!(text.contains("no array `x`; it holds `images`, `labels`"), "{text}");
+        let text = message(&folder.npz(&[("x", &array(ArrayD::<u8>::zeros(IxDyn(&[1, 1, 1, 1, 1]))))]));
+        assert!(text.contains("shape (1, 1, 1, 1, 1); 8-bit images are"), "{text}");
+    }
+
+    #[test]
+    fn other_files_are_refused() {
+        let folder = Folder::new();
+        let path = folder.0.path().join("x.npz");
+        std::fs::write(&path, b"hello").unwrap();
+        assert!(message(&path).ends_with("neither an .npz nor an .npy file"));
+        std::fs::write(&path, b"PK\x03\x04 and then nothing").unwrap();
+        assert!(message(&path).contains("broken .npz file"));
+        let mut bytes = Vec::new();
+        Array1::<f32>::zeros(8).write_npy(&mut bytes).unwrap();
+        bytes.truncate(bytes.len() - 4);
+        std::fs::write(&path, &bytes).unwrap();
+        assert!(message(&path).contains("array `x` is broken"));
+        assert!(matches!(Images::read(&folder.0.path().join("none.npz")), Err(Error::Io { .. })));
+    }
+}

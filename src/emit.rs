@@ -1,0 +1,205 @@
+//! From the verified graph to the artifact.
+
+use crate::{
+    error::{Error, Result},
+    options::{InitialPotential, Layout, Options, Preprocess},
+};
+use snnc_ir::{Head, NodeId, Operator, Phase, Reset, Verified};
+use snnc_runtime::artifact::{self, Artifact, Coding, InputSpec, NetworkSpec, NodeSpec, OpSpec, OutputSpec, Source};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the graph does not know about itself.
+pub struct Provenance<'a> {
+    /// Of the ONNX file.
+    pub source_sha256: &'a str,
+    /// As given.
+    pub options: &'a Options,
+    /// Recorded form of the options.
+    pub recorded: BTreeMap<String, serde_json::Value>,
+    /// T.
+    pub timesteps: usize,
+    /// Input coding with its amplitudes.
+    pub coding: Coding,
+    /// Layout of the input.
+    pub layout: Layout,
+}
+
+/// Writes the graph as an artifact.
+///
+/// # Errors
+/// [`Error::Internal`] for a graph that is not yet calibrated, and if the runtime's own reader would refuse the result.
+pub fn emit(verified: Verified<'_>, about: &Provenance<'_>) -> Result<Artifact> {
+    let graph = verified.graph();
+    let phase = match graph.phase {
+        Phase::Calibrated => artifact::Phase::Calibrated,
+        Phase::Sealed => artifact::Phase::Sealed,
+        other => return Err(Error::Internal(format!("a graph that is {other} cannot be emitted"))),
+    };
+    let mut names = Names::default();
+    let mut tensors = BTreeMap::new();
+    let mut nodes = Vec::new();
+    let mut input = None;
+    let mut named: BTreeMap<NodeId, String> = BTreeMap::new();
+    for id in graph.topological() {
+        let node = &graph[id];
+        let base = node.origin.0.first().cloned().unwrap_or_else(|| node.op.name().to_owned());
+        let name = names.take(&base);
+        named.insert(id, name.clone());
+        let Some(op) = op_spec(&node.op)? else {
+            input = Some(InputSpec {
+                name,
+                shape: node.ty.dims.clone(),
+                layout: layout(about.layout),
+                coding: about.coding.clone(),
+                preprocess: preprocess(&about.options.preprocess),
+            });
+            continue;
+        };
+        let mut roles = BTreeMap::new();
+        for (role, param) in node.op.params() {
+            let tensor = &graph.param(param).tensor;
+            let key = format!("{name}.{role}");
+            tensors.insert(key.clone(), artifact::Tensor::new(tensor.dims.clone(), tensor.data.clone()));
+            roles.insert(role.to_owned(), key);
+        }
+        nodes.push(NodeSpec {
+            name,
+            op,
+            inputs: graph.operands(id).iter().map(|o| named[o].clone()).collect(),
+            shape: node.ty.dims.clone(),
+            spikes: node.ty.element == snnc_ir::Element::Spike,
+            tensors: roles,
+            origin: node.origin.0.clone(),
+        });
+    }
+    let output = graph.output().ok_or_else(|| Error::Internal("a verified graph has an output".into()))?;
+    let artifact = Artifact {
+        graph: NetworkSpec {
+            format: artifact::FORMAT.to_owned(),
+            format_version: artifact::FORMAT_VERSION,
+            compiler: concat!("snnc ", env!("CARGO_PKG_VERSION")).to_owned(),
+            source: Source { sha256: about.source_sha256.to_owned() },
+            phase,
+            options: about.recorded.clone(),
+            seed: about.options.seed,
+            timesteps: about.timesteps,
+            input: input.ok_or_else(|| Error::Internal("a verified graph has an input".into()))?,
+            nodes,
+            output: OutputSpec { node: named[&output.node].clone(), name: output.name.clone(), head: head(output.head) },
+        },
+        tensors,
+    };
+    // What is written must be readable: a disagreement with the runtime is found here, not by the user.
+    artifact.check().map_err(|e| Error::Internal(format!("the runtime refuses what was emitted: {e}")))?;
+    Ok(artifact)
+}
+
+#[derive(Default)]
+struct Names(BTreeSet<String>);
+
+impl Names {
+    /// `base`, or `base#2`, `base#3`, .. where that is taken.
+    fn take(&mut self, base: &str) -> String {
+        let candidates = std::iter::once(base.to_owned()).chain((2..).map(|k| format!("{base}#{k}")));
+        let free = candidates.into_iter().find(|n| !self.0.contains(n)).expect("some number is free");
+        self.0.insert(free.clone());
+        free
+    }
+}
+
+/// `None` for the input, which is no node of the artifact.
+fn op_spec(op: &Operator) -> Result<Option<OpSpec>> {
+    Ok(Some(match op {
+        Operator::Input => return Ok(None),
+        Operator::Conv2d { geometry: g, .. } => OpSpec::Conv2d { stride: g.stride, dilation: g.dilation, pads: g.pads, groups: g.groups },
+        Operator::Linear { .. } => OpSpec::Linear,
+        Operator::Scale { .. } => OpSpec::Scale,
+        Operator::Shift { .. } => OpSpec::Shift,
+        Operator::Add => OpSpec::Add,
+        Operator::AveragePool2d { window: w, count_include_pad } => OpSpec::AveragePool2d {
+            kernel: w.kernel,
+            stride: w.stride,
+            pads: w.pads,
+            ceil: w.ceil,
+            count_include_pad: *count_include_pad,
+        },
+        Operator::Mean { axes } => OpSpec::Mean { axes: axes.clone() },
+        Operator::Concat { axis } => OpSpec::Concat { axis: *axis },
+        Operator::Pad { pads, .. } => OpSpec::Pad { pads: pads.clone() },
+        Operator::Slice { ranges } => OpSpec::Slice { ranges: ranges.iter().map(|&(start, step, len)| (start, step as i64, len)).collect() },
+        Operator::Reshape { .. } => OpSpec::Reshape,
+        Operator::Transpose { permutation } => OpSpec::Transpose { permutation: permutation.clone() },
+        Operator::Neuron { leak, reset, .. } => {
+            let reset = match reset {
+                Reset::Soft => artifact::Reset::Soft,
+                Reset::Hard => artifact::Reset::Hard,
+            };
+            if leak.is_some() { OpSpec::LifNeuron { reset } } else { OpSpec::IfNeuron { reset } }
+        }
+        Operator::CountMaxPool2d { window: w } => OpSpec::CountMaxPool2d { kernel: w.kernel, stride: w.stride, pads: w.pads, ceil: w.ceil },
+        Operator::BatchNorm { .. }
+        | Operator::Relu
+        | Operator::Clip { .. }
+        | Operator::LeakyRelu { .. }
+        | Operator::PRelu { .. }
+        | Operator::MaxPool2d { .. }
+        | Operator::Softmax { .. }
+        | Operator::LogSoftmax { .. } => return Err(Error::Internal(format!("`{}` has no place in an artifact", op.name()))),
+    }))
+}
+
+fn head(head: Head) -> artifact::Head {
+    match head {
+        Head::None => artifact::Head::None,
+        Head::Relu => artifact::Head::Relu,
+        Head::Softmax => artifact::Head::Softmax,
+        Head::LogSoftmax => artifact::Head::LogSoftmax,
+    }
+}
+
+fn layout(layout: Layout) -> artifact::Layout {
+    match layout {
+        Layout::Nchw => artifact::Layout::Nchw,
+        Layout::Nhwc => artifact::Layout::Nhwc,
+        Layout::Flat => artifact::Layout::Flat,
+    }
+}
+
+fn preprocess(p: &Preprocess) -> artifact::Preprocess {
+    artifact::Preprocess { scale: p.scale, mean: p.mean.clone(), std: p.std.clone() }
+}
+
+/// The options as the artifact records them: what was asked, without paths.
+#[must_use]
+pub fn recorded(options: &Options) -> BTreeMap<String, serde_json::Value> {
+    use crate::options::{Calibration, Threshold, Timesteps};
+    use serde_json::json;
+    let timesteps = match options.timesteps {
+        Timesteps::Fixed(n) => json!(n),
+        Timesteps::Auto => json!("auto"),
+    };
+    let (calibration, synthesis) = match &options.calibration {
+        Calibration::Synthetic(method) => (json!("synthetic"), json!(method)),
+        Calibration::File(_) => (json!("file"), json!(null)),
+    };
+    let threshold = match options.threshold {
+        Threshold::Auto => json!("auto"),
+        Threshold::Max => json!("max"),
+        Threshold::Percentile(p) => json!(format!("percentile={p}")),
+        Threshold::Fixed(v) => json!(format!("fixed={v}")),
+    };
+    let initial = match options.initial {
+        InitialPotential::Half => json!("half"),
+        InitialPotential::Zero => json!("zero"),
+    };
+    BTreeMap::from([
+        ("timesteps".to_owned(), timesteps),
+        ("coding".to_owned(), json!(options.coding)),
+        ("calibration".to_owned(), calibration),
+        ("synthesis".to_owned(), synthesis),
+        ("samples".to_owned(), json!(options.samples)),
+        ("threshold".to_owned(), threshold),
+        ("v-init".to_owned(), initial),
+        ("output".to_owned(), json!(options.output)),
+    ])
+}

@@ -1,0 +1,68 @@
+//! What can go wrong, by whose fault.
+
+use snnc_ir::{Diagnostic, verify::Violations};
+use std::path::{Path, PathBuf};
+
+/// A failure of any part of `snnc`.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file is not what its use here demands.
+    #[error("{}: {message}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what was expected.
+        message: String,
+    },
+    /// Options that contradict each other or the model.
+    #[error("{0}")]
+    Usage(String),
+    /// The user's network cannot be compiled as it is; all reasons at once.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Diagnostics(Vec<Diagnostic>),
+    /// A broken invariant: a bug of the compiler.
+    #[error("internal compiler error: {0}")]
+    Internal(String),
+}
+
+/// Result of anything that can fail.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An I/O failure at a file.
+    pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
+        Self::Io { path: path.as_ref().to_owned(), source }
+    }
+
+    /// A malformed or unexpected file.
+    pub fn format(path: impl AsRef<Path>, message: impl Into<String>) -> Self {
+        Self::Format { path: path.as_ref().to_owned(), message: message.into() }
+    }
+
+    /// A broken invariant, found after the named step.
+    #[must_use]
+    pub fn broken(after: &str, violations: &Violations) -> Self {
+        Self::Internal(format!("after `{after}`:\n{violations}"))
+    }
+}
+
+impl From<Diagnostic> for Error {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::Diagnostics(vec![diagnostic])
+    }
+}
+
+impl From<candle_core::Error> for Error {
+    /// Shapes were verified before a tensor was made, so a tensor error is a bug.
+    fn from(error: candle_core::Error) -> Self {
+        Self::Internal(error.to_string())
+    }
+}

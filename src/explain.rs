@@ -1,0 +1,109 @@
+//! Long texts behind the codes of diagnostics, for `snnc explain CODE`.
+
+/// Code, title and explanation of every diagnostic, ascending by code.
+pub const CODES: &[(&str, &str, &str)] = &[
+    (
+        "E0101",
+        "the file cannot be read as ONNX",
+        "The file is empty, truncated, damaged, or something else than an ONNX model, so that nothing can be said about the\n\
+         network in it.\n\n\
+         Fetch or export the file again. `python -c 'import onnx, sys; onnx.checker.check_model(sys.argv[1])' FILE` says\n\
+         more about what is wrong. Files of other formats (PyTorch's `.pt`, Keras's `.h5`, TensorFlow Lite) have to be exported\n\
+         to ONNX first.",
+    ),
+    (
+        "E0102",
+        "an operator has no spiking counterpart",
+        "Spiking neurons add up currents and fire when a threshold is reached. Over many time steps, the rate at which they fire\n\
+         follows `max(x, 0)`. What can be converted is therefore\n\n\
+         - everything that is linear in the activations: convolutions, dense layers, averages, sums, batch normalisation,\n  \
+           arithmetic with constants, and all that only moves entries around;\n\
+         - rectifiers: `Relu`, `Clip`, `LeakyRelu`, `PRelu`, `Max` and `Min` with a constant;\n\
+         - `MaxPool`, which has a spiking form of its own;\n\
+         - a `Softmax` or `LogSoftmax` at the very end, which is left to the reader of the spikes.\n\n\
+         Products of two activations (attention, gates), curved activations (Sigmoid, Tanh, GELU), normalisation by the image's own\n\
+         statistics, recurrence and control flow have no counterpart.\n\n\
+         All such operators of the network are reported at once. Replace them and train again, or, if the network is useful\n\
+         up to one of them, convert the part before it: make the tensor there an output of the model and name it with\n\
+         `--output NAME`.",
+    ),
+    (
+        "E0103",
+        "a supported operator is used in a way that is not supported",
+        "The operator itself is converted, but not with this attribute, mode, number of dimensions or kind of operand. The note\n\
+         says which. Nothing is ignored in silence: an attribute that is not understood is an error, too.\n\n\
+         Most of these come from exporting in training mode (call `model.eval()` first), from padding modes other than a\n\
+         constant, or from graphs that an optimiser has rewritten.",
+    ),
+    (
+        "E0104",
+        "the batch axis is lost or mixed",
+        "The first axis of every tensor counts images, and a spiking network sees one image at a time. This operator joins the\n\
+         batch to the features, moves it, cuts it, or computes across images, so that the result for one image would depend on\n\
+         the others.\n\n\
+         Write reshapes as `x.flatten(1)` or `x.reshape(x.shape[0], -1)`, squeeze named axes only, and reduce over axes\n\
+         other than 0.",
+    ),
+    (
+        "E0105",
+        "a size is only known at run time",
+        "Every activation becomes neurons, so their number must be known: only the batch may be dynamic.\n\n\
+         Export with a fixed image size; in PyTorch, leave height and width out of `dynamic_axes` or `dynamic_shapes`. An existing\n\
+         file is fixed by\n\n    \
+             python -m onnxruntime.tools.make_dynamic_shape_fixed --input_name image --input_shape 1,3,224,224 in.onnx out.onnx",
+    ),
+    (
+        "E0106",
+        "weights outside of the model's file cannot be read",
+        "Large models keep their weights in data files. These must lie in the model's folder or below it, since a model that could\n\
+         name any file could read secrets: absolute paths, `..` and symbolic links that leave the folder are refused.\n\n\
+         Put the data files beside the model, or save the model in one file:\n\n    \
+             onnx.save_model(onnx.load(\"model.onnx\"), \"one.onnx\", save_as_external_data=False)",
+    ),
+    (
+        "E0107",
+        "it is not clear what goes in or comes out",
+        "A classifier takes one image and gives one row of class scores. If the model has several outputs, name the one with the\n\
+         scores with `--output NAME`. If it has several inputs that are not initialised, make all but the image constants.\n\
+         An output that is a map rather than a row belongs to a detector or a segmenter, which cannot be converted.",
+    ),
+    (
+        "E0108",
+        "the model contradicts itself",
+        "Tensors are missing, made twice or depend on themselves; shapes do not fit; weights are not finite; or sizes are absurd.\n\
+         A runtime would refuse the model as well, or compute nonsense.\n\n\
+         `onnx.checker.check_model(model, full_check=True)` usually says more. Infinite or undefined weights come from a\n\
+         training that diverged or from an overflow on the way to float16.",
+    ),
+    (
+        "E0109",
+        "the operator set is not supported",
+        "The meaning of ONNX operators depends on the operator set that the file was written for. Sets 7 to 21 are supported.\n\n\
+         Export with `opset_version=17`, or convert the file:\n\n    \
+             onnx.save(onnx.version_converter.convert_version(onnx.load(\"in.onnx\"), 17), \"out.onnx\")",
+    ),
+    (
+        "W0201",
+        "the network has no rectifier",
+        "Neurons take the place of rectifiers (`Relu`, `Clip`, `LeakyRelu`, `PRelu`). A network without any is one linear map: it\n\
+         converts, but nothing in it spikes. Often this means that the wrong output was chosen.",
+    ),
+];
+
+/// The explanation of a code.
+#[must_use]
+pub fn explain(code: &str) -> Option<&'static str> {
+    CODES.iter().find(|(c, ..)| c.eq_ignore_ascii_case(code)).map(|(_, _, text)| *text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_sorted_and_found() {
+        assert!(CODES.is_sorted_by(|a, b| a.0 < b.0));
+        assert!(explain("e0102").is_some_and(|text| text.contains("MaxPool")));
+        assert_eq!(explain("E9999"), None);
+    }
+}

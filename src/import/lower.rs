@@ -1,0 +1,484 @@
+//! Walks the nodes in topological order: constants are evaluated, the rest becomes IR.
+//!
+//! Every node that leads to the chosen output is visited, those behind an unsupported one too, so that all problems are
+//! reported at once. A value behind a problem is *tainted*: of its users only unsupported operators and modes are
+//! reported, since a wrong shape may be a consequence of the first problem.
+
+use super::{
+    BatchKind, ImportOptions,
+    constant::{self, Constant, Data},
+    cx::{Call, Cx, MAX_ENTRIES, Value, check_entries},
+    ops,
+    order::{reachable, reads, tail, topological},
+    problem::{Outcome, batch_lost, dynamic_size, interface, malformed, unsupported_use},
+    proto::{Model, Node},
+    shapes,
+    tensor::DataFiles,
+    unsupported,
+};
+use snnc_ir::{Diagnostic, Graph, Head, Operator, Origin, Provenance, TensorType, types::Dims};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    rc::Rc,
+};
+use tract_onnx::pb::{self, tensor_proto::DataType, tensor_shape_proto::dimension, type_proto};
+
+/// What came of a model.
+pub(super) struct Lowered {
+    pub graph: Graph,
+    pub batch: BatchKind,
+    pub warnings: Vec<Diagnostic>,
+    /// The data files that were read.
+    pub files: DataFiles,
+}
+
+/// Makes IR of a model.
+///
+/// # Errors
+/// All problems, in the order of the nodes. Places name nodes but not the file.
+pub(super) fn lower(model: &Model, files: DataFiles, options: &ImportOptions) -> Result<Lowered, Vec<Diagnostic>> {
+    let (mut walk, output, mut problems) = walk(model, files, options).map_err(|p| vec![*p])?;
+    let made = walk.value(&output);
+    if problems.is_empty() {
+        let finished = made.and_then(|(value, _)| finish(&mut walk.cx, value, &output));
+        problems.extend(finished.err().map(|problem| *problem));
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let Cx { mut graph, batch, files, .. } = walk.cx;
+    graph.prune();
+    let warnings = warn_without_rectifier(&graph).into_iter().collect();
+    Ok(Lowered { graph, batch, warnings, files })
+}
+
+/// For every activation that a node makes: its name, its shape as in the file, and what tract makes of it.
+#[cfg(test)]
+pub(super) fn shapes_twice(model: &Model, files: DataFiles, options: &ImportOptions) -> Vec<(String, Vec<usize>, Option<Vec<usize>>)> {
+    let (walk, _, problems) = walk(model, files, options).expect("the outputs are clear");
+    assert!(problems.is_empty(), "{problems:?}");
+    let mut shapes = Vec::new();
+    for node in walk.order.iter().map(|&index| &model.nodes[index]) {
+        let inputs: Vec<Option<Value>> = node.inputs.iter().map(|n| walk.values.get(n).map(|(value, _)| value.clone())).collect();
+        let Some(operands) = walk.operands(&inputs) else { continue };
+        for (name, theirs) in node.outputs.iter().zip(shapes::second_opinion(node, &operands)) {
+            if let Some((Value::Node(id), _)) = walk.values.get(name) {
+                shapes.push((name.clone(), walk.cx.file_dims(*id), theirs));
+            }
+        }
+    }
+    shapes
+}
+
+/// Visits all nodes that lead to the output, whose name comes back with all problems.
+fn walk<'m>(model: &'m Model, files: DataFiles, options: &ImportOptions) -> Outcome<(Walk<'m>, String, Vec<Diagnostic>)> {
+    let output = choose_output(model, options)?;
+    let reachable = reachable(model, &output);
+    let (order, cyclic) = topological(model, &reachable);
+    let mut problems: Vec<Diagnostic> =
+        cyclic.iter().map(|&i| malformed("the nodes form a cycle").at(&model.nodes[i].name).note("a tensor depends on itself")).collect();
+    let mut walk = Walk { model, order, values: HashMap::new(), told: BTreeMap::new(), cx: Cx::new(graph_name(&model.graph_name), files) };
+    walk.inputs(&output, &mut problems);
+    let tail = tail(model, &reachable, &output);
+    let mut found = Vec::new();
+    for index in walk.order.clone() {
+        let mut here = Vec::new();
+        walk.node(&model.nodes[index], tail.contains(&index), &mut here);
+        found.extend(here.into_iter().map(|problem| (index, problem)));
+    }
+    found.sort_by_key(|(index, _)| *index);
+    problems.extend(found.into_iter().map(|(_, problem)| problem));
+    Ok((walk, output, problems))
+}
+
+fn graph_name(name: &str) -> String {
+    let clean: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.') { c } else { '_' }).collect();
+    if clean.is_empty() { "network".to_owned() } else { clean }
+}
+
+fn choose_output(model: &Model, options: &ImportOptions) -> Outcome<String> {
+    let list = || format!("the outputs are {}", quoted(&model.outputs));
+    match (&options.output, &model.outputs[..]) {
+        (_, []) => Err(malformed("the model has no output").into()),
+        (Some(name), outputs) if outputs.contains(name) => Ok(name.clone()),
+        (Some(name), _) => {
+            Err(interface(format!("the model has no output `{name}`")).note(list()).help("name one of them with `--output NAME`").into())
+        }
+        (None, [one]) => Ok(one.clone()),
+        (None, _) => Err(interface("the model has several outputs")
+            .note(list())
+            .help("name the one with the class scores with `--output NAME`")
+            .into()),
+    }
+}
+
+fn quoted<S: AsRef<str>>(names: &[S]) -> String {
+    names.iter().map(|n| format!("`{}`", n.as_ref())).collect::<Vec<_>>().join(", ")
+}
+
+fn warn_without_rectifier(graph: &Graph) -> Option<Diagnostic> {
+    let spikes = |op: &Operator| matches!(op, Operator::Relu | Operator::Clip { .. } | Operator::LeakyRelu { .. } | Operator::PRelu { .. });
+    if graph.node_ids().into_iter().any(|id| spikes(&graph[id].op)) {
+        return None;
+    }
+    Some(
+        Diagnostic::warning("W0201", "the network has no rectifier, so nothing in it would spike")
+            .note("neurons stand in the place of `Relu` and its like; without them the network is one linear map")
+            .help("check that the right output was chosen"),
+    )
+}
+
+fn not_converted(tensor: &str) -> Diagnostic {
+    unsupported_use(format!("tensor `{tensor}` is a second output that is not converted")).help("export the model without it")
+}
+
+/// Makes a row of class scores the output.
+fn finish(cx: &mut Cx, value: Value, output: &str) -> Outcome<()> {
+    if matches!(value, Value::Unknown) {
+        return Err(not_converted(output).into());
+    }
+    let Value::Node(mut id) = value else {
+        return Err(malformed(format!("output `{output}` does not depend on the image")).into());
+    };
+    let dims = cx.dims(id).to_vec();
+    let classes = dims.iter().copied().max().unwrap_or(1);
+    if dims.iter().product::<usize>() != classes {
+        return Err(interface(format!("output `{output}` is not a row of class scores"))
+            .note(format!("its shape is {}", Dims(&cx.file_dims(id))))
+            .help("only classifiers can be converted: one score per class and image")
+            .help("if the model has a classifier inside, name its output with `--output NAME`")
+            .into());
+    }
+    // The softmax is the last node of the graph wherever it can be: only changes of shape may follow it.
+    let mut behind = id;
+    while matches!(cx.graph[behind].op, Operator::Reshape { .. })
+        && let Some(operand) = cx.graph.operand(behind)
+    {
+        behind = operand;
+    }
+    if matches!(cx.graph[behind].op, Operator::Softmax { .. } | Operator::LogSoftmax { .. }) && cx.dims(behind) == [1, classes] {
+        id = behind;
+    }
+    if cx.dims(id) != [1, classes] {
+        let origin = cx.graph[id].origin.clone();
+        let reshaped = cx.graph.add_node(Operator::Reshape { dims: vec![1, classes] }, &[id], origin);
+        id = reshaped.map_err(|error| malformed(error.0))?;
+    }
+    cx.graph.set_output(id, output, Head::None);
+    Ok(())
+}
+
+struct Walk<'m> {
+    model: &'m Model,
+    /// The nodes that lead to the output, operands first.
+    order: Vec<usize>,
+    /// By name: what it is, and whether it lies behind a problem.
+    values: HashMap<String, (Value, bool)>,
+    /// Shapes behind problems, for messages.
+    told: BTreeMap<String, Vec<usize>>,
+    cx: Cx,
+}
+
+impl Walk<'_> {
+    /// Enters the image; other inputs that are in use are problems.
+    fn inputs(&mut self, output: &str, problems: &mut Vec<Diagnostic>) {
+        let used: BTreeSet<&str> = self.order.iter().flat_map(|&i| reads(&self.model.nodes[i])).chain([output]).collect();
+        let inputs: Vec<&pb::ValueInfoProto> = self.model.inputs.iter().filter(|i| used.contains(i.name.as_str())).collect();
+        if let [first, .., last] = inputs[..] {
+            let names: Vec<&str> = inputs.iter().map(|i| i.name.as_str()).collect();
+            problems.push(
+                interface("the model has several inputs")
+                    .note(format!("the inputs are {}", quoted(&names)))
+                    .help(format!("only one image can go in: make the others constants, as `{}` beside `{}`", last.name, first.name)),
+            );
+        }
+        if inputs.is_empty() && problems.is_empty() {
+            let made = self.order.iter().any(|&i| self.model.nodes[i].outputs.iter().any(|o| o == output));
+            let why = if made { "does not depend on any input" } else { "is made by no node" };
+            problems.push(malformed(format!("output `{output}` {why}")));
+        }
+        for (index, input) in inputs.into_iter().enumerate() {
+            let value = match self.image_type(input) {
+                Ok((ty, batch)) => {
+                    if index == 0 {
+                        self.cx.batch = batch;
+                    }
+                    Value::Node(self.cx.graph.add_input(ty, Origin::one(&input.name)))
+                }
+                Err(problem) => {
+                    problems.push(*problem);
+                    Value::Unknown
+                }
+            };
+            let tainted = !problems.is_empty();
+            self.values.insert(input.name.clone(), (value, tainted));
+        }
+    }
+
+    fn image_type(&self, input: &pb::ValueInfoProto) -> Outcome<(TensorType, BatchKind)> {
+        let name = &input.name;
+        let Some(type_proto::Value::TensorType(ty)) = input.r#type.as_ref().and_then(|t| t.value.as_ref()) else {
+            return Err(interface(format!("input `{name}` is not a tensor")).help("only one image tensor can go in").into());
+        };
+        self.check_element(input, ty.elem_type)?;
+        let fix = format!(
+            "export with a fixed image size, or fix it with `python -m onnxruntime.tools.make_dynamic_shape_fixed --input_name {name} --input_shape 1,3,224,224 model.onnx fixed.onnx`"
+        );
+        let Some(shape) = &ty.shape else {
+            return Err(dynamic_size(format!("input `{name}` has no shape")).help(fix).into());
+        };
+        let as_text = |d: &pb::tensor_shape_proto::Dimension| match &d.value {
+            Some(dimension::Value::DimValue(v)) => v.to_string(),
+            Some(dimension::Value::DimParam(p)) => format!("`{p}`"),
+            None => "?".to_owned(),
+        };
+        let shown = format!("its shape is [{}]", shape.dim.iter().map(as_text).collect::<Vec<_>>().join(", "));
+        let [batch, rest @ ..] = &shape.dim[..] else {
+            return Err(interface(format!("input `{name}` is a single number")).into());
+        };
+        if rest.is_empty() {
+            return Err(batch_lost(format!("input `{name}` has no batch axis"))
+                .note(shown)
+                .help("export with inputs of shape [1, features] or [1, channels, height, width]")
+                .into());
+        }
+        let batch = match batch.value {
+            Some(dimension::Value::DimValue(n)) if n > 0 && n < 1 << 20 => BatchKind::Fixed(n as usize),
+            Some(dimension::Value::DimValue(n)) if n > 0 => return Err(malformed(format!("input `{name}` has a batch of {n}")).into()),
+            _ => BatchKind::Dynamic,
+        };
+        let mut dims = vec![1];
+        for d in rest {
+            match d.value {
+                Some(dimension::Value::DimValue(0)) => return Err(malformed(format!("input `{name}` is empty")).note(shown).into()),
+                Some(dimension::Value::DimValue(n)) if n > 0 && n as u64 <= MAX_ENTRIES as u64 => dims.push(n as usize),
+                Some(dimension::Value::DimValue(n)) if n > 0 => {
+                    return Err(malformed(format!("input `{name}` is too large")).note(shown).into());
+                }
+                _ => {
+                    return Err(dynamic_size(format!("input `{name}` has a size that is only known at run time"))
+                        .note(shown)
+                        .note("only the batch may be dynamic: neurons are laid out for one image size")
+                        .help(fix)
+                        .into());
+                }
+            }
+        }
+        if dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).is_none_or(|n| n > MAX_ENTRIES) {
+            return Err(malformed(format!("input `{name}` is too large")).note(shown).into());
+        }
+        Ok((TensorType::f32(dims), batch))
+    }
+
+    /// Integers may come in where the first thing that happens to them is a cast to floats.
+    fn check_element(&self, input: &pb::ValueInfoProto, element: i32) -> Outcome<()> {
+        let element = DataType::try_from(element).unwrap_or(DataType::Undefined);
+        let is_cast = |i: &usize| self.model.nodes[*i].op == "Cast";
+        let mut users = self.order.iter().filter(|&&i| reads(&self.model.nodes[i]).any(|n| n == input.name));
+        match element {
+            DataType::Float | DataType::Float16 | DataType::Bfloat16 | DataType::Double => Ok(()),
+            DataType::Uint8 | DataType::Int8 | DataType::Int16 | DataType::Uint16 | DataType::Int32 | DataType::Int64
+                if users.all(is_cast) =>
+            {
+                Ok(())
+            }
+            other => Err(unsupported_use(format!("input `{}` holds {}", input.name, other.as_str_name().to_lowercase()))
+                .help("export a model that takes float32 images; of a quantised model, export the float model it was made from")
+                .into()),
+        }
+    }
+
+    /// The value of a tensor; initialisers are read when they are first asked for.
+    fn value(&mut self, name: &str) -> Outcome<(Value, bool)> {
+        if let Some(found) = self.values.get(name) {
+            return Ok(found.clone());
+        }
+        let value = if let Some(tensor) = self.model.initializers.get(name) {
+            let (dims, data) = self.cx.load(tensor)?;
+            Value::Const(Rc::new(Constant { dims, data, name: name.to_owned(), provenance: Provenance::Source }))
+        } else if self.model.sparse.contains(name) {
+            return Err(unsupported_use(format!("tensor `{name}` is stored as a sparse tensor")).help("store it densely").into());
+        } else {
+            return Err(malformed(format!("tensor `{name}` does not exist"))
+                .note("no node makes it, and it is neither an input nor an initialiser")
+                .into());
+        };
+        self.values.insert(name.to_owned(), (value.clone(), false));
+        Ok((value, false))
+    }
+
+    fn node(&mut self, node: &Node, at_output: bool, problems: &mut Vec<Diagnostic>) {
+        let mut inputs = Vec::with_capacity(node.inputs.len());
+        let mut tainted = false;
+        for name in &node.inputs {
+            if name.is_empty() {
+                inputs.push(None);
+                continue;
+            }
+            match self.value(name) {
+                Ok((value, t)) => {
+                    if !t && matches!(value, Value::Unknown) {
+                        problems.push(self.placed(node, &[], not_converted(name)));
+                    }
+                    tainted |= t || matches!(value, Value::Unknown);
+                    inputs.push(Some(value));
+                }
+                Err(problem) => {
+                    problems.push(self.placed(node, &[], *problem));
+                    // Reported once: whoever else reads it lies behind a problem.
+                    self.values.insert(name.clone(), (Value::Unknown, true));
+                    tainted = true;
+                    inputs.push(Some(Value::Unknown));
+                }
+            }
+        }
+        let call = Call { node, inputs: &inputs, at_output };
+        let outcome = self.outputs(&call);
+        let wanted = node.outputs.len();
+        let (mut outputs, failed) = match outcome {
+            Ok(outputs) => (outputs, false),
+            Err(problem) => {
+                // A batch that only goes astray on the way into an unsupported operator is that operator's affair.
+                let hidden =
+                    if tainted { !matches!(problem.code, "E0102" | "E0103") } else { problem.code == "E0104" && self.leads_astray(node) };
+                // tract is only asked about nodes that are sound in themselves.
+                let ask = matches!(problem.code, "E0102" | "E0103" | "E0104");
+                if !hidden {
+                    problems.push(self.placed(node, &inputs, *problem));
+                }
+                (self.stand_ins(node, &inputs, ask), true)
+            }
+        };
+        outputs.resize(wanted, Value::Unknown);
+        for (name, value) in node.outputs.iter().zip(outputs).filter(|(n, _)| !n.is_empty()) {
+            self.values.insert(name.clone(), (value, tainted || failed));
+        }
+    }
+
+    fn outputs(&mut self, call: &Call<'_>) -> Outcome<Vec<Value>> {
+        let node = call.node;
+        let rule = Some(node).filter(|n| n.is_standard()).and_then(|n| ops::rule(&n.op));
+        let fold = Some(node).filter(|n| n.is_standard()).and_then(|n| constant::rule(&n.op));
+        if rule.is_none() && fold.is_none() {
+            return Err(unsupported::operator(node).into());
+        }
+        let known = call.inputs.iter().flatten();
+        if known.clone().any(|v| matches!(v, Value::Unknown | Value::UnknownConst)) {
+            // Rules want shapes, so modes go unchecked here.
+            let constant = known.clone().all(|v| matches!(v, Value::Const(_) | Value::UnknownConst));
+            return match (rule, fold) {
+                (_, Some(_)) if constant || matches!(node.op.as_str(), "Shape" | "Size") => {
+                    Ok(vec![Value::UnknownConst; node.outputs.len()])
+                }
+                (Some(_), _) => Ok(self.stand_ins(node, call.inputs, false)),
+                (None, _) => Err(unsupported::operator(node).into()),
+            };
+        }
+        let constants: Option<Vec<Option<Rc<Constant>>>> = call
+            .inputs
+            .iter()
+            .map(|v| match v {
+                None => Some(None),
+                Some(Value::Const(c)) => Some(Some(c.clone())),
+                Some(_) => None,
+            })
+            .collect();
+        let outputs = match (constants, fold, rule) {
+            (Some(constants), Some(fold), _) => {
+                let made = fold(&mut self.cx, call, &constants)?;
+                let names = node.outputs.iter().chain(std::iter::repeat(&node.name));
+                made.into_iter().zip(names).map(|(made, name)| Value::Const(made.named(name))).collect()
+            }
+            (Some(_), None, _) => {
+                return Err(unsupported_use(format!("operator `{}` on constants cannot be evaluated", node.op))
+                    .help("fold the constants before: `python -m onnxsim model.onnx simplified.onnx`")
+                    .into());
+            }
+            (None, _, Some(rule)) => rule(&mut self.cx, call)?,
+            (None, _, None) => return Err(unsupported::operator(node).into()),
+        };
+        node.check_all_seen()?;
+        Ok(outputs)
+    }
+
+    /// What to go on with behind a node that is not converted: something of its shape, if that can be told. Nothing of it
+    /// is kept.
+    fn stand_ins(&mut self, node: &Node, inputs: &[Option<Value>], ask: bool) -> Vec<Value> {
+        let count = node.outputs.len();
+        match inputs.first() {
+            Some(Some(Value::Node(id))) if unsupported::keeps_shape(&node.op) => return vec![Value::Node(*id)],
+            Some(Some(Value::Const(c))) if unsupported::keeps_shape(&node.op) && self.cx.book(c.data.len()).is_ok() => {
+                let (dims, data) = (c.dims.clone(), Data::Float(vec![0.0; c.data.len()]));
+                return vec![Value::Const(Rc::new(Constant { dims, data, name: node.name.clone(), provenance: Provenance::Fixed }))];
+            }
+            _ => {}
+        }
+        let mut given = inputs.iter().flatten().peekable();
+        if given.peek().is_some() && given.all(|v| matches!(v, Value::Const(_) | Value::UnknownConst)) {
+            return vec![Value::UnknownConst; count];
+        }
+        let told = match self.operands(inputs).filter(|_| ask) {
+            Some(operands) => shapes::second_opinion(node, &operands),
+            None => vec![None; count],
+        };
+        let batch = self.cx.batch_size();
+        let mut values = Vec::new();
+        for (name, told) in node.outputs.iter().zip(told) {
+            let noted =
+                || self.model.value_info.get(name)?.iter().enumerate().map(|(axis, d)| d.or((axis == 0).then_some(batch))).collect();
+            let shape: Option<Vec<usize>> = told.or_else(noted);
+            values.push(match shape.as_deref() {
+                Some([first, rest @ ..])
+                    if *first == batch && !rest.is_empty() && !rest.contains(&0) && check_entries(node, rest).is_ok() =>
+                {
+                    let dims: Vec<usize> = std::iter::once(1).chain(rest.iter().copied()).collect();
+                    Value::Node(self.cx.graph.add_input(TensorType::f32(dims), Origin::one(&node.name)))
+                }
+                _ => Value::Unknown,
+            });
+            if let Some(shape) = shape {
+                self.told.insert(name.clone(), shape);
+            }
+        }
+        values
+    }
+
+    /// The operands as tract sees them, if something is known of all of them.
+    fn operands(&self, inputs: &[Option<Value>]) -> Option<Vec<shapes::Operand>> {
+        let operand = |value: &Option<Value>| match value {
+            None => Some(shapes::Operand::Absent),
+            Some(Value::Node(id)) => Some(shapes::Operand::Activation(self.cx.file_dims(*id))),
+            Some(Value::Const(c)) => Some(shapes::Operand::Const(c.clone())),
+            Some(Value::Unknown | Value::UnknownConst) => None,
+        };
+        inputs.iter().map(operand).collect()
+    }
+
+    /// Whether all readers of a node are unsupported operators.
+    fn leads_astray(&self, node: &Node) -> bool {
+        let mut readers =
+            self.order.iter().map(|&i| &self.model.nodes[i]).filter(|n| reads(n).any(|t| node.outputs.iter().any(|o| o == t))).peekable();
+        readers.peek().is_some() && readers.all(|n| !n.is_standard() || ops::rule(&n.op).is_none())
+    }
+
+    /// Adds the place and what goes in.
+    fn placed(&self, node: &Node, inputs: &[Option<Value>], mut problem: Diagnostic) -> Diagnostic {
+        let mut notes = Vec::new();
+        for (index, (name, value)) in node.inputs.iter().zip(inputs).enumerate() {
+            match value {
+                _ if node.inputs[..index].contains(name) => {}
+                Some(Value::Node(id)) => notes.push(format!("input: `{name}`, f32[{}]", Dims(&self.cx.file_dims(*id)))),
+                Some(Value::Unknown) => notes.push(match self.told.get(name) {
+                    Some(dims) => format!("input: `{name}`, f32[{}]", Dims(dims)),
+                    None => format!("input: `{name}`"),
+                }),
+                _ => {}
+            }
+        }
+        notes.truncate(3);
+        notes.append(&mut problem.notes);
+        let name = problem.place.node.take().unwrap_or_else(|| node.name.clone());
+        problem.notes = notes;
+        problem.at(name).detail(format!("opset {}", node.opset))
+    }
+}

@@ -1,0 +1,120 @@
+//! From an ONNX file to the IR.
+//!
+//! Requires a classifier of operator set 7 to 21 with one image input whose sizes are fixed, but for the batch.
+//!
+//! Leaves a verified graph in [`Phase::Imported`](snnc_ir::Phase::Imported): the ONNX operators in the IR's terms, each
+//! node with the ONNX name that it came from, constants evaluated, functions inlined, aliases (identity, dropout, casts
+//! among floats) gone, and an output of shape `[1, classes]`, in which a final softmax is the last node.
+//!
+//! Keeps what the network computes, up to rounding: 16-bit and 64-bit floats are held in 32 bits.
+//!
+//! Nothing is dropped in silence. Whatever is not converted, down to a single attribute, is a diagnostic, and all
+//! diagnostics of a network come at once.
+//!
+//! | module | content |
+//! |---|---|
+//! | `proto` | the file, its operator set, functions inlined |
+//! | `wire` | default attributes of functions, which the protobuf library's schema lacks |
+//! | `tensor` | values of tensors, in the file or beside it |
+//! | `order` | which nodes lead to the output, operands first |
+//! | `lower` | the walk over them |
+//! | `cx` | what rules see and what they write to |
+//! | `constant` | what does not depend on the image |
+//! | `ops` | what does: one rule per operator |
+//! | `unsupported` | reasons and remedies |
+//! | `shapes` | tract's opinion on shapes |
+
+mod constant;
+mod cx;
+mod lower;
+mod ops;
+mod order;
+mod problem;
+mod proto;
+mod shapes;
+mod tensor;
+mod unsupported;
+mod wire;
+
+use crate::error::{Error, Result};
+use sha2::{Digest, Sha256};
+use snnc_ir::{Diagnostic, Graph, verify};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+/// What to take from the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImportOptions {
+    /// Name of the output with the class scores; needed where there are several.
+    pub output: Option<String>,
+}
+
+/// The batch that the file was exported with. The IR's batch is always 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchKind {
+    /// Any number of images.
+    Dynamic,
+    /// That many images.
+    Fixed(usize),
+}
+
+/// A network and where it came from.
+#[derive(Debug)]
+pub struct Imported {
+    /// The network, verified.
+    pub graph: Graph,
+    /// SHA-256 of the ONNX file and of the data files that belong to it, in hexadecimal.
+    pub source_sha256: String,
+    /// The operator set of the file.
+    pub opset: i64,
+    /// What wrote the file.
+    pub producer: String,
+    /// The batch of the file.
+    pub batch: BatchKind,
+    /// All files that were read: the ONNX file, then data files in the order of their names.
+    pub dependencies: Vec<PathBuf>,
+    /// What the user should know.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Reads a network.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read, [`Error::Diagnostics`] with all that stands in the way of a conversion.
+pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported> {
+    let file = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    let mut hash = Sha256::new_with_prefix(&bytes);
+    let model = proto::open(&bytes).map_err(|problem| Error::from(problem.in_file(&file)))?;
+    drop(bytes);
+    let placed = |problems: Vec<Diagnostic>| Error::Diagnostics(problems.into_iter().map(|p| p.in_file(&file)).collect());
+    let lowered = lower::lower(&model, tensor::DataFiles::beside(path), options).map_err(placed)?;
+    let mut dependencies = vec![path.to_owned()];
+    for data in lowered.files.used() {
+        File::open(&data).and_then(|f| digest(f, &mut hash)).map_err(|e| Error::io(&data, e))?;
+        dependencies.push(data);
+    }
+    verify(&lowered.graph).map_err(|violations| Error::broken("import", &violations))?;
+    Ok(Imported {
+        graph: lowered.graph,
+        source_sha256: hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
+        opset: model.opset,
+        producer: model.producer,
+        batch: lowered.batch,
+        dependencies,
+        warnings: lowered.warnings.into_iter().map(|w| w.in_file(&file)).collect(),
+    })
+}
+
+fn digest(mut file: File, hash: &mut Sha256) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(()),
+            n => hash.update(&buffer[..n]),
+        }
+    }
+}

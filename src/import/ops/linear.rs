@@ -1,0 +1,120 @@
+//! Matrix products with constant weights.
+
+use crate::import::{
+    constant::Constant,
+    cx::{Call, Cx, Value},
+    problem::{Outcome, batch_lost, malformed, no_counterpart, unsupported_use},
+};
+use snnc_ir::{Operator, Tensor, types::Dims};
+
+fn transposed(tensor: &Tensor, scale: f32) -> Tensor {
+    let (rows, columns) = (tensor.dims[0], tensor.dims[1]);
+    let data = (0..columns).flat_map(|c| (0..rows).map(move |r| tensor.data[r * columns + c] * scale)).collect();
+    Tensor::new([columns, rows], data)
+}
+
+/// `Gemm`: `alpha · A · B + beta · C`.
+pub(super) fn gemm(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
+    call.check_counts(3, 1)?;
+    let node = call.node;
+    let (alpha, beta) = (node.float("alpha", 1.0)?, node.float("beta", 1.0)?);
+    let (transposed_a, transposed_b) = (node.int("transA", 0)? != 0, node.int("transB", 0)? != 0);
+    let weight = call.constant(1)?.clone();
+    let bias = call.optional_constant(2)?.cloned();
+    let operand = call.activation(0)?;
+    if transposed_a {
+        return Err(unsupported_use("operator `Gemm` with a transposed first operand")
+            .note("it would make the batch a feature")
+            .help("leave `transA` at 0")
+            .into());
+    }
+    if weight.dims.len() != 2 {
+        return Err(malformed("the weight of operator `Gemm` is no matrix")
+            .note(format!("`{}` has the shape {:?}", weight.name, weight.dims))
+            .into());
+    }
+    let outputs = weight.dims[usize::from(!transposed_b)];
+    if outputs == 0 {
+        return Err(malformed("the weight of operator `Gemm` is empty").into());
+    }
+    let how = match (transposed_b, alpha == 1.0) {
+        (true, true) => String::new(),
+        (t, _) => format!("matrix {t} {alpha}"),
+    };
+    let weight = cx.param(&weight, &how, |t| Ok(if transposed_b { t.map(|v| v * alpha) } else { transposed(&t, alpha) }))?;
+    let bias = match bias {
+        Some(bias) if beta != 0.0 => Some(gemm_bias(cx, &bias, outputs, beta)?),
+        _ => None,
+    };
+    Ok(vec![Value::Node(cx.add(node, Operator::Linear { weight, bias }, &[operand])?)])
+}
+
+/// `C`, which broadcasts over the product, as one value per output.
+fn gemm_bias(cx: &mut Cx, bias: &Constant, outputs: usize, beta: f32) -> Outcome<snnc_ir::ParamId> {
+    let as_is = bias.data.len() == outputs && beta == 1.0;
+    let how = if as_is { String::new() } else { format!("bias {outputs} {beta}") };
+    let shape = bias.dims.clone();
+    let name = bias.name.clone();
+    cx.param(bias, &how, |t| {
+        let row = match shape[..] {
+            [] | [1] | [1, 1] => vec![t.data[0]; outputs],
+            [n] | [1, n] if n == outputs => t.data,
+            // A row for each image of the file's fixed batch, which must all be the same.
+            [rows, n] if n == outputs && rows > 0 && t.data.chunks(n).all(|row| row == &t.data[..n]) => t.data[..n].to_vec(),
+            [_, n] if n == outputs || n == 1 => {
+                return Err(batch_lost("the bias of operator `Gemm` differs from image to image")
+                    .note(format!("`{name}` has the shape {shape:?}"))
+                    .into());
+            }
+            _ => {
+                return Err(malformed("the bias of operator `Gemm` does not fit its outputs")
+                    .note(format!("`{name}` has the shape {shape:?}"))
+                    .into());
+            }
+        };
+        Ok(Tensor::new([outputs], row.into_iter().map(|v| v * beta).collect()))
+    })
+}
+
+/// `MatMul` by a constant matrix from the right.
+pub(super) fn matmul(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
+    call.check_counts(2, 1)?;
+    let node = call.node;
+    let (operand, weight) = match (call.input(0), call.input(1)) {
+        (Some(Value::Node(x)), Some(Value::Const(w))) => (*x, w.clone()),
+        (Some(Value::Const(w)), Some(Value::Node(_))) => {
+            return Err(batch_lost("operator `MatMul` by a constant from the left")
+                .note(format!("`{}` multiplies along the axis of the images", w.name))
+                .help("let the weight stand on the right, transposed")
+                .into());
+        }
+        _ => {
+            return Err(no_counterpart("operator `MatMul` of two activations has no spiking counterpart")
+                .note("products of activations, as in attention, are not linear in the spikes")
+                .help("replace attention by convolutions, or convert the part before it with `--output NAME`")
+                .into());
+        }
+    };
+    let dims = cx.dims(operand).to_vec();
+    let [inputs, outputs] = weight.dims[..] else {
+        return Err(unsupported_use("operator `MatMul` by a constant that is no matrix")
+            .note(format!("`{}` has the shape {:?}", weight.name, weight.dims))
+            .into());
+    };
+    let last = dims.len() - 1;
+    if dims[last] != inputs {
+        return Err(malformed(format!("operator `MatMul` by a matrix of {inputs} rows on {} features", dims[last])).into());
+    }
+    if dims[..last].iter().any(|&d| d != 1) {
+        return Err(unsupported_use("operator `MatMul` along the last axis of several")
+            .note(format!("its operand has the shape {}", Dims(&cx.file_dims(operand))))
+            .help("flatten before a dense layer, or write a layer that acts on every position as a 1x1 `Conv`")
+            .into());
+    }
+    let flat = cx.reshape(node, operand, vec![1, inputs])?;
+    let weight = cx.param(&weight, "matrix false 1", |t| Ok(transposed(&t, 1.0)))?;
+    let id = cx.add(node, Operator::Linear { weight, bias: None }, &[flat])?;
+    let mut result = dims;
+    result[last] = outputs;
+    Ok(vec![Value::Node(cx.reshape(node, id, result)?)])
+}

@@ -1,0 +1,29 @@
+//! `snnc`: a compiler from trained neural networks (ONNX) to spiking neural networks.
+//!
+//! ```text
+//! model.onnx ─▶ import ─▶ IR ─▶ passes ─▶ IR (phase by phase) ─▶ emit ─▶ model.snn + model.report.json
+//!                                │  asks through a trait
+//!                                ▼
+//!                     simulate · synthesize · calibrate   (candle)
+//! model.snn ─▶ snnc-runtime ─▶ predictions
+//! ```
+
+
+pub mod ann;
+pub mod calibrate;
+pub mod cli;
+pub mod compile;
+pub mod data;
+pub mod emit;
+pub mod error;
+pub mod explain;
+pub mod import;
+#[cfg(feature = "onnxruntime")]
+pub mod judge;
+pub mod observer;
+pub mod options;
+pub mod parallel;
+pub mod process;
+pub mod report;
+pub mod simulate;
+pub mod synthesize;

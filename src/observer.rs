@@ -1,0 +1,38 @@
+//! How a compilation tells the world what it is doing. Libraries are silent: only the command line prints.
+
+use snnc_ir::{Diagnostic, Graph};
+use std::time::Duration;
+
+/// Listens to a compilation. All methods have an empty default.
+pub trait Observer: Send {
+    /// A stage begins; `total` is its number of steps, where it is known and worth showing.
+    fn stage(&mut self, name: &'static str, total: Option<u64>) {
+        let _ = (name, total);
+    }
+
+    /// The current stage has done so many of its steps.
+    fn progress(&mut self, done: u64) {
+        let _ = done;
+    }
+
+    /// The current stage is over.
+    fn stage_done(&mut self, elapsed: Duration) {
+        let _ = elapsed;
+    }
+
+    /// A pass has run and the graph was verified.
+    fn pass_done(&mut self, name: &'static str, changed: bool, elapsed: Duration, graph: &Graph) {
+        let _ = (name, changed, elapsed, graph);
+    }
+
+    /// Something that the user should know but that does not stop the compilation.
+    fn warning(&mut self, diagnostic: &Diagnostic) {
+        let _ = diagnostic;
+    }
+}
+
+/// An observer that listens to nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Observer for Silent {}

@@ -1,0 +1,162 @@
+//! What a compilation is asked to do. The command line fills this in; it is recorded in the artifact.
+
+use serde::{Deserialize, Serialize};
+
+/// How images become input to the first layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Coding {
+    /// The preprocessed pixel is a constant current at every step.
+    Direct,
+    /// Signed Bernoulli spikes with the pixel's magnitude as rate (the paper's coding).
+    Poisson,
+}
+
+/// How many time steps to compile for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timesteps {
+    /// That many.
+    Fixed(usize),
+    /// The fewest whose agreement with the float network on held-out synthetic samples is within tolerance.
+    Auto,
+}
+
+/// How thresholds are chosen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Threshold {
+    /// Least squares per channel at the compiled number of time steps.
+    Auto,
+    /// The largest activation of a layer (the paper's rule).
+    Max,
+    /// A percentile of the activations of a channel, in percent.
+    Percentile(f32),
+    /// One value everywhere.
+    Fixed(f32),
+}
+
+/// Potential before the first step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InitialPotential {
+    /// Half the threshold: rounds instead of truncating.
+    Half,
+    /// Zero.
+    Zero,
+}
+
+/// Where calibration samples come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Calibration {
+    /// Made from the network itself; no data.
+    Synthetic(Synthesis),
+    /// Images of the user.
+    File(std::path::PathBuf),
+}
+
+/// How synthetic samples are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Synthesis {
+    /// Natural-image priors (1/f noise and dead leaves), then a few steps of inversion near them.
+    Natural,
+    /// Natural-image priors as they are.
+    Prior,
+    /// The paper's recipe: Dirichlet targets, inversion from uniform noise.
+    Paper,
+    /// Uniform noise: the control.
+    Noise,
+}
+
+/// Axis order of image tensors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// Batch, channels, height, width.
+    Nchw,
+    /// Batch, height, width, channels.
+    Nhwc,
+    /// Batch, features: height, width, channels flattened in the order the model was trained with.
+    Flat,
+}
+
+/// `(x / scale - mean) / std` on 8-bit images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Preprocess {
+    /// Divisor of the 8-bit value.
+    pub scale: f32,
+    /// Subtracted, per channel; one value serves all.
+    pub mean: Vec<f32>,
+    /// Divisor after that, per channel; one value serves all.
+    pub std: Vec<f32>,
+}
+
+impl Default for Preprocess {
+    fn default() -> Self {
+        Self { scale: 255.0, mean: vec![0.0], std: vec![1.0] }
+    }
+}
+
+impl Preprocess {
+    /// Mean and standard deviation of one channel.
+    #[must_use]
+    pub fn channel(&self, channel: usize) -> (f32, f32) {
+        let pick = |values: &[f32]| if values.len() == 1 { values[0] } else { values[channel] };
+        (pick(&self.mean), pick(&self.std))
+    }
+
+    /// The value that pixel `p` of a channel becomes.
+    #[must_use]
+    pub fn apply(&self, channel: usize, p: f32) -> f32 {
+        let (mean, std) = self.channel(channel);
+        (p / self.scale - mean) / std
+    }
+
+    /// Least and greatest value of a channel: what inversion must respect.
+    #[must_use]
+    pub fn range(&self, channel: usize) -> (f32, f32) {
+        let (a, b) = (self.apply(channel, 0.0), self.apply(channel, 255.0));
+        (a.min(b), a.max(b))
+    }
+}
+
+/// Everything that shapes the artifact.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Time steps.
+    pub timesteps: Timesteps,
+    /// Input coding.
+    pub coding: Coding,
+    /// Source of calibration samples.
+    pub calibration: Calibration,
+    /// Number of calibration samples.
+    pub samples: usize,
+    /// Threshold rule.
+    pub threshold: Threshold,
+    /// Start potential.
+    pub initial: InitialPotential,
+    /// Layout of the model's input; `None` is inferred from its shape.
+    pub layout: Option<Layout>,
+    /// Preprocessing of 8-bit images.
+    pub preprocess: Preprocess,
+    /// Which graph output to compile, where there are several.
+    pub output: Option<String>,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            timesteps: Timesteps::Fixed(32),
+            coding: Coding::Direct,
+            calibration: Calibration::Synthetic(Synthesis::Natural),
+            samples: 96,
+            threshold: Threshold::Auto,
+            initial: InitialPotential::Half,
+            layout: None,
+            preprocess: Preprocess::default(),
+            output: None,
+            seed: 0,
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! CPU kernels as candle operators that know their input gradient.
+//!
+//! Parameters are captured by the operator instead of being tensors of the candle graph: synthesis differentiates with
+//! respect to images only, and a gradient that nobody asked for is the dearest one (a weight gradient costs as much as the
+//! forward pass).
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Storage, Tensor};
+use snnc_kernels::{Conv2d, Pool2d, linear_forward, linear_input_gradient};
+use std::sync::Arc;
+
+/// A map between float tensors with a known input gradient. `dims` is the operand's shape, batch first.
+pub trait Kernel: Send + Sync {
+    /// For messages.
+    fn name(&self) -> &'static str;
+    /// Shape of the result.
+    fn result_dims(&self, dims: &[usize]) -> Vec<usize>;
+    /// Computes the result.
+    fn forward(&self, x: &[f32], dims: &[usize], y: &mut [f32]);
+    /// The gradient of the operand, from operand, result and the result's gradient.
+    fn input_gradient(&self, x: &[f32], y: &[f32], dy: &[f32], dims: &[usize], dx: &mut [f32]);
+}
+
+/// Applies a kernel to a tensor of the candle graph.
+///
+/// # Errors
+/// If the tensor is not made of 32-bit floats on the CPU.
+pub fn apply(kernel: &Arc<dyn Kernel>, x: &Tensor) -> Result<Tensor> {
+    x.contiguous()?.apply_op1(Operator(Arc::clone(kernel)))
+}
+
+struct Operator(Arc<dyn Kernel>);
+
+impl CustomOp1 for Operator {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let x = slice_of(storage, layout)?;
+        let result = self.0.result_dims(layout.dims());
+        let mut y = vec![0.0; result.iter().product()];
+        self.0.forward(x, layout.dims(), &mut y);
+        Ok((CpuStorage::F32(y), result.into()))
+    }
+
+    fn bwd(&self, x: &Tensor, y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
+        let dy = dy.contiguous()?;
+        let mut dx = vec![0.0; x.elem_count()];
+        with_slice(x, |x_values| {
+            with_slice(y, |y_values| with_slice(&dy, |dy_values| self.0.input_gradient(x_values, y_values, dy_values, x.dims(), &mut dx)))
+        })???;
+        Tensor::from_vec(dx, x.shape(), x.device()).map(Some)
+    }
+}
+
+fn slice_of<'s>(storage: &'s CpuStorage, layout: &Layout) -> Result<&'s [f32]> {
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&storage.as_slice::<f32>()?[start..end]),
+        None => candle_core::bail!("the operand of a kernel is contiguous"),
+    }
+}
+
+/// Lends the values of a contiguous CPU tensor.
+///
+/// # Errors
+/// If the tensor is elsewhere, strided, or not of 32-bit floats.
+pub fn with_slice<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
+    let (storage, layout) = tensor.storage_and_layout();
+    match &*storage {
+        Storage::Cpu(cpu) => Ok(f(slice_of(cpu, layout)?)),
+        _ => candle_core::bail!("kernels run on the CPU"),
+    }
+}
+
+/// Gradient that passes a rectifier fused behind a kernel: what fell on a positive result.
+fn through_relu(y: &[f32], dy: &[f32]) -> Vec<f32> {
+    y.iter().zip(dy).map(|(&y, &d)| if y > 0.0 { d } else { 0.0 }).collect()
+}
+
+/// Convolution with bias and, fused, a rectifier.
+pub struct Convolution {
+    /// Geometry.
+    pub conv: Conv2d,
+    /// `[C_out, C_in / groups, kh, kw]`.
+    pub weight: Vec<f32>,
+    /// `[C_out]`.
+    pub bias: Option<Vec<f32>>,
+    /// Whether negative results become 0.
+    pub relu: bool,
+}
+
+impl Kernel for Convolution {
+    fn name(&self) -> &'static str {
+        "conv2d"
+    }
+
+    fn result_dims(&self, dims: &[usize]) -> Vec<usize> {
+        let [h, w] = self.conv.output_size([dims[2], dims[3]]).expect("the graph was verified");
+        vec![dims[0], self.conv.out_channels, h, w]
+    }
+
+    fn forward(&self, x: &[f32], dims: &[usize], y: &mut [f32]) {
+        self.conv.forward(x, dims[0], [dims[2], dims[3]], &self.weight, self.bias.as_deref(), self.relu, y);
+    }
+
+    fn input_gradient(&self, _: &[f32], y: &[f32], dy: &[f32], dims: &[usize], dx: &mut [f32]) {
+        let masked;
+        let dy = if self.relu {
+            masked = through_relu(y, dy);
+            &masked
+        } else {
+            dy
+        };
+        self.conv.input_gradient(dy, dims[0], [dims[2], dims[3]], &self.weight, dx);
+    }
+}
+
+/// Linear layer with bias and, fused, a rectifier.
+pub struct Linear {
+    /// Features in.
+    pub inputs: usize,
+    /// Features out.
+    pub outputs: usize,
+    /// `[outputs, inputs]`.
+    pub weight: Vec<f32>,
+    /// `[outputs]`.
+    pub bias: Option<Vec<f32>>,
+    /// Whether negative results become 0.
+    pub relu: bool,
+}
+
+impl Kernel for Linear {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn result_dims(&self, dims: &[usize]) -> Vec<usize> {
+        vec![dims[0], self.outputs]
+    }
+
+    fn forward(&self, x: &[f32], dims: &[usize], y: &mut [f32]) {
+        linear_forward(x, [dims[0], self.inputs, self.outputs], &self.weight, self.bias.as_deref(), self.relu, y);
+    }
+
+    fn input_gradient(&self, _: &[f32], y: &[f32], dy: &[f32], dims: &[usize], dx: &mut [f32]) {
+        let masked;
+        let dy = if self.relu {
+            masked = through_relu(y, dy);
+            &masked
+        } else {
+            dy
+        };
+        linear_input_gradient(dy, [dims[0], self.inputs, self.outputs], &self.weight, dx);
+    }
+}
+
+/// Max or average pool.
+pub struct Pool {
+    /// Geometry; its `output` fits one operand size, which the graph fixes.
+    pub pool: Pool2d,
+    /// Maximum instead of mean.
+    pub max: bool,
+}
+
+impl Kernel for Pool {
+    fn name(&self) -> &'static str {
+        if self.max { "max_pool2d" } else { "average_pool2d" }
+    }
+
+    fn result_dims(&self, dims: &[usize]) -> Vec<usize> {
+        vec![dims[0], dims[1], self.pool.output[0], self.pool.output[1]]
+    }
+
+    fn forward(&self, x: &[f32], dims: &[usize], y: &mut [f32]) {
+        let (planes, size) = (dims[0] * dims[1], [dims[2], dims[3]]);
+        if self.max {
+            self.pool.max_forward(x, planes, size, y);
+        } else {
+            self.pool.average_forward(x, planes, size, y);
+        }
+    }
+
+    fn input_gradient(&self, x: &[f32], _: &[f32], dy: &[f32], dims: &[usize], dx: &mut [f32]) {
+        let (planes, size) = (dims[0] * dims[1], [dims[2], dims[3]]);
+        if self.max {
+            self.pool.max_input_gradient(x, dy, planes, size, dx);
+        } else {
+            self.pool.average_input_gradient(dy, planes, size, dx);
+        }
+    }
+}
+
+/// `min(max(x, low), high)`, which with 0 and infinity is the rectifier.
+pub struct Clamp {
+    /// Lower bound.
+    pub low: f32,
+    /// Upper bound.
+    pub high: f32,
+}
+
+impl Kernel for Clamp {
+    fn name(&self) -> &'static str {
+        "clip"
+    }
+
+    fn result_dims(&self, dims: &[usize]) -> Vec<usize> {
+        dims.to_vec()
+    }
+
+    fn forward(&self, x: &[f32], _: &[usize], y: &mut [f32]) {
+        x.iter().zip(y).for_each(|(&x, y)| *y = x.max(self.low).min(self.high));
+    }
+
+    fn input_gradient(&self, x: &[f32], _: &[f32], dy: &[f32], _: &[usize], dx: &mut [f32]) {
+        let inside = |x: f32| x > self.low && x < self.high;
+        x.iter().zip(dy).zip(dx).for_each(|((&x, &d), dx)| *dx = if inside(x) { d } else { 0.0 });
+    }
+}

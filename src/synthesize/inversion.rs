@@ -1,0 +1,123 @@
+//! Inversion: images that a network answers as asked, by gradient descent on the pixels.
+
+use super::{
+    Samples,
+    canvas::Canvas,
+    dirichlet::{concentrations, confident, dirichlet},
+    random::Random,
+};
+use crate::{
+    error::Result,
+    observer::Observer,
+    parallel,
+    simulate::{FloatNetwork, action::log_softmax, kernel::with_slice},
+};
+use candle_core::{Device, Tensor, Var};
+use snnc_ir::Graph;
+use std::sync::Mutex;
+
+/// Images that are optimised together. Their gradients are independent; a batch only makes the kernels efficient.
+pub const BATCH: usize = 16;
+
+/// A recipe.
+pub struct Recipe {
+    /// Gradient steps.
+    pub steps: usize,
+    /// Adam's learning rate, as a share of the channel's range.
+    pub rate: f32,
+    /// Temperature of the softmax.
+    pub temperature: f64,
+    /// Weight of the mean squared distance from the start, in shares of the range.
+    pub anchor: f64,
+    /// Dirichlet targets from class similarity instead of confident ones.
+    pub dirichlet: bool,
+}
+
+/// A few steps towards the confidence that a classifier shows on real images, held near the start.
+pub const NEAR_START: Recipe = Recipe { steps: 30, rate: 0.012, temperature: 1.0, anchor: 4.0, dirichlet: false };
+
+/// The paper's code: 2,499 steps of Adam at 1e-3 in a domain of width 2, temperature 20; here clamped to the valid range.
+pub const PAPER: Recipe = Recipe { steps: 2499, rate: 0.0005, temperature: 20.0, anchor: 0.0, dirichlet: true };
+
+/// Runs a recipe from the given start.
+///
+/// # Errors
+/// Only on a bug.
+pub fn invert(graph: &Graph, canvas: &Canvas, start: &Samples, recipe: &Recipe, seed: u64, observer: &mut dyn Observer) -> Result<Samples> {
+    let network = FloatNetwork::new(graph)?;
+    let input = graph.input().expect("a verified graph has an input");
+    let dims = graph[input].ty.dims.clone();
+    let output = graph.output().expect("a verified graph has an output").node;
+    let classes = graph[output].ty.len();
+    let concentrations = if recipe.dirichlet { concentrations(graph, classes) } else { None };
+    let mut data = start.data.clone();
+    let batches: Vec<&mut [f32]> = data.chunks_mut(BATCH * canvas.len()).collect();
+    // Whoever finishes a step reports it; the observer hears one at a time.
+    let listener = Mutex::new((0, observer));
+    let step_done = || {
+        if let Ok(mut listener) = listener.lock() {
+            listener.0 += 1;
+            let done = listener.0;
+            listener.1.progress(done);
+        }
+    };
+    let results = parallel::over(batches, |batch, images| -> Result<()> {
+        let count = images.len() / canvas.len();
+        let targets: Vec<f32> = (0..count)
+            .flat_map(|k| {
+                let index = batch * BATCH + k;
+                let mut random = Random::new(seed ^ 0x7A26_3751, index as u64);
+                // Classes in turn, so that every class is shown as often as every other.
+                let class = index % classes;
+                match &concentrations {
+                    Some(rows) => dirichlet(&rows[class], &mut random),
+                    None => confident(class, classes, &mut random),
+                }
+            })
+            .collect();
+        let targets = Tensor::from_vec(targets, (count, classes), &Device::Cpu)?;
+        descend(&network, canvas, &dims, images, &targets, recipe, &step_done)
+    });
+    results.into_iter().collect::<Result<()>>()?;
+    Ok(Samples { count: start.count, data })
+}
+
+fn descend(
+    network: &FloatNetwork,
+    canvas: &Canvas,
+    dims: &[usize],
+    images: &mut [f32],
+    targets: &Tensor,
+    recipe: &Recipe,
+    step_done: &(dyn Fn() + Sync),
+) -> Result<()> {
+    const BETA: [f32; 2] = [0.9, 0.999];
+    let channel = canvas.channel_of_entry();
+    let shape: Vec<usize> = std::iter::once(images.len() / canvas.len()).chain(dims[1..].iter().copied()).collect();
+    let start = images.to_vec();
+    let (mut first, mut second) = (vec![0.0f32; images.len()], vec![0.0f32; images.len()]);
+    for step in 1..=recipe.steps {
+        let x = Var::from_tensor(&Tensor::from_slice(images, shape.clone(), &Device::Cpu)?)?;
+        let logits = (network.logits(&x)? / recipe.temperature)?;
+        // Summed, not averaged: each image's gradient must not depend on its batch.
+        let loss = (targets * log_softmax(&logits)?)?.sum_all()?.neg()?;
+        let gradients = loss.backward()?;
+        let Some(gradient) = gradients.get(&x) else { return Ok(()) };
+        let (power1, power2) = (1.0 - BETA[0].powi(step as i32), 1.0 - BETA[1].powi(step as i32));
+        with_slice(&gradient.contiguous()?, |gradient| {
+            for (i, pixel) in images.iter_mut().enumerate() {
+                let (low, high) = canvas.range[channel[i % channel.len()]];
+                let width = (high - low).max(1e-12);
+                // In shares of the range, so that a recipe means the same for every preprocessing.
+                let pull = 2.0 * recipe.anchor as f32 * (*pixel - start[i]) / width / canvas.len() as f32;
+                let g = gradient[i] * width + pull;
+                first[i] = BETA[0] * first[i] + (1.0 - BETA[0]) * g;
+                second[i] = BETA[1] * second[i] + (1.0 - BETA[1]) * g * g;
+                let update = first[i] / power1 / ((second[i] / power2).sqrt() + 1e-12);
+                *pixel = (*pixel - recipe.rate * width * update).clamp(low, high);
+            }
+        })?;
+        step_done();
+    }
+    Ok(())
+}

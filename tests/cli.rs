@@ -1,0 +1,493 @@
+//! The command line as its users see it: the binary is run, files and messages are looked at.
+//!
+//! Expected messages are whole files, `tests/ui/*.stderr`; `SNNC_BLESS=1 cargo test` rewrites them.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use serde_json::Value;
+use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn fixture(name: &str) -> PathBuf {
+    root().join("fixtures").join(name)
+}
+
+fn digits() -> PathBuf {
+    fixture("digits/digits.onnx")
+}
+
+/// What a command printed and how it exited.
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ran {
+    fn of(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code().expect("no signal"), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// The command did what it should.
+    #[track_caller]
+    fn ok(self) -> Self {
+        assert_eq!(self.code, 0, "{}", self.stderr);
+        self
+    }
+
+    /// The command failed with an error that says this.
+    #[track_caller]
+    fn error(self, part: &str) -> Self {
+        assert_eq!(self.code, 2, "{}\n{}", self.stdout, self.stderr);
+        assert!(self.stderr.contains(part), "`{part}` is not in:\n{}", self.stderr);
+        assert!(self.stdout.is_empty(), "{}", self.stdout);
+        self
+    }
+}
+
+fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_snnc"));
+    command.current_dir(folder).env_remove("RUST_BACKTRACE").env_remove("NO_COLOR").stdin(Stdio::null());
+    command
+}
+
+fn snnc_in<S: AsRef<OsStr>>(folder: &Path, args: impl IntoIterator<Item = S>) -> Ran {
+    Ran::of(command(folder).args(args).output().unwrap())
+}
+
+fn snnc(args: &str) -> Ran {
+    snnc_in(root(), args.split_whitespace())
+}
+
+/// A folder with a compiled digits classifier, calibrated on few samples to be quick.
+struct Compiled {
+    folder: tempfile::TempDir,
+}
+
+impl Compiled {
+    fn new() -> Self {
+        let compiled = Self { folder: tempfile::tempdir().unwrap() };
+        compiled.compile("m", &[]).ok();
+        compiled
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    /// Compiles to `NAME.snn`.
+    fn compile(&self, name: &str, more: &[&str]) -> Ran {
+        let out = format!("{name}.snn");
+        let model = digits();
+        let mut args = vec![model.to_str().unwrap(), "-o", &out, "--samples", "8", "--timesteps", "8"];
+        args.extend(more);
+        snnc_in(self.folder.path(), args)
+    }
+
+    /// Names of the files in the folder.
+    fn files(&self) -> BTreeSet<String> {
+        fs::read_dir(self.folder.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|n| (*n).to_owned()).collect()
+}
+
+// ---- help and usage ----
+
+#[test]
+fn help_shows_every_option() {
+    for help in ["--help", "-h"] {
+        let text = snnc(help).ok().stdout;
+        for option in [
+            "-o <MODEL.snn>",
+            "--timesteps",
+            "--coding",
+            "--calibration",
+            "--samples",
+            "--threshold",
+            "--v-init",
+            "--layout",
+            "--scale",
+            "--mean",
+            "--std",
+            "--seed",
+            "--threads",
+            "--report",
+            "--emit",
+            "--dump-after",
+            "--timings",
+            "--depfile",
+            "--output",
+            "--synthesis",
+            "--quiet",
+            "--verbose",
+            "--version",
+            "compile",
+            "eval",
+            "run",
+            "inspect",
+            "opt",
+            "explain",
+            "Examples:",
+            "Exit codes:",
+            "[default: 32]",
+        ] {
+            assert!(text.contains(option), "{help} does not mention {option}:\n{text}");
+        }
+    }
+    for (subcommand, options) in [
+        ("compile", &["--timesteps", "--mean"][..]),
+        ("eval", &["--data", "--ann", "--timesteps", "--limit", "--json", "--threads"]),
+        ("run", &["-o <LOGITS.npy>", "--timesteps", "--simulator"]),
+        ("inspect", &["FILE.onnx|FILE.snn"]),
+        ("opt", &["--passes", "fold-batch-norm"]),
+        ("explain", &["CODE"]),
+    ] {
+        let text = snnc(&format!("{subcommand} --help")).ok().stdout;
+        for option in options {
+            assert!(text.contains(option), "{subcommand} --help does not mention {option}:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn version() {
+    assert_eq!(snnc("--version").ok().stdout, concat!("snnc ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn usage_errors() {
+    assert_eq!(snnc("").code, 2);
+    snnc("m.onnx").error("-o <MODEL.snn>");
+    snnc("m.onnx -o m.snn --timesteps 0").error("the number of time steps must be a whole number from 1 to 65536");
+    snnc("m.onnx -o m.snn --threshold percentile=0").error("more than 0 and at most 100");
+    snnc("m.onnx -o m.snn --scale 0").error("must be more than 0");
+    snnc("m.onnx -o m.snn --std 1,0").error("must be more than 0");
+    snnc("m.onnx -o m.snn --mean 1,nan").error("`nan` is not a finite number");
+    snnc("m.onnx -o m.snn --mean 1,2,3 --std 1,2").error("--mean has 3 values, but --std has 2");
+    snnc("m.onnx -o m.snn --coding rate").error("[possible values: direct, poisson]");
+    snnc("m.onnx -o m.snn --layuot nchw").error("--layout");
+    snnc("m.onnx -o m.snn -q -v").error("cannot be used with");
+    snnc("eval m.snn").error("--data");
+    snnc("eval m.snn --data x.npz --timesteps 4,0").error("whole number from 1");
+}
+
+#[test]
+fn unknown_passes_are_answered_with_the_known_ones() {
+    let text = snnc("m.onnx -o m.snn --dump-after fold").error("there is no pass `fold`").stderr;
+    assert!(text.contains("`all`") && text.contains("`fold-batch-norm`"), "{text}");
+    snnc("opt Cargo.toml --passes fold").error("`fold-batch-norm`");
+}
+
+#[test]
+fn missing_files_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    snnc_in(folder.path(), ["none.onnx", "-o", "m.snn"]).error("none.onnx: No such file");
+    snnc_in(folder.path(), ["eval", "none.snn", "--data", "x.npz"]).error("none.snn: No such file");
+    snnc_in(folder.path(), ["run", "none.snn", "x.npy"]).error("none.snn: No such file");
+    snnc_in(folder.path(), ["inspect", "none.snn"]).error("none.snn: No such file");
+    snnc_in(folder.path(), ["opt", "none.ir", "--passes", "fold-batch-norm"]).error("none.ir: No such file");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn explain_knows_the_codes() {
+    let text = snnc("explain E0102").ok().stdout;
+    assert!(text.starts_with("E0102: ") && text.lines().count() > 3, "{text}");
+    assert_eq!(snnc("explain e0102").ok().stdout, text);
+    snnc("explain E9999").error("there is no error code `E9999`");
+    assert!(snnc("explain").ok().stdout.contains("\nE0102  "));
+}
+
+// ---- writing ----
+
+#[test]
+fn compiling_writes_artifact_and_report() {
+    let compiled = Compiled::new();
+    assert_eq!(compiled.files(), set(&["m.snn", "m.report.json"]));
+    let report: Value = serde_json::from_slice(&compiled.read("m.report.json")).unwrap();
+    assert_eq!(report["timesteps"], 8);
+
+    let ran = compiled.compile("n", &["--report", "other.json", "-q"]).ok();
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
+    assert_eq!(compiled.files(), set(&["m.snn", "m.report.json", "n.snn", "other.json"]));
+    assert_eq!(compiled.read("other.json"), compiled.read("m.report.json"));
+}
+
+#[test]
+fn the_same_input_makes_the_same_bytes() {
+    let compiled = Compiled::new();
+    for (name, threads) in [("again", None), ("one", Some("1")), ("two", Some("2")), ("three", Some("3"))] {
+        let threads: Vec<&str> = threads.map(|n| vec!["--threads", n]).unwrap_or_default();
+        compiled.compile(name, &threads).ok();
+        assert!(compiled.read(&format!("{name}.snn")) == compiled.read("m.snn"), "artifact: {name}");
+        assert!(compiled.read(&format!("{name}.report.json")) == compiled.read("m.report.json"), "report: {name}");
+    }
+    compiled.compile("seed", &["--seed", "1"]).ok();
+    assert!(compiled.read("seed.snn") != compiled.read("m.snn"), "the seed has no effect");
+}
+
+#[test]
+fn a_failed_compilation_leaves_everything_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, report) = (folder.path().join("m.snn"), folder.path().join("m.report.json"));
+    fs::write(&out, "old").unwrap();
+    fs::write(&report, "old report").unwrap();
+    let model = fixture("onnx/reject/lstm.onnx");
+    assert_eq!(snnc_in(folder.path(), [model.as_os_str(), "-o".as_ref(), "m.snn".as_ref()]).code, 2);
+    // The artifact could be written, the report could not.
+    let model = digits();
+    let args = [model.to_str().unwrap(), "-o", "m.snn", "--report", "none/r.json", "--samples", "1"];
+    snnc_in(folder.path(), args).error("folder `none`");
+    assert_eq!((fs::read_to_string(&out).unwrap(), fs::read_to_string(&report).unwrap()), ("old".into(), "old report".into()));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn outputs_must_have_a_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("m.onnx");
+    fs::copy(digits(), &model).unwrap();
+    snnc_in(folder.path(), ["m.onnx", "-o", "none/m.snn"]).error("none/m.snn: cannot be written: folder `none`: No such file");
+    snnc_in(folder.path(), ["m.onnx", "-o", "."]).error("it is a folder");
+    snnc_in(folder.path(), ["m.onnx", "-o", "./m.onnx"]).error("-o would overwrite the model");
+    snnc_in(folder.path(), ["m.onnx", "-o", "m.snn", "--report", "m.snn"]).error("the report would overwrite -o");
+    assert_eq!(fs::read(&model).unwrap(), fs::read(digits()).unwrap());
+}
+
+#[test]
+fn depfile_names_what_was_read() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(digits(), folder.path().join("my model#1.onnx")).unwrap();
+    fs::copy(fixture("digits/digits_calibration.npz"), folder.path().join("$images.npz")).unwrap();
+    let args = ["my model#1.onnx", "-o", "a b.snn", "--samples", "8", "--calibration", "$images.npz", "--depfile", "m.d", "-q"];
+    snnc_in(folder.path(), args).ok();
+    assert_eq!(fs::read_to_string(folder.path().join("m.d")).unwrap(), "a\\ b.snn: my\\ model\\#1.onnx $$images.npz\n");
+}
+
+#[test]
+fn graphs_are_emitted() {
+    let compiled = Compiled::new();
+    let ran = compiled.compile("n", &["--emit", "ir=n.ir", "--emit", "dot", "-q"]).ok();
+    assert!(ran.stdout.starts_with("digraph "), "{}", ran.stdout);
+    assert!(fs::read_to_string(compiled.path("n.ir")).unwrap().starts_with("graph @"));
+    assert_eq!(compiled.read("n.snn"), compiled.read("m.snn"));
+    let model = digits();
+    let args = [model.to_str().unwrap(), "--emit", "ir", "--samples", "8", "--timesteps", "8"];
+    assert_eq!(snnc_in(compiled.folder.path(), args).ok().stdout, fs::read_to_string(compiled.path("n.ir")).unwrap());
+}
+
+#[test]
+fn dumps_and_timings_go_to_standard_error() {
+    let compiled = Compiled::new();
+    let ran = compiled.compile("n", &["--dump-after", "fold-batch-norm", "--timings"]).ok();
+    assert!(ran.stdout.is_empty());
+    assert_eq!(ran.stderr.matches("; after fold-batch-norm").count(), 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("graph @") && ran.stderr.contains("stage or pass") && ran.stderr.contains("total"), "{}", ran.stderr);
+    let all = compiled.compile("n", &["--dump-after", "all", "-q"]).ok().stderr;
+    assert!(all.matches("; after ").count() > 5, "{all}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    for args in ["--help", "explain E0102", "opt --help"] {
+        let mut child = command(root()).args(args.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let ran = Ran::of(child.wait_with_output().unwrap());
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{args}");
+    }
+}
+
+// ---- the other commands ----
+
+#[test]
+fn eval_prints_one_object() {
+    let compiled = Compiled::new();
+    let (data, model) = (fixture("digits/digits_test.npz"), digits());
+    let (data, model) = (data.to_str().unwrap(), model.to_str().unwrap());
+    let args = ["eval", "m.snn", "--data", data, "--ann", model, "--timesteps", "8,2", "--limit", "50", "--json"];
+    let ran = snnc_in(compiled.folder.path(), args).ok();
+    assert_eq!(ran.stdout.lines().count(), 1, "{}", ran.stdout);
+    let result: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(keys(&result), set(&["n", "ann_top1", "snn"]));
+    assert_eq!(result["n"], 50);
+    assert!(result["ann_top1"].as_f64().unwrap() > 90.0, "{result}");
+    let snn = result["snn"].as_array().unwrap();
+    assert_eq!(snn.iter().map(|at| at["timesteps"].as_u64().unwrap()).collect::<Vec<_>>(), [2, 8]);
+    for at in snn {
+        assert_eq!(keys(at), set(&["timesteps", "top1", "agreement", "spikes_per_neuron", "synaptic_ops", "energy_pj"]));
+        assert!(["spikes_per_neuron", "synaptic_ops", "energy_pj"].iter().all(|key| at[key].as_f64().unwrap() > 0.0), "{at}");
+    }
+    assert!(snn[1]["top1"].as_f64().unwrap() > 70.0 && snn[1]["agreement"].as_f64().unwrap() > 70.0, "{result}");
+
+    let args = ["eval", "m.snn", "--data", data, "--limit", "50", "--json", "--threads", "1"];
+    let alone: Value = serde_json::from_str(&snnc_in(compiled.folder.path(), args).ok().stdout).unwrap();
+    assert_eq!((&alone["ann_top1"], &alone["snn"][0]["agreement"]), (&Value::Null, &Value::Null));
+    assert_eq!(alone["snn"].as_array().unwrap().len(), 2, "4 and the artifact's own 8");
+    assert_eq!(alone["snn"][1]["top1"], snn[1]["top1"]);
+
+    let table = snnc_in(compiled.folder.path(), &args[..6]).ok().stdout;
+    assert!(table.starts_with("50 images of") && table.contains("top-1") && !table.contains("agreement"), "{table}");
+}
+
+#[test]
+fn eval_refuses_what_does_not_fit() {
+    let compiled = Compiled::new();
+    let folder = compiled.folder.path();
+    let eval = |data: &Path, more: &[&str]| {
+        let mut args = vec!["eval", "m.snn", "--data", data.to_str().unwrap()];
+        args.extend(more);
+        snnc_in(folder, args)
+    };
+    eval(&fixture("onnx/conv_classifier.npz"), &[]).error("array `y` is float32; labels are integers");
+    eval(&digits(), &[]).error("neither an .npz nor an .npy file");
+    let other = fixture("onnx/conv_classifier.onnx");
+    eval(&fixture("digits/digits_test.npz"), &["--ann", other.to_str().unwrap()]).error("cannot be compared");
+    snnc_in(folder, ["eval", "m.report.json", "--data", "x.npz"]).error("m.report.json: ");
+}
+
+#[test]
+fn both_simulators_agree() {
+    let compiled = Compiled::new();
+    let (data, folder) = (fixture("digits/digits_test.npz"), compiled.folder.path());
+    let data = data.to_str().unwrap();
+    snnc_in(folder, ["run", "m.snn", data, "-o", "a.npy", "--timesteps", "5"]).ok();
+    snnc_in(folder, ["run", "m.snn", data, "-o", "b.npy", "--timesteps", "5", "--simulator", "candle"]).ok();
+    let read = |name: &str| ndarray_npy::read_npy::<_, ndarray::Array2<f32>>(compiled.path(name)).unwrap();
+    let (a, b) = (read("a.npy"), read("b.npy"));
+    assert_eq!(a.dim(), (500, 10));
+    let furthest = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(furthest < 1e-4, "{furthest}");
+    let table = snnc_in(folder, ["run", "m.snn", data]).ok().stdout;
+    assert_eq!(table.lines().count(), 501);
+    snnc_in(folder, ["run", "m.snn", data, "-o", "m.snn"]).error("-o would overwrite the network");
+}
+
+#[test]
+fn inspect_tells_models_from_artifacts() {
+    let compiled = Compiled::new();
+    let text = snnc_in(compiled.folder.path(), ["inspect", "m.snn"]).ok().stdout;
+    for part in ["spiking network, format version 1", "time steps  8", "layout nchw", "if_neuron", "total"] {
+        assert!(text.contains(part), "{part}:\n{text}");
+    }
+    let model = digits();
+    let text = snnc_in(root(), ["inspect".as_ref(), model.as_os_str()]).ok().stdout;
+    for part in ["ONNX, opset", "converts    yes", "conv2d", "parameters", "multiplies"] {
+        assert!(text.contains(part), "{part}:\n{text}");
+    }
+    snnc("inspect fixtures/onnx/reject/lstm.onnx").error("could not convert");
+}
+
+#[test]
+fn opt_runs_passes_on_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = "\
+;! passes = fold-batch-norm
+graph @conv_bn imported {
+  %0 = input : f32[1x1x4x4] \"x\"
+  %1 = conv2d %0, @w, @b {pads=1} : f32[1x2x4x4] \"/conv\"
+  %2 = batch_norm %1, @scale, @shift, @mean, @var : f32[1x2x4x4] \"/bn\"
+  output %2 \"y\"
+  @b : f32[2] = splat(0) source
+  @mean : f32[2] = splat(0) source
+  @scale : f32[2] = splat(2) source
+  @shift : f32[2] = splat(1) source
+  @var : f32[2] = splat(1) source
+  @w : f32[2x1x3x3] = splat(1) source
+}
+;---
+anything
+";
+    fs::write(folder.path().join("case.ir"), case).unwrap();
+    let text = snnc_in(folder.path(), ["opt", "case.ir"]).ok().stdout;
+    assert!(text.contains("/conv") && !text.contains("batch_norm"), "{text}");
+    assert_eq!(snnc_in(folder.path(), ["opt", "case.ir", "--passes", "fold-batch-norm"]).ok().stdout, text);
+    snnc_in(folder.path(), ["opt", "case.ir", "--passes", "spike-units"]).error("does not accept a graph that is imported");
+    fs::write(folder.path().join("case.ir"), "graph @x imported {\n  %0 = what\n}\n").unwrap();
+    snnc_in(folder.path(), ["opt", "case.ir", "--passes", "fold-batch-norm"]).error("case.ir: line 2");
+}
+
+#[test]
+fn opt_makes_of_the_golden_cases_what_they_say() {
+    let mut count = 0;
+    for folder in fs::read_dir(root().join("tests/passes")).unwrap() {
+        for case in fs::read_dir(folder.unwrap().path()).unwrap() {
+            let path = case.unwrap().path();
+            let text = fs::read_to_string(&path).unwrap();
+            let (before, after) = text.split_once(";---\n").unwrap();
+            let ran = snnc_in(root(), ["opt".as_ref(), path.as_os_str()]);
+            let calibrates = ["set-thresholds", "correct-bias"].iter().any(|name| path.parent().unwrap().ends_with(name));
+            if calibrates && !before.contains("threshold = fixed") {
+                ran.error("calibrates on a running network");
+            } else if after.starts_with(';') {
+                ran.error("could not transform");
+            } else {
+                assert_eq!(ran.ok().stdout, after, "{}", path.display());
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 10);
+}
+
+// ---- whole messages ----
+
+/// Runs every rejected model and compares all that is said about it.
+#[test]
+fn diagnostics() {
+    let bless = std::env::var_os("SNNC_BLESS").is_some();
+    let ui = root().join("tests/ui");
+    fs::create_dir_all(&ui).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut expected: BTreeSet<PathBuf> = BTreeSet::new();
+    let mut wrong = Vec::new();
+    let mut models: Vec<PathBuf> = fs::read_dir(fixture("onnx/reject")).unwrap().map(|e| e.unwrap().path()).collect();
+    models.retain(|path| path.extension().is_some_and(|e| e == "onnx"));
+    models.sort();
+    assert!(!models.is_empty());
+    for model in models {
+        let relative = model.strip_prefix(root()).unwrap();
+        let out = folder.path().join("m.snn");
+        let ran = snnc_in(root(), [relative.as_os_str(), "-o".as_ref(), out.as_os_str()]);
+        let actual = ran.stderr.replace(folder.path().to_str().unwrap(), "$TMP").replace(root().to_str().unwrap(), "$ROOT");
+        let file = ui.join(relative.file_name().unwrap()).with_extension("stderr");
+        if ran.code != 2 {
+            wrong.push(format!("{} exits with {}:\n{actual}", relative.display(), ran.code));
+        } else if bless {
+            fs::write(&file, &actual).unwrap();
+        } else if fs::read_to_string(&file).unwrap_or_default() != actual {
+            wrong.push(format!("{} says:\n{actual}", relative.display()));
+        }
+        expected.insert(file);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "a rejected model leaves no file");
+    for entry in fs::read_dir(&ui).unwrap() {
+        let path = entry.unwrap().path();
+        if !expected.contains(&path) {
+            if bless {
+                fs::remove_file(&path).unwrap();
+            } else {
+                wrong.push(format!("{} belongs to no model", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} messages differ (SNNC_BLESS=1 rewrites tests/ui):\n\n{}", wrong.len(), wrong.join("\n"));
+}
