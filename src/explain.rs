@@ -88,6 +88,12 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "Neurons take the place of rectifiers (`Relu`, `Clip`, `LeakyRelu`, `PRelu`). A network without any is one linear map: it\n\
          converts, but nothing in it spikes. Often this means that the wrong output was chosen.",
     ),
+    (
+        "W0202",
+        "the model has several outputs",
+        "A spiking network has one output: the potentials of its classes. Of several graph outputs the first is compiled, and what\n\
+         only the others need is left out. `--output NAME` chooses another and silences the warning.",
+    ),
 ];
 
 /// The explanation of a code.

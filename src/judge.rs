@@ -7,46 +7,71 @@ use crate::error::{Error, Result};
 use ort::{
     environment::Environment,
     session::{Session, builder::SessionBuilder},
-    value::TensorRef,
+    value::{DynValue, Tensor, TensorElementType},
 };
-use std::path::Path;
+use half::f16;
+use std::{path::Path, sync::OnceLock};
 
 /// A model opened in ONNX Runtime, to run on one thread.
 pub struct Judge {
     session: Session,
-    // Sessions live in an environment.
-    _environment: Environment,
 }
+
+/// ONNX Runtime allows one environment in a process.
+static ENVIRONMENT: OnceLock<std::result::Result<Environment, String>> = OnceLock::new();
 
 fn judge_error(path: &Path) -> impl Fn(String) -> Error + '_ {
     move |message| Error::format(path, format!("ONNX Runtime: {message}"))
 }
 
 impl Judge {
-    /// Opens `model` with the library at `library`.
+    /// Opens `model` with the library at `library`; the first call in a process decides on the library.
     ///
     /// # Errors
     /// If the library cannot be loaded or refuses the model.
     pub fn open(library: &Path, model: &Path) -> Result<Self> {
-        let environment =
-            ort::init_from(library).map_err(|e| judge_error(library)(e.to_string()))?.build().map_err(|e| judge_error(library)(e.to_string()))?;
-        let session = SessionBuilder::new(&environment)
+        let start = || ort::init_from(library).map_err(|e| e.to_string())?.build().map_err(|e| e.to_string());
+        let environment = ENVIRONMENT.get_or_init(start).as_ref().map_err(|e| judge_error(library)(e.clone()))?;
+        let session = SessionBuilder::new(environment)
             .and_then(|builder| builder.with_intra_threads(1).map_err(Into::into))
             .and_then(|mut builder| builder.commit_from_file(model))
             .map_err(|e| judge_error(model)(e.to_string()))?;
-        Ok(Self { session, _environment: environment })
+        Ok(Self { session })
     }
 
-    /// The named output, or the first, for a float input of shape `dims`.
+    /// The batch that the file fixes; `None` where any will do.
+    #[must_use]
+    pub fn batch(&self) -> Option<usize> {
+        let shape = self.session.inputs().first()?.dtype().tensor_shape()?;
+        shape.first().and_then(|&n| usize::try_from(n).ok()).filter(|&n| n > 0)
+    }
+
+    /// The named output, or the first, for an input of shape `dims`, given in the precision that the model wants.
     ///
     /// # Errors
-    /// If ONNX Runtime fails, or the model's input or output is not of 32-bit floats.
+    /// If ONNX Runtime fails, or the model's input or output is not of floats.
     pub fn outputs(&mut self, output: Option<&str>, dims: &[usize], values: &[f32]) -> Result<Vec<f32>> {
         let failed = |e: ort::Error| Error::Internal(format!("ONNX Runtime: {e}"));
-        let input = TensorRef::from_array_view((dims, values)).map_err(failed)?;
+        let element = self.session.inputs().first().and_then(|i| i.dtype().tensor_type());
+        let input: DynValue = match element {
+            Some(TensorElementType::Float16) => {
+                Tensor::from_array((dims.to_vec(), values.iter().map(|&v| f16::from_f32(v)).collect::<Vec<_>>())).map_err(failed)?.into_dyn()
+            }
+            Some(TensorElementType::Float64) => {
+                Tensor::from_array((dims.to_vec(), values.iter().map(|&v| f64::from(v)).collect::<Vec<_>>())).map_err(failed)?.into_dyn()
+            }
+            _ => Tensor::from_array((dims.to_vec(), values.to_vec())).map_err(failed)?.into_dyn(),
+        };
         let name = output.map_or_else(|| self.session.outputs()[0].name().to_owned(), str::to_owned);
         let results = self.session.run(ort::inputs![input]).map_err(failed)?;
-        let (_, data) = results[name.as_str()].try_extract_tensor::<f32>().map_err(failed)?;
-        Ok(data.to_vec())
+        let value = &results[name.as_str()];
+        if let Ok((_, data)) = value.try_extract_tensor::<f32>() {
+            return Ok(data.to_vec());
+        }
+        if let Ok((_, data)) = value.try_extract_tensor::<f16>() {
+            return Ok(data.iter().map(|v| v.to_f32()).collect());
+        }
+        let (_, data) = value.try_extract_tensor::<f64>().map_err(failed)?;
+        Ok(data.iter().map(|&v| v as f32).collect())
     }
 }

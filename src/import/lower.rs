@@ -48,7 +48,7 @@ pub(super) fn lower(model: &Model, files: DataFiles, options: &ImportOptions) ->
     }
     let Cx { mut graph, batch, files, .. } = walk.cx;
     graph.prune();
-    let warnings = warn_without_rectifier(&graph).into_iter().collect();
+    let warnings = warn_of_other_outputs(model, options).into_iter().chain(warn_without_rectifier(&graph)).collect();
     Ok(Lowered { graph, batch, warnings, files })
 }
 
@@ -104,11 +104,19 @@ fn choose_output(model: &Model, options: &ImportOptions) -> Outcome<String> {
         (Some(name), _) => {
             Err(interface(format!("the model has no output `{name}`")).note(list()).help("name one of them with `--output NAME`").into())
         }
-        (None, [one]) => Ok(one.clone()),
-        (None, _) => Err(interface("the model has several outputs")
-            .note(list())
-            .help("name the one with the class scores with `--output NAME`")
-            .into()),
+        // The first is what a caller who asks for no name gets from every other tool; a warning says so.
+        (None, [first, ..]) => Ok(first.clone()),
+    }
+}
+
+fn warn_of_other_outputs(model: &Model, options: &ImportOptions) -> Option<Diagnostic> {
+    match (&options.output, &model.outputs[..]) {
+        (None, [first, others @ ..]) if !others.is_empty() => Some(
+            Diagnostic::warning("W0202", format!("the model has several outputs; `{first}` is compiled"))
+                .note(format!("left out: {}", quoted(others)))
+                .help("name the one with the class scores with `--output NAME`"),
+        ),
+        _ => None,
     }
 }
 

@@ -1,0 +1,108 @@
+//! Our float forward against ONNX Runtime: every good fixture, and every convertible model of `../shared/models` where that
+//! folder exists. The largest error is at most 1e-4 of the range of the outputs.
+//!
+//! Needs the feature `onnxruntime` and `ORT_DYLIB_PATH`; says that it was skipped without.
+
+#![cfg(feature = "onnxruntime")]
+
+use snnc::{ann::Ann, judge::Judge};
+use std::path::{Path, PathBuf};
+
+const TOLERANCE: f32 = 1e-4;
+
+fn library() -> Option<PathBuf> {
+    let path = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from);
+    if path.is_none() {
+        eprintln!("skipped: ORT_DYLIB_PATH names no ONNX Runtime");
+    }
+    path
+}
+
+/// Deterministic images in the range that the model's preprocessing gives.
+fn images(dims: &[usize], low: f32, high: f32) -> Vec<f32> {
+    let mut state = 0x9E37_79B9_7F4A_7C15u64;
+    (0..dims.iter().product())
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            low + (high - low) * (state >> 40) as f32 / (1 << 24) as f32
+        })
+        .collect()
+}
+
+/// Largest error in shares of the range of the judge's outputs.
+fn error(library: &Path, model: &Path, output: Option<&str>, low: f32, high: f32) -> Result<f32, String> {
+    let ann = Ann::open(model, output).map_err(|e| e.to_string())?;
+    let mut judge = Judge::open(library, model).map_err(|e| e.to_string())?;
+    let dims = ann.input_dims().to_vec();
+    let x = images(&dims, low, high);
+    let ours = ann.logits(&x, 1).map_err(|e| e.to_string())?;
+    // A file with a fixed batch gets the image that often; the first answer counts.
+    let batch = judge.batch().unwrap_or(1);
+    let mut shape = dims;
+    shape[0] = batch;
+    let theirs = judge.outputs(output, &shape, &x.repeat(batch)).map_err(|e| e.to_string())?;
+    let theirs = &theirs[..ours.len()];
+    let range = theirs.iter().fold(f32::NEG_INFINITY, |m, &v| m.max(v)) - theirs.iter().fold(f32::INFINITY, |m, &v| m.min(v));
+    let worst = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    Ok(worst / range.max(1e-3))
+}
+
+fn check(failures: &mut Vec<String>, name: &str, result: Result<f32, String>, tolerance: f32) {
+    match result {
+        Ok(error) if error <= tolerance => println!("{name:40} {error:.1e}"),
+        Ok(error) => failures.push(format!("{name}: error {error:.1e} of the range")),
+        Err(message) => failures.push(format!("{name}: {message}")),
+    }
+}
+
+#[test]
+fn fixtures() {
+    let Some(library) = library() else { return };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/onnx");
+    let index: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(folder.join("index.json")).unwrap()).unwrap();
+    let mut failures = Vec::new();
+    let mut count = 0;
+    for entry in index["good"].as_array().unwrap() {
+        let name = entry["name"].as_str().unwrap();
+        // Half precision rounds differently in every implementation; the index says how far.
+        let tolerance = entry["tolerance"].as_f64().map_or(TOLERANCE, |t| t as f32);
+        let model = folder.join(entry["file"].as_str().unwrap());
+        let output = entry["output"].as_str();
+        check(&mut failures, name, error(&library, &model, output, 0.0, 1.0), tolerance);
+        count += 1;
+    }
+    let digits = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/digits/digits.onnx");
+    check(&mut failures, "digits", error(&library, &digits, None, 0.0, 1.0), TOLERANCE);
+    assert!(count > 100, "the index lists the fixtures");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn third_party_models() {
+    let Some(library) = library() else { return };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/models");
+    let Ok(manifest) = std::fs::read_to_string(folder.join("manifest.json")) else {
+        eprintln!("skipped: ../shared/models is absent");
+        return;
+    };
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let mut failures = Vec::new();
+    let mut count = 0;
+    for entry in manifest.as_array().unwrap() {
+        if !entry["expect"].as_str().unwrap().starts_with("convert") {
+            continue;
+        }
+        let name = entry["name"].as_str().unwrap();
+        let model = folder.join(entry["file"].as_str().unwrap());
+        let pre = &entry["preprocess"];
+        let first = |v: &serde_json::Value| v.as_f64().or_else(|| v[0].as_f64()).unwrap() as f32;
+        let (scale, mean, std) = (first(&pre["scale"]), first(&pre["mean"]), first(&pre["std"]));
+        let output = entry["outputs"].as_array().filter(|o| o.len() > 1).and_then(|o| o[0]["name"].as_str());
+        // Half precision: ours computes in single precision from half-precision weights.
+        let tolerance = if entry["inputs"][0]["dtype"] == "FLOAT16" { 2e-2 } else { TOLERANCE };
+        check(&mut failures, name, error(&library, &model, output, -mean / std, (255.0 / scale - mean) / std), tolerance);
+        count += 1;
+    }
+    assert!(count >= 24, "the manifest lists the models");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
