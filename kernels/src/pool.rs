@@ -31,6 +31,11 @@ impl Pool2d {
     /// If a slice does not have the length of its shape, or a stride is zero.
     pub fn max_forward(&self, x: &[f32], planes: usize, size: [usize; 2], y: &mut [f32]) {
         self.check(x.len(), y.len(), planes, size, ["x", "y"]);
+        if self.halves(size) {
+            return self.for_each_share(y, planes, self.output, |start, y| {
+                dispatch(HalfForward::<true> { x: &x[4 * start..][..4 * y.len()], width: self.output[1], y });
+            });
+        }
         self.for_each_plane(y, planes, self.output, |plane, y| {
             let x = &x[plane * size[0] * size[1]..][..size[0] * size[1]];
             dispatch(MaxForward { pool: self, x, size, y });
@@ -44,6 +49,12 @@ impl Pool2d {
     pub fn max_input_gradient(&self, x: &[f32], dy: &[f32], planes: usize, size: [usize; 2], dx: &mut [f32]) {
         self.check(x.len(), dy.len(), planes, size, ["x", "dy"]);
         assert_eq!(dx.len(), x.len(), "dx must be [planes, size]");
+        if self.halves(size) {
+            return self.for_each_share(dx, planes, size, |start, dx| {
+                let (x, dy) = (&x[start..][..dx.len()], &dy[start / 4..][..dx.len() / 4]);
+                dispatch(HalfMaxGradient { x, dy, width: self.output[1], dx });
+            });
+        }
         let (inputs, outputs) = (size[0] * size[1], self.output[0] * self.output[1]);
         self.for_each_plane(dx, planes, size, |plane, dx| {
             let (x, dy) = (&x[plane * inputs..][..inputs], &dy[plane * outputs..][..outputs]);
@@ -62,6 +73,11 @@ impl Pool2d {
     /// If a slice does not have the length of its shape, or a stride is zero.
     pub fn average_forward(&self, x: &[f32], planes: usize, size: [usize; 2], y: &mut [f32]) {
         self.check(x.len(), y.len(), planes, size, ["x", "y"]);
+        if self.halves(size) {
+            return self.for_each_share(y, planes, self.output, |start, y| {
+                dispatch(HalfForward::<false> { x: &x[4 * start..][..4 * y.len()], width: self.output[1], y });
+            });
+        }
         self.for_each_plane(y, planes, self.output, |plane, y| {
             let x = &x[plane * size[0] * size[1]..][..size[0] * size[1]];
             dispatch(AverageForward { pool: self, x, size, y });
@@ -74,6 +90,11 @@ impl Pool2d {
     /// If a slice does not have the length of its shape, or a stride is zero.
     pub fn average_input_gradient(&self, dy: &[f32], planes: usize, size: [usize; 2], dx: &mut [f32]) {
         self.check(dx.len(), dy.len(), planes, size, ["dx", "dy"]);
+        if self.halves(size) {
+            return self.for_each_share(dx, planes, size, |start, dx| {
+                dispatch(HalfAverageGradient { dy: &dy[start / 4..][..dx.len() / 4], width: self.output[1], dx });
+            });
+        }
         let outputs = self.output[0] * self.output[1];
         self.for_each_plane(dx, planes, size, |plane, dx| {
             let dy = &dy[plane * outputs..][..outputs];
@@ -91,18 +112,34 @@ impl Pool2d {
         assert!(self.stride[0] > 0 && self.stride[1] > 0, "strides must be positive");
     }
 
-    /// Hands out the planes of `target`, a few per task.
+    /// Whether windows of 2x2 cover the input exactly, which most pools do and which is worth loops of its own. Planes
+    /// then follow each other like rows do, so these loops need not know where one ends.
+    fn halves(&self, size: [usize; 2]) -> bool {
+        let twos = [self.kernel, self.stride] == [[2, 2]; 2] && self.pads == [0; 4];
+        twos && size == self.output.map(|output| 2 * output) && self.output[1] > 0
+    }
+
+    /// Hands out the planes of `target`, a few per task, to `body(index, plane)`.
     fn for_each_plane(&self, target: &mut [f32], planes: usize, size: [usize; 2], body: impl Fn(usize, &mut [f32]) + Sync) {
+        let plane = size[0] * size[1];
+        self.for_each_share(target, planes, size, |start, target| {
+            for (index, target) in target.chunks_exact_mut(plane.max(1)).enumerate() {
+                body(start / plane + index, target);
+            }
+        });
+    }
+
+    /// Calls `body(start, part)` for parts of `target` of a few whole planes, which start at `start`.
+    fn for_each_share(&self, target: &mut [f32], planes: usize, size: [usize; 2], body: impl Fn(usize, &mut [f32]) + Sync) {
         let plane = size[0] * size[1];
         let outputs = self.output[0] * self.output[1];
         let per_plane = (plane + outputs * self.kernel[0] * self.kernel[1]).max(1);
         let share = ((1 << 15) / per_plane).clamp(1, planes.max(1));
         let target = Shared::new(target);
         tasks::for_each(planes.div_ceil(share), planes * per_plane, |task| {
-            for index in task * share..planes.min((task + 1) * share) {
-                // SAFETY: every plane belongs to one task.
-                body(index, unsafe { target.part(index * plane, plane) });
-            }
+            let planes = task * share..planes.min((task + 1) * share);
+            // SAFETY: every plane belongs to one task.
+            body(planes.start * plane, unsafe { target.part(planes.start * plane, planes.len() * plane) });
         });
     }
 
@@ -152,6 +189,91 @@ fn along(outputs: &mut [f32], inputs: &[f32], step: usize, mut body: impl FnMut(
 #[inline(always)]
 fn wins(value: f32, best: f32) -> bool {
     (value > best) | (value.is_nan() & !best.is_nan())
+}
+
+/// Both poolings where [`Pool2d::halves`]: the maximum if `MAX`.
+struct HalfForward<'a, const MAX: bool> {
+    x: &'a [f32],
+    /// Of the output.
+    width: usize,
+    y: &'a mut [f32],
+}
+
+impl<const MAX: bool> Loop for HalfForward<'_, MAX> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { x, width, y } = self;
+        for (y, x) in y.chunks_exact_mut(width).zip(x.chunks_exact(4 * width)) {
+            let (upper, lower) = x.as_chunks::<2>().0.split_at(width);
+            for ((y, &[a, b]), &[c, d]) in y.iter_mut().zip(upper).zip(lower) {
+                if MAX {
+                    let best = if wins(b, a) { b } else { a };
+                    let best = if wins(c, best) { c } else { best };
+                    *y = if wins(d, best) { d } else { best };
+                } else {
+                    *y = (0.0 + a + b + c + d) / 4.0;
+                }
+            }
+        }
+    }
+}
+
+struct HalfMaxGradient<'a> {
+    x: &'a [f32],
+    dy: &'a [f32],
+    /// Of the output.
+    width: usize,
+    dx: &'a mut [f32],
+}
+
+impl Loop for HalfMaxGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { x, dy, width, dx } = self;
+        let rows = dx.chunks_exact_mut(4 * width).zip(x.chunks_exact(4 * width));
+        for ((dx, x), dy) in rows.zip(dy.chunks_exact(width)) {
+            let (upper, lower) = x.as_chunks::<2>().0.split_at(width);
+            let (dx_upper, dx_lower) = dx.as_chunks_mut::<2>().0.split_at_mut(width);
+            let dx = dx_upper.iter_mut().zip(dx_lower);
+            for (((&[a, b], &[c, d]), (dx_upper, dx_lower)), &dy) in upper.iter().zip(lower).zip(dx).zip(dy) {
+                let second = wins(b, a);
+                let best = if second { b } else { a };
+                let third = wins(c, best);
+                let best = if third { c } else { best };
+                let fourth = wins(d, best);
+                let if_won = |won: bool| if won { dy } else { 0.0 };
+                *dx_upper = [if_won(!second & !third & !fourth), if_won(second & !third & !fourth)];
+                *dx_lower = [if_won(third & !fourth), if_won(fourth)];
+            }
+        }
+    }
+}
+
+struct HalfAverageGradient<'a> {
+    dy: &'a [f32],
+    /// Of the output.
+    width: usize,
+    dx: &'a mut [f32],
+}
+
+impl Loop for HalfAverageGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { dy, width, dx } = self;
+        for (dx, dy) in dx.chunks_exact_mut(4 * width).zip(dy.chunks_exact(width)) {
+            let (upper, lower) = dx.as_chunks_mut::<2>().0.split_at_mut(width);
+            for ((upper, lower), &dy) in upper.iter_mut().zip(lower).zip(dy) {
+                *upper = [dy / 4.0; 2];
+                *lower = *upper;
+            }
+        }
+    }
 }
 
 struct MaxForward<'a> {

@@ -1,7 +1,7 @@
 //! Compiles a loop several times, for wider vector units, and picks the widest at run time.
 //!
 //! Only the width changes: Rust neither reorders float sums nor fuses multiply and add on its own, so every version
-//! returns the same bits.
+//! returns the same bits. Loops that want them fused say so ([`Fused`]).
 
 /// A loop to be compiled for several vector widths. `run` must be `#[inline(always)]`, as must all that it calls, or
 /// the inner code keeps the baseline width.
@@ -91,6 +91,12 @@ impl Lanes for [f32; LANES] {
 pub(crate) trait Fused: Lanes {
     /// Every lane holds `value`.
     fn splat(value: f32) -> Self;
+    /// # Safety
+    /// Sixteen floats can be read there, and the first lies on a cache line.
+    unsafe fn read(values: *const f32) -> Self;
+    /// # Safety
+    /// Sixteen floats can be written there, and the first lies on a cache line.
+    unsafe fn write(self, values: *mut f32);
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
@@ -104,9 +110,22 @@ pub(crate) trait Fused: Lanes {
     fn zip(self, odd: Self) -> [Self; 2];
 }
 
+/// Rows become columns. Four rounds of a perfect shuffle of the rows, as cards are shuffled.
+#[inline(always)]
+pub(crate) fn transpose<V: Fused>(mut rows: [V; LANES]) -> [V; LANES] {
+    for _ in 0..4 {
+        let before = rows;
+        for i in 0..LANES / 2 {
+            [rows[2 * i], rows[2 * i + 1]] = before[i].zip(before[i + LANES / 2]);
+        }
+    }
+    rows
+}
+
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86 {
     use std::arch::x86_64::*;
+    use std::mem::transmute;
 
     use super::{Fused, LANES, Lanes, has_avx2, has_avx512};
 
@@ -122,16 +141,14 @@ pub(crate) mod x86 {
 
         #[inline(always)]
         fn load(values: &[f32; LANES]) -> Self {
-            // SAFETY: sixteen readable floats; the instructions exist by the contract of the trait.
-            Self(unsafe { _mm512_loadu_ps(values.as_ptr()) })
+            // SAFETY: any floats are a vector. (`_mm512_loadu_ps` would check its pointer wherever assertions are on.)
+            Self(unsafe { transmute::<[f32; LANES], __m512>(*values) })
         }
 
         #[inline(always)]
         fn store(self) -> [f32; LANES] {
-            let mut values = [0.0; LANES];
-            // SAFETY: sixteen writable floats; the instructions exist by the contract of the trait.
-            unsafe { _mm512_storeu_ps(values.as_mut_ptr(), self.0) };
-            values
+            // SAFETY: a vector is its floats.
+            unsafe { transmute::<__m512, [f32; LANES]>(self.0) }
         }
 
         #[inline(always)]
@@ -146,6 +163,18 @@ pub(crate) mod x86 {
         fn splat(value: f32) -> Self {
             // SAFETY: the instructions exist by the contract of the trait.
             Self(unsafe { _mm512_set1_ps(value) })
+        }
+
+        #[inline(always)]
+        unsafe fn read(values: *const f32) -> Self {
+            // SAFETY: promised by the caller; the instructions exist by the contract of the trait.
+            Self(unsafe { _mm512_load_ps(values) })
+        }
+
+        #[inline(always)]
+        unsafe fn write(self, values: *mut f32) {
+            // SAFETY: promised by the caller; the instructions exist by the contract of the trait.
+            unsafe { _mm512_store_ps(values, self.0) }
         }
 
         #[inline(always)]
@@ -211,19 +240,15 @@ pub(crate) mod x86 {
 
         #[inline(always)]
         fn load(values: &[f32; LANES]) -> Self {
-            // SAFETY: sixteen readable floats; the instructions exist by the contract of the trait.
-            unsafe { Self(_mm256_loadu_ps(values.as_ptr()), _mm256_loadu_ps(values.as_ptr().add(8))) }
+            // SAFETY: any floats are two vectors.
+            let [low, high] = unsafe { transmute::<[f32; LANES], [__m256; 2]>(*values) };
+            Self(low, high)
         }
 
         #[inline(always)]
         fn store(self) -> [f32; LANES] {
-            let mut values = [0.0; LANES];
-            // SAFETY: sixteen writable floats; the instructions exist by the contract of the trait.
-            unsafe {
-                _mm256_storeu_ps(values.as_mut_ptr(), self.0);
-                _mm256_storeu_ps(values.as_mut_ptr().add(8), self.1);
-            }
-            values
+            // SAFETY: two vectors are their floats.
+            unsafe { transmute::<[__m256; 2], [f32; LANES]>([self.0, self.1]) }
         }
 
         #[inline(always)]
@@ -242,6 +267,21 @@ pub(crate) mod x86 {
         fn splat(value: f32) -> Self {
             // SAFETY: the instructions exist by the contract of the trait.
             unsafe { Self(_mm256_set1_ps(value), _mm256_set1_ps(value)) }
+        }
+
+        #[inline(always)]
+        unsafe fn read(values: *const f32) -> Self {
+            // SAFETY: promised by the caller; the instructions exist by the contract of the trait.
+            unsafe { Self(_mm256_load_ps(values), _mm256_load_ps(values.wrapping_add(8))) }
+        }
+
+        #[inline(always)]
+        unsafe fn write(self, values: *mut f32) {
+            // SAFETY: promised by the caller; the instructions exist by the contract of the trait.
+            unsafe {
+                _mm256_store_ps(values, self.0);
+                _mm256_store_ps(values.wrapping_add(8), self.1);
+            }
         }
 
         #[inline(always)]

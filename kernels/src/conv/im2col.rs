@@ -94,7 +94,7 @@ impl Loop for Unroll<'_> {
 
 /// Copies short rows without a call to `memcpy`.
 #[inline(always)]
-fn copy(target: &mut [f32], source: &[f32]) {
+pub(super) fn copy(target: &mut [f32], source: &[f32]) {
     match target.len() {
         1 => target[0] = source[0],
         2 => target[..2].copy_from_slice(&source[..2]),

@@ -26,6 +26,14 @@ pub fn assert_close(found: &[f32], expected: &[f64], what: &str) {
     }
 }
 
+/// The largest error, relative to the largest expected value.
+pub fn largest_error(found: &[f32], expected: &[f64]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let scale = expected.iter().fold(0.0, |scale: f64, value| scale.max(value.abs()));
+    let errors = found.iter().zip(expected).map(|(&found, &expected)| (f64::from(found) - expected).abs());
+    errors.fold(0.0, |largest: f64, error| if error <= largest { largest } else { error }) / scale
+}
+
 /// Runs `body` in a pool of that many threads.
 pub fn on_threads<R: Send>(threads: usize, body: impl FnOnce() -> R + Send) -> R {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
