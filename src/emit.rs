@@ -49,9 +49,9 @@ pub fn emit(verified: Verified<'_>, about: &Provenance<'_>) -> Result<Artifact> 
             input = Some(InputSpec {
                 name,
                 shape: node.ty.dims.clone(),
-                layout: layout(about.layout),
+                layout: about.layout,
                 coding: about.coding.clone(),
-                preprocess: preprocess(&about.options.preprocess),
+                preprocess: preprocess(&about.options.preprocess, about.layout, &node.ty.dims),
             });
             continue;
         };
@@ -116,17 +116,15 @@ fn op_spec(op: &Operator) -> Result<Option<OpSpec>> {
         Operator::Scale { .. } => OpSpec::Scale,
         Operator::Shift { .. } => OpSpec::Shift,
         Operator::Add => OpSpec::Add,
-        Operator::AveragePool2d { window: w, count_include_pad } => OpSpec::AveragePool2d {
-            kernel: w.kernel,
-            stride: w.stride,
-            pads: w.pads,
-            ceil: w.ceil,
-            count_include_pad: *count_include_pad,
-        },
+        Operator::AveragePool2d { window: w, count_include_pad } => {
+            OpSpec::AveragePool2d { kernel: w.kernel, stride: w.stride, pads: w.pads, ceil: w.ceil, count_include_pad: *count_include_pad }
+        }
         Operator::Mean { axes } => OpSpec::Mean { axes: axes.clone() },
         Operator::Concat { axis } => OpSpec::Concat { axis: *axis },
         Operator::Pad { pads, .. } => OpSpec::Pad { pads: pads.clone() },
-        Operator::Slice { ranges } => OpSpec::Slice { ranges: ranges.iter().map(|&(start, step, len)| (start, step as i64, len)).collect() },
+        Operator::Slice { ranges } => {
+            OpSpec::Slice { ranges: ranges.iter().map(|&(start, step, len)| (start, step as i64, len)).collect() }
+        }
         Operator::Reshape { .. } => OpSpec::Reshape,
         Operator::Transpose { permutation } => OpSpec::Transpose { permutation: permutation.clone() },
         Operator::Neuron { leak, reset, .. } => {
@@ -157,16 +155,15 @@ fn head(head: Head) -> artifact::Head {
     }
 }
 
-fn layout(layout: Layout) -> artifact::Layout {
-    match layout {
-        Layout::Nchw => artifact::Layout::Nchw,
-        Layout::Nhwc => artifact::Layout::Nhwc,
-        Layout::Flat => artifact::Layout::Flat,
-    }
-}
-
-fn preprocess(p: &Preprocess) -> artifact::Preprocess {
-    artifact::Preprocess { scale: p.scale, mean: p.mean.clone(), std: p.std.clone() }
+/// As the artifact wants it: features of a flat input are channels to it, so what stands for colours is written for each
+/// feature. They are in the order height, width, colour.
+fn preprocess(given: &Preprocess, layout: Layout, dims: &[usize]) -> Preprocess {
+    let features = dims.iter().product();
+    let each = |values: &[f32]| match layout {
+        Layout::Flat if values.len() > 1 => values.iter().copied().cycle().take(features).collect(),
+        _ => values.to_vec(),
+    };
+    Preprocess { scale: given.scale, mean: each(&given.mean), std: each(&given.std) }
 }
 
 /// The options as the artifact records them: what was asked, without paths.

@@ -4,12 +4,12 @@
 //! from 1.17 on comes, for example, with the Python package `onnxruntime`.
 
 use crate::error::{Error, Result};
+use half::f16;
 use ort::{
     environment::Environment,
     session::{Session, builder::SessionBuilder},
     value::{DynValue, Tensor, TensorElementType},
 };
-use half::f16;
 use std::{path::Path, sync::OnceLock};
 
 /// A model opened in ONNX Runtime, to run on one thread.
@@ -55,7 +55,9 @@ impl Judge {
         let element = self.session.inputs().first().and_then(|i| i.dtype().tensor_type());
         let input: DynValue = match element {
             Some(TensorElementType::Float16) => {
-                Tensor::from_array((dims.to_vec(), values.iter().map(|&v| f16::from_f32(v)).collect::<Vec<_>>())).map_err(failed)?.into_dyn()
+                Tensor::from_array((dims.to_vec(), values.iter().map(|&v| f16::from_f32(v)).collect::<Vec<_>>()))
+                    .map_err(failed)?
+                    .into_dyn()
             }
             Some(TensorElementType::Float64) => {
                 Tensor::from_array((dims.to_vec(), values.iter().map(|&v| f64::from(v)).collect::<Vec<_>>())).map_err(failed)?.into_dyn()

@@ -8,7 +8,6 @@
 //! model.snn ─▶ snnc-runtime ─▶ predictions
 //! ```
 
-
 pub mod ann;
 pub mod calibrate;
 pub mod cli;

@@ -1,5 +1,7 @@
 //! What a compilation is asked to do. The command line fills this in; it is recorded in the artifact.
 
+pub use snnc_runtime::artifact::{Layout, Preprocess};
+
 use serde::{Deserialize, Serialize};
 
 /// How images become input to the first layer.
@@ -65,58 +67,6 @@ pub enum Synthesis {
     Paper,
     /// Uniform noise: the control.
     Noise,
-}
-
-/// Axis order of image tensors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Layout {
-    /// Batch, channels, height, width.
-    Nchw,
-    /// Batch, height, width, channels.
-    Nhwc,
-    /// Batch, features: height, width, channels flattened in the order the model was trained with.
-    Flat,
-}
-
-/// `(x / scale - mean) / std` on 8-bit images.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Preprocess {
-    /// Divisor of the 8-bit value.
-    pub scale: f32,
-    /// Subtracted, per channel; one value serves all.
-    pub mean: Vec<f32>,
-    /// Divisor after that, per channel; one value serves all.
-    pub std: Vec<f32>,
-}
-
-impl Default for Preprocess {
-    fn default() -> Self {
-        Self { scale: 255.0, mean: vec![0.0], std: vec![1.0] }
-    }
-}
-
-impl Preprocess {
-    /// Mean and standard deviation of one channel.
-    #[must_use]
-    pub fn channel(&self, channel: usize) -> (f32, f32) {
-        let pick = |values: &[f32]| if values.len() == 1 { values[0] } else { values[channel] };
-        (pick(&self.mean), pick(&self.std))
-    }
-
-    /// The value that pixel `p` of a channel becomes.
-    #[must_use]
-    pub fn apply(&self, channel: usize, p: f32) -> f32 {
-        let (mean, std) = self.channel(channel);
-        (p / self.scale - mean) / std
-    }
-
-    /// Least and greatest value of a channel: what inversion must respect.
-    #[must_use]
-    pub fn range(&self, channel: usize) -> (f32, f32) {
-        let (a, b) = (self.apply(channel, 0.0), self.apply(channel, 255.0));
-        (a.min(b), a.max(b))
-    }
 }
 
 /// Everything that shapes the artifact.

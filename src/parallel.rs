@@ -41,7 +41,9 @@ pub fn over<T: Send, R: Send>(items: Vec<T>, work: impl Fn(usize, T) -> R + Sync
             });
         }
     });
-    let done = |slot: Mutex<Option<R>>| slot.into_inner().ok().flatten().expect("every item was taken by a thread, and a panic would have left the scope");
+    let done = |slot: Mutex<Option<R>>| {
+        slot.into_inner().ok().flatten().expect("every item was taken by a thread, and a panic would have left the scope")
+    };
     results.into_iter().map(done).collect()
 }
 

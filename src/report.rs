@@ -132,7 +132,8 @@ impl Report {
     /// The report as JSON, keys in a fixed order.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let agreement = |list: &[Agreement]| list.iter().map(|a| json!({"timesteps": a.timesteps, "percent": round(a.percent)})).collect::<Vec<_>>();
+        let agreement =
+            |list: &[Agreement]| list.iter().map(|a| json!({"timesteps": a.timesteps, "percent": round(a.percent)})).collect::<Vec<_>>();
         let mut report = json!({
             "report_version": 1,
             "compiler": concat!("snnc ", env!("CARGO_PKG_VERSION")),

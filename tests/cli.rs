@@ -381,6 +381,82 @@ fn both_simulators_agree() {
     snnc_in(folder, ["run", "m.snn", data, "-o", "m.snn"]).error("-o would overwrite the network");
 }
 
+/// Logits of images of a file, by the runtime; the other simulator must agree.
+fn logits(folder: &Path, input: &str) -> ndarray::Array2<f32> {
+    let run = |out: &str, simulator: &str| {
+        snnc_in(folder, ["run", "m.snn", input, "-o", out, "--simulator", simulator]).ok();
+        ndarray_npy::read_npy::<_, ndarray::Array2<f32>>(folder.join(out)).unwrap()
+    };
+    let (runtime, candle) = (run("runtime.npy", "runtime"), run("candle.npy", "candle"));
+    let furthest = runtime.iter().zip(&candle).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(furthest < 1e-4, "{input}: {furthest}");
+    runtime
+}
+
+/// Eight images of arbitrary pixels with labels, `NAME.npz`; the pixels.
+fn write_pixels(folder: &Path, name: &str, shape: &[usize]) -> ndarray::ArrayD<u8> {
+    let shape: Vec<usize> = [8].iter().chain(shape).copied().collect();
+    let len: usize = shape.iter().product();
+    let pixels = ndarray::ArrayD::from_shape_vec(shape, (0..len).map(|i| (i * 37 % 251) as u8).collect()).unwrap();
+    let mut npz = ndarray_npy::NpzWriter::new(fs::File::create(folder.join(name)).unwrap());
+    npz.add_array("x", &pixels).unwrap();
+    npz.add_array("y", &ndarray::Array1::<i64>::zeros(8)).unwrap();
+    npz.finish().unwrap();
+    pixels
+}
+
+#[test]
+fn signals_go_through() {
+    for (model, channels, length) in [("conv1d_network", 2, 32), ("conv1d_average_pool", 1, 30)] {
+        for coding in ["direct", "poisson"] {
+            let folder = tempfile::tempdir().unwrap();
+            let (folder, onnx) = (folder.path(), fixture(&format!("onnx/{model}.onnx")));
+            let onnx = onnx.to_str().unwrap();
+            let pixels = write_pixels(folder, "pixels.npz", &[1, length, channels]);
+            let calibration = ["--calibration", "pixels.npz"];
+            let args = [onnx, "-o", "m.snn", "--samples", "4", "--timesteps", "8", "--coding", coding];
+            snnc_in(folder, args.into_iter().chain(calibration).chain(["-q"])).ok();
+            snnc_in(folder, args.into_iter().chain(["-q"])).ok();
+            let text = snnc_in(folder, ["inspect", "m.snn"]).ok().stdout;
+            assert!(text.contains("layout nchw"), "{text}");
+            let ran = snnc_in(folder, ["eval", "m.snn", "--data", "pixels.npz", "--ann", onnx, "--json"]).ok();
+            let result: Value = serde_json::from_str(&ran.stdout).unwrap();
+            assert_eq!(result["n"], 8);
+
+            // The same signals as floats, channels first.
+            let floats = pixels.mapv(|p| f32::from(p) / 255.0).into_shape_with_order((8, length, channels)).unwrap();
+            let floats = floats.permuted_axes([0, 2, 1]).as_standard_layout().into_owned();
+            ndarray_npy::write_npy(folder.join("floats.npy"), &floats).unwrap();
+            assert_eq!(logits(folder, "pixels.npz"), logits(folder, "floats.npy"), "{model}, {coding}");
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let onnx = fixture("onnx/conv1d_network.onnx");
+    snnc_in(folder.path(), [onnx.to_str().unwrap(), "-o", "m.snn", "--layout", "flat"])
+        .error("the model's input [1x2x32] does not fit the layout `flat`; there is `--layout nchw` and `--layout nhwc`");
+}
+
+#[test]
+fn flat_models_know_colours() {
+    let folder = tempfile::tempdir().unwrap();
+    let (folder, onnx) = (folder.path(), fixture("onnx/flat_to_image.onnx"));
+    let pixels = write_pixels(folder, "pixels.npz", &[8, 8, 3]);
+    let (mean, std) = ([0.5f32, 0.25, 0.125], [0.5f32, 0.25, 2.0]);
+    let floats = ndarray::Array2::from_shape_vec((8, 192), pixels.iter().copied().collect()).unwrap();
+    let mut floats = floats.mapv(|p| f32::from(p) / 255.0);
+    floats.indexed_iter_mut().for_each(|((_, feature), v)| *v = (*v - mean[feature % 3]) / std[feature % 3]);
+    ndarray_npy::write_npy(folder.join("floats.npy"), &floats).unwrap();
+
+    let args = [onnx.to_str().unwrap(), "-o", "m.snn", "--samples", "4", "--timesteps", "8", "-q"];
+    let colours = ["--mean", "0.5,0.25,0.125", "--std", "0.5,0.25,2", "--layout", "flat"];
+    for more in [&["--coding", "direct"][..], &["--coding", "poisson"], &["--calibration", "pixels.npz"]] {
+        snnc_in(folder, args.iter().chain(&colours).chain(more)).ok();
+        assert_eq!(logits(folder, "pixels.npz"), logits(folder, "floats.npy"), "{more:?}");
+        snnc_in(folder, ["eval", "m.snn", "--data", "pixels.npz", "--ann", onnx.to_str().unwrap(), "--json"]).ok();
+    }
+    snnc_in(folder, args.iter().chain(&["--mean", "0.5,0.25"])).error("`--mean` has 2 values");
+}
+
 #[test]
 fn inspect_tells_models_from_artifacts() {
     let compiled = Compiled::new();

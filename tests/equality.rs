@@ -4,6 +4,7 @@
 //! Needs the feature `onnxruntime` and `ORT_DYLIB_PATH`; says that it was skipped without.
 
 #![cfg(feature = "onnxruntime")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it measured and what it skips")]
 
 use snnc::{ann::Ann, judge::Judge};
 use std::path::{Path, PathBuf};

@@ -82,11 +82,13 @@ pub struct Settings {
     pub threshold: threshold::Rule,
     /// Start potential as a fraction of the threshold: 0.5 rounds, 0 truncates.
     pub initial: f32,
+    /// Share of the measured difference of means that biases are corrected by: 1 where the samples are real images.
+    pub bias_correction: f64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { timesteps: 32, threshold: threshold::Rule::LeastSquares, initial: 0.5 }
+        Self { timesteps: 32, threshold: threshold::Rule::LeastSquares, initial: 0.5, bias_correction: 1.0 }
     }
 }
 

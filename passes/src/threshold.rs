@@ -8,7 +8,8 @@ use crate::Activations;
 /// How thresholds are chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rule {
-    /// Per channel, the θ for which `θ·n/T` is nearest to the float activation in the least-squares sense.
+    /// Per channel, the θ for which `θ·n/T` is nearest to the float activation in the least-squares sense, leaning on the
+    /// whole layer where the channel says little.
     LeastSquares,
     /// Per layer, the largest float activation (threshold balancing by the maximum; PrivateSNN, AAAI 2022).
     Max,
@@ -31,21 +32,24 @@ pub fn choose(rule: Rule, target: &Activations, current: &Activations, timesteps
         Rule::Fixed(value) => return vec![value; channels],
         Rule::Max => vec![positive(target.data.iter().copied().fold(0.0, f32::max)); channels],
         Rule::Percentile(percent) => (0..channels).map(|c| positive(percentile(target.channel(c).filter(|&v| v > 0.0), percent))).collect(),
-        Rule::LeastSquares => (0..channels)
-            .map(|c| {
-                let pairs: Vec<(f32, f32)> = subsample(target.channel(c).zip(current.channel(c)), target.images() * target.plane);
-                positive(least_squares(&pairs, timesteps, initial, bound))
-            })
-            .collect(),
+        Rule::LeastSquares => {
+            let pairs: Vec<Vec<(f32, f32)>> =
+                (0..channels).map(|c| subsample(target.channel(c).zip(current.channel(c)), target.images() * target.plane)).collect();
+            let stride = (pairs.iter().map(Vec::len).sum::<usize>() / ENOUGH).max(1) | 1;
+            let layer: Vec<(f32, f32)> = pairs.iter().flatten().copied().step_by(stride).collect();
+            pairs.iter().map(|channel| positive(least_squares(channel, &layer, timesteps, initial, bound))).collect()
+        }
     };
     let known: Vec<f32> = raw.iter().flatten().copied().collect();
     let fallback = if known.is_empty() { 1.0 } else { known.iter().sum::<f32>() / known.len() as f32 };
     raw.into_iter().map(|theta| theta.unwrap_or(fallback).min(bound)).collect()
 }
 
+/// Values that make a stable fit.
+const ENOUGH: usize = 1 << 13;
+
 /// Enough values for a stable fit, taken evenly.
 fn subsample<T>(values: impl Iterator<Item = T>, count: usize) -> Vec<T> {
-    const ENOUGH: usize = 1 << 14;
     // An odd stride does not fall in step with rows of even width.
     let stride = (count / ENOUGH).max(1) | 1;
     values.step_by(stride).collect()
@@ -62,23 +66,28 @@ fn percentile(values: impl Iterator<Item = f32>, percent: f32) -> f32 {
     sorted[rank.clamp(1, sorted.len()) - 1]
 }
 
-/// Minimises Σ (a - θ·n(x)/T)² over a grid of θ, then over a finer one around the best.
-fn least_squares(pairs: &[(f32, f32)], timesteps: usize, initial: f32, bound: f32) -> f32 {
-    let largest = pairs.iter().map(|&(a, x)| a.max(x)).fold(0.0, f32::max).min(bound);
-    if largest <= 0.0 || pairs.iter().all(|&(a, _)| a <= 0.0) {
+/// Weight of the whole layer's error beside the channel's own.
+const LAYER_WEIGHT: f64 = 0.25;
+
+/// Minimises the mean of (a - θ·n(x)/T)² over the channel's pairs (a, x), plus [`LAYER_WEIGHT`] times that over the layer's,
+/// on a grid of θ and then on a finer one around the best.
+///
+/// The layer's share keeps a channel that the samples hardly excite from a threshold that real images would overrun.
+fn least_squares(channel: &[(f32, f32)], layer: &[(f32, f32)], timesteps: usize, initial: f32, bound: f32) -> f32 {
+    let largest = channel.iter().chain(layer).map(|&(a, x)| a.max(x)).fold(0.0, f32::max).min(bound);
+    if largest <= 0.0 {
         return 0.0;
     }
     let steps = timesteps as f32;
-    let cost = |theta: f32| -> f64 {
-        pairs
-            .iter()
-            .map(|&(a, x)| {
-                let spikes = (steps * x / theta + initial).floor().clamp(0.0, steps);
-                let error = a - theta * spikes / steps;
-                f64::from(error * error)
-            })
-            .sum()
+    let mean_error = |pairs: &[(f32, f32)], theta: f32| -> f64 {
+        let error = |&(a, x): &(f32, f32)| {
+            let spikes = (steps * x / theta + initial).floor().clamp(0.0, steps);
+            let error = a - theta * spikes / steps;
+            f64::from(error * error)
+        };
+        pairs.iter().map(error).sum::<f64>() / pairs.len().max(1) as f64
     };
+    let cost = |theta: f32| mean_error(channel, theta) + LAYER_WEIGHT * mean_error(layer, theta);
     let search = |low: f32, high: f32, count: usize| -> f32 {
         let mut best = (f64::INFINITY, high);
         for k in 0..count {
@@ -90,8 +99,8 @@ fn least_squares(pairs: &[(f32, f32)], timesteps: usize, initial: f32, bound: f3
         }
         best.1
     };
-    let coarse = search(largest * 0.05, largest, 24);
-    search(coarse * 0.9, (coarse * 1.1).min(bound), 9)
+    let coarse = search(largest * 0.02, largest, 24);
+    search(coarse * 0.9, (coarse * 1.1).min(bound), 7)
 }
 
 #[cfg(test)]

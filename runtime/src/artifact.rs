@@ -116,16 +116,27 @@ pub struct InputSpec {
     pub preprocess: Preprocess,
 }
 
-/// What the dimensions of the input mean.
+/// What the dimensions of the input mean. Height is left out where the input is a signal, not an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Layout {
-    /// Batch, channels, height, width.
+    /// Batch, channels, height, width; or batch, channels, length.
     Nchw,
-    /// Batch, height, width, channels.
+    /// Batch, height, width, channels; or batch, length, channels.
     Nhwc,
-    /// Batch, features.
+    /// Batch, features: of an image, height, width and channels in this order.
     Flat,
+}
+
+impl Layout {
+    /// Whether a shape, batch included, has as many dimensions as the layout names.
+    #[must_use]
+    pub fn fits(self, shape: &[usize]) -> bool {
+        match self {
+            Self::Nchw | Self::Nhwc => matches!(shape.len(), 3 | 4),
+            Self::Flat => shape.len() == 2,
+        }
+    }
 }
 
 /// How an image becomes one tensor per time step.
@@ -174,7 +185,7 @@ impl From<Coding> for CodingJson {
     }
 }
 
-/// How pixels become an image: `(pixel / scale - mean) / std`.
+/// How pixels of 8 bits become an image: `(pixel / scale - mean) / std`. By default pixels are scaled to 0 to 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocess {
@@ -191,6 +202,42 @@ impl Preprocess {
     #[must_use]
     pub fn scale(scale: f32) -> Self {
         Self { scale, mean: vec![0.0], std: vec![1.0] }
+    }
+
+    /// Mean and standard deviation of one channel.
+    ///
+    /// # Panics
+    /// If there are neither one of each for all nor enough for that channel.
+    #[must_use]
+    pub fn channel(&self, channel: usize) -> (f32, f32) {
+        let pick = |values: &[f32]| if values.len() == 1 { values[0] } else { values[channel] };
+        (pick(&self.mean), pick(&self.std))
+    }
+
+    /// The value that a pixel of a channel becomes.
+    ///
+    /// # Panics
+    /// As [`Preprocess::channel`].
+    #[must_use]
+    pub fn apply(&self, channel: usize, pixel: f32) -> f32 {
+        let (mean, std) = self.channel(channel);
+        (pixel / self.scale - mean) / std
+    }
+
+    /// Least and greatest value that a channel can have.
+    ///
+    /// # Panics
+    /// As [`Preprocess::channel`].
+    #[must_use]
+    pub fn range(&self, channel: usize) -> (f32, f32) {
+        let (a, b) = (self.apply(channel, 0.0), self.apply(channel, 255.0));
+        (a.min(b), a.max(b))
+    }
+}
+
+impl Default for Preprocess {
+    fn default() -> Self {
+        Self::scale(255.0)
     }
 }
 
@@ -236,6 +283,12 @@ impl InputSpec {
             Layout::Nchw | Layout::Flat => self.shape.get(1).copied().unwrap_or(1),
             Layout::Nhwc => self.shape.last().copied().unwrap_or(1),
         }
+    }
+
+    /// The channel of an entry, in row-major order.
+    #[must_use]
+    pub fn channel_of(&self, entry: usize) -> usize {
+        entry / self.channel_run().max(1) % self.channels().max(1)
     }
 
     /// Entries of one channel that stand together.

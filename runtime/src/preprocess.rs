@@ -41,6 +41,9 @@ impl InputSpec {
         let given = [height, width, channels];
         let fits = match (self.layout, &self.shape[..]) {
             (Layout::Nchw, &[_, c, h, w]) | (Layout::Nhwc, &[_, h, w, c]) => given == [h, w, c],
+            // A signal is an image of one row. A gray image may stand for its two axes without colour.
+            (Layout::Nchw, &[_, c, l]) => given == [1, l, c] || given == [c, l, 1],
+            (Layout::Nhwc, &[_, l, c]) => given == [1, l, c] || given == [l, c, 1],
             (Layout::Flat, &[_, features]) => given.iter().try_fold(1usize, |product, &d| product.checked_mul(d)) == Some(features),
             _ => false,
         };
@@ -52,17 +55,14 @@ impl InputSpec {
             });
         }
         let plane = height * width;
-        let of = |values: &[f32], channel: usize| if values.len() == 1 { values[0] } else { values[channel] };
         let mut values = vec![0.0; data.len()];
         for (source, target) in data.chunks(image).zip(values.chunks_mut(image)) {
             for (place, &pixel) in source.iter().enumerate() {
-                let (spot, channel) = match self.layout {
-                    Layout::Nchw => (place % channels * plane + place / channels, place % channels),
-                    Layout::Nhwc => (place, place % channels),
-                    Layout::Flat => (place, place),
+                let spot = match self.layout {
+                    Layout::Nchw => place % channels * plane + place / channels,
+                    Layout::Nhwc | Layout::Flat => place,
                 };
-                let unit = f32::from(pixel) / self.preprocess.scale;
-                target[spot] = (unit - of(&self.preprocess.mean, channel)) / of(&self.preprocess.std, channel);
+                target[spot] = self.preprocess.apply(self.channel_of(spot), f32::from(pixel));
             }
         }
         Ok(values)

@@ -148,13 +148,14 @@ fn the_description_is_checked() {
         let error = error(change);
         assert!(matches!(error, LoadError::Json(_)), "{error}");
     }
-    let fields: [(&str, Change); 14] = [
+    let fields: [(&str, Change); 15] = [
         ("source.sha256", |g| g["source"]["sha256"] = json!("ABC")),
         ("timesteps", |g| g["timesteps"] = json!(0)),
         ("timesteps", |g| g["timesteps"] = json!(1_000_000_000u64)),
         ("input.name", |g| g["input"]["name"] = json!("")),
         ("input.shape", |g| g["input"]["shape"] = json!([2, 2, 4, 4])),
         ("input.shape", |g| g["input"]["shape"] = json!([1, 32])),
+        ("input.shape", |g| g["input"]["shape"] = json!([1, 2, 2, 2, 4])),
         ("input.shape", |g| g["input"]["shape"] = json!([1, 4_294_967_296u64, 4_294_967_296u64, 4])),
         ("input.preprocess.scale", |g| g["input"]["preprocess"]["scale"] = json!(0)),
         ("input.preprocess.mean", |g| g["input"]["preprocess"]["mean"] = json!([0, 0, 0])),

@@ -64,7 +64,13 @@ fn rates_are_probabilities_and_draws_are_independent() {
 
 #[test]
 fn a_network_draws_the_same_spikes() {
-    for (layout, shape) in [(Layout::Nchw, vec![1, 2, 3, 2]), (Layout::Nhwc, vec![1, 3, 2, 2]), (Layout::Flat, vec![1, 12])] {
+    for (layout, shape) in [
+        (Layout::Nchw, vec![1, 2, 3, 2]),
+        (Layout::Nhwc, vec![1, 3, 2, 2]),
+        (Layout::Nchw, vec![1, 2, 6]),
+        (Layout::Nhwc, vec![1, 6, 2]),
+        (Layout::Flat, vec![1, 12]),
+    ] {
         let amplitude = if layout == Layout::Flat { (1..13).map(|i| i as f32).collect() } else { vec![1.0, 4.0] };
         let mut b = Builder::new(&shape, layout, Coding::Poisson { amplitude: amplitude.clone() });
         b.artifact.graph.seed = 11;
@@ -104,7 +110,7 @@ fn pixels_become_the_input() {
     let last = network(&[1, 2, 2, 3], Layout::Nhwc, per_channel.0.clone(), per_channel.1.clone()).preprocess(&pixels).unwrap();
     let expected: Vec<f32> = data.iter().enumerate().map(|(i, &p)| value(p, i % 3)).collect();
     assert_eq!(last, expected);
-    let first = network(&[1, 3, 2, 2], Layout::Nchw, per_channel.0, per_channel.1).preprocess(&pixels).unwrap();
+    let first = network(&[1, 3, 2, 2], Layout::Nchw, per_channel.0.clone(), per_channel.1.clone()).preprocess(&pixels).unwrap();
     for image in 0..2 {
         for channel in 0..3 {
             for place in 0..4 {
@@ -115,6 +121,24 @@ fn pixels_become_the_input() {
     let flat = network(&[1, 12], Layout::Flat, vec![0.5], vec![0.5]);
     let expected: Vec<f32> = data.iter().map(|&p| (f32::from(p) / 255.0 - 0.5) / 0.5).collect();
     assert_eq!(flat.preprocess(&pixels).unwrap(), expected);
+    let signal = Pixels { height: 1, width: 4, ..pixels };
+    let last = network(&[1, 4, 3], Layout::Nhwc, per_channel.0.clone(), per_channel.1.clone());
+    let first = network(&[1, 3, 4], Layout::Nchw, per_channel.0.clone(), per_channel.1.clone());
+    for image in 0..2 {
+        for (place, channel) in (0..4).flat_map(|place| (0..3).map(move |channel| (place, channel))) {
+            let wanted = value(data[image * 12 + place * 3 + channel], channel);
+            assert_eq!(last.preprocess(&signal).unwrap()[image * 12 + place * 3 + channel], wanted);
+            assert_eq!(first.preprocess(&signal).unwrap()[image * 12 + channel * 4 + place], wanted);
+        }
+    }
+    let gray = Pixels { channels: 1, height: 3, width: 4, ..pixels };
+    let by_row: Vec<f32> = data.iter().enumerate().map(|(i, &p)| value(p, i / 4 % 3)).collect();
+    assert_eq!(first.preprocess(&gray).unwrap(), by_row, "a gray image without an axis of colours");
+    for wrong in
+        [Pixels { height: 3, width: 4, ..pixels }, Pixels { height: 2, width: 2, ..pixels }, Pixels { height: 1, width: 3, ..pixels }]
+    {
+        assert!(matches!(first.preprocess(&wrong), Err(RunError::Pixels { .. })), "{wrong:?}");
+    }
     let gray = Pixels { channels: 1, height: 4, width: 3, ..pixels };
     assert_eq!(flat.preprocess(&gray).unwrap(), expected);
 

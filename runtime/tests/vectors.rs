@@ -28,7 +28,12 @@ fn vectors_are_what_both_readers_say() {
         let network = Network::new(vector.artifact.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
         if let Some(pixels) = &vector.pixels {
             let shape = &network.spec().input.shape;
-            let pixels = Pixels { data: pixels, count: vector.images, height: shape[2], width: shape[3], channels: shape[1] };
+            let [height, width, channels] = match shape[..] {
+                [_, channels, height, width] => [height, width, channels],
+                [_, length, channels] => [1, length, channels],
+                _ => panic!("{name}: no image"),
+            };
+            let pixels = Pixels { data: pixels, count: vector.images, height, width, channels };
             vector.input = network.preprocess(&pixels).unwrap();
         }
         let image = network.image_len();

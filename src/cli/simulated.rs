@@ -7,7 +7,7 @@ use crate::{
 use candle_core::{Device, Tensor};
 use snnc_ir::{Conv2d, Graph, Head, NodeId, Operator, Origin, ParamId, Phase, Provenance, Reset, TensorType, Window, verify};
 use snnc_runtime::{
-    artifact::{self, Artifact, Coding, InputSpec, Layout, NodeSpec, OpSpec},
+    artifact::{self, Artifact, Coding, InputSpec, NodeSpec, OpSpec},
     poisson::Draws,
 };
 use std::collections::BTreeMap;
@@ -82,17 +82,12 @@ impl Simulated {
     }
 
     fn draw(&self, images: &[f32], len: usize, timesteps: usize, first: usize, amplitude: &[f32]) -> Vec<f32> {
-        let channels = amplitude.len();
-        let plane: usize = self.input.shape.iter().skip(2).product();
-        let channel = |entry: usize| match self.input.layout {
-            Layout::Nchw => entry / plane % channels,
-            Layout::Nhwc | Layout::Flat => entry % channels,
-        };
+        let amplitude = |entry: usize| if amplitude.len() == 1 { amplitude[0] } else { amplitude[self.input.channel_of(entry)] };
         let mut spikes = Vec::with_capacity(images.len() * timesteps);
         for step in 0..timesteps {
             for (k, image) in images.chunks(len).enumerate() {
                 let draws = Draws::new(self.seed, (first + k) as u64, step as u64);
-                spikes.extend(image.iter().enumerate().map(|(i, &x)| draws.spike(i as u64, x, amplitude[channel(i)])));
+                spikes.extend(image.iter().enumerate().map(|(i, &x)| draws.spike(i as u64, x, amplitude(i))));
             }
         }
         spikes

@@ -10,6 +10,7 @@
 //! | [`Plan`] | the checked conversion of images to a model's input |
 //! | [`npy_bytes`] | the way back: results as an `.npy` file |
 
+mod header;
 pub mod layout;
 mod plan;
 mod read;

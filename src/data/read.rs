@@ -1,15 +1,20 @@
 //! Reading `.npz` and `.npy`.
 
-use super::{Images, Pixels};
+use super::{Images, Pixels, header::Header};
 use crate::error::{Error, Result};
-use ndarray::{ArrayD, IxDyn};
-use ndarray_npy::{NpzReader, ReadNpyError, ReadNpyExt, ReadNpzError, ReadableElement};
+use ndarray::ArrayD;
+use ndarray_npy::{ReadNpyExt, ReadableElement};
 use snnc_ir::types::Dims;
 use std::{
+    fmt::Display,
     fs::File,
-    io::{BufReader, Read, Seek, SeekFrom},
+    io::{BufReader, Cursor, Read, Seek, SeekFrom},
     path::Path,
 };
+use zip::{CompressionMethod, ZipArchive};
+
+/// Bytes that one byte can unpack to: the limit of the method, which writes 258 bytes with two bits.
+const MAX_DEFLATION: u64 = 1032;
 
 impl Images {
     /// Reads images from an `.npz` file (its array `x`) or from an `.npy` file. Labels, if there are any, are left alone.
@@ -84,7 +89,18 @@ enum Source {
     /// A single array, which counts as `x`.
     Npy(BufReader<File>),
     /// Named arrays.
-    Npz { reader: Box<NpzReader<BufReader<File>>>, names: Vec<String> },
+    Npz(Box<ZipArchive<BufReader<File>>>),
+}
+
+/// An array whose header was read.
+struct Opened<'a> {
+    header: Header,
+    /// What follows the header.
+    rest: Box<dyn Read + 'a>,
+    /// Bytes that can follow at most.
+    room: u64,
+    /// Whether fewer may follow: how many, only unpacking tells.
+    is_packed: bool,
 }
 
 impl<'p> Arrays<'p> {
@@ -97,10 +113,8 @@ impl<'p> Arrays<'p> {
         let source = if magic == b"\x93NUMPY" {
             Source::Npy(file)
         } else if magic.starts_with(b"PK") {
-            let broken = |e: ReadNpzError| Error::format(path, format!("broken .npz file: {e}"));
-            let mut reader = Box::new(NpzReader::new(file).map_err(broken)?);
-            let names = reader.names().map_err(broken)?;
-            Source::Npz { reader, names }
+            let archive = ZipArchive::new(file).map_err(|e| Error::format(path, format!("broken .npz file: {e}")))?;
+            Source::Npz(Box::new(archive))
         } else {
             return Err(Error::format(path, "neither an .npz nor an .npy file"));
         };
@@ -111,43 +125,78 @@ impl<'p> Arrays<'p> {
         Error::format(self.path, format!("array `{name}` {}", message.as_ref()))
     }
 
-    fn load<T: ReadableElement>(&mut self, name: &str) -> Result<std::result::Result<ArrayD<T>, ReadNpyError>> {
+    fn array(&mut self, name: &str) -> Result<Opened<'_>> {
+        let path = self.path;
+        let broken = |e: String| Error::format(path, format!("array `{name}` is broken: {e}"));
         match &mut self.source {
             Source::Npy(_) if name != "x" => {
-                Err(Error::format(self.path, format!("a single array: `x` and `{name}` are needed here, in an .npz file")))
+                Err(Error::format(path, format!("a single array: `x` and `{name}` are needed here, in an .npz file")))
             }
             Source::Npy(file) => {
-                file.seek(SeekFrom::Start(0)).map_err(|e| Error::io(self.path, e))?;
-                Ok(ArrayD::read_npy(file))
+                let mut seek = |to| file.seek(to).map_err(|e| Error::io(path, e));
+                let size = seek(SeekFrom::End(0))?;
+                seek(SeekFrom::Start(0))?;
+                let header = Header::read(&mut *file).map_err(broken)?;
+                let room = size.saturating_sub(header.bytes.len() as u64);
+                Ok(Opened { header, rest: Box::new(file), room, is_packed: false })
             }
-            Source::Npz { reader, names } => {
-                if !names.iter().any(|n| n == name) {
-                    let found: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
+            Source::Npz(archive) => {
+                let index = archive.index_for_name(name).or_else(|| archive.index_for_name(&format!("{name}.npy")));
+                let Some(index) = index else {
+                    let found: Vec<String> =
+                        archive.file_names().map(|member| format!("`{}`", member.strip_suffix(".npy").unwrap_or(member))).collect();
                     let found = if found.is_empty() { "it is empty".to_owned() } else { format!("it holds {}", found.join(", ")) };
-                    return Err(Error::format(self.path, format!("no array `{name}`; {found}")));
-                }
-                match reader.by_name::<ndarray::OwnedRepr<T>, IxDyn>(name) {
-                    Ok(array) => Ok(Ok(array)),
-                    Err(ReadNpzError::Npy(error)) => Ok(Err(error)),
-                    Err(ReadNpzError::Zip(error)) => Err(Error::format(self.path, format!("array `{name}` cannot be unpacked: {error}"))),
-                }
+                    return Err(Error::format(path, format!("no array `{name}`; {found}")));
+                };
+                let unpacked = |e: &dyn Display| Error::format(path, format!("array `{name}` cannot be unpacked: {e}"));
+                let size = std::fs::metadata(path).map_err(|e| Error::io(path, e))?.len();
+                let mut member = archive.by_index(index).map_err(|e| unpacked(&e))?;
+                // The sizes in the archive are claims, too; the file itself is a fact.
+                let packed = member.compressed_size().min(size);
+                let (room, is_packed) = match member.compression() {
+                    CompressionMethod::Stored => (packed, false),
+                    CompressionMethod::Deflated => (packed.saturating_mul(MAX_DEFLATION), true),
+                    other => return Err(unpacked(&format!("{other} is none of NumPy's methods"))),
+                };
+                let header = Header::read(&mut member).map_err(broken)?;
+                let room = room.saturating_sub(header.bytes.len() as u64);
+                Ok(Opened { header, rest: Box::new(member), room, is_packed })
             }
         }
     }
 
     /// NumPy's name of the element type of an array.
     fn element(&mut self, name: &str) -> Result<String> {
-        // The descriptor is looked at before anything is read, and no image is an array of truth values.
-        match self.load::<bool>(name)? {
-            Ok(_) | Err(ReadNpyError::ParseData(_)) => Ok("bool".to_owned()),
-            Err(ReadNpyError::WrongDescriptor(descriptor)) => Ok(element_name(&descriptor.to_string())),
-            Err(error) => Err(self.error(name, format!("is broken: {error}"))),
-        }
+        Ok(element_name(&self.array(name)?.header.element))
     }
 
     /// Shape and entries in row-major order.
     fn read<T: ReadableElement + Clone>(&mut self, name: &str) -> Result<(Vec<usize>, Vec<T>)> {
-        let array = self.load::<T>(name)?.map_err(|e| self.error(name, format!("is broken: {e}")))?;
+        let path = self.path;
+        let broken = |e: String| Error::format(path, format!("array `{name}` is broken: {e}"));
+        let too_few = |header: &Header| broken(format!("its shape ({}) wants more bytes than the file has", comma(&header.dims)));
+        // Looked at before it is read, packed arrays by unpacking them twice, so that memory is only asked for once all bytes
+        // are known to be there.
+        let claimed = {
+            let array = self.array(name)?;
+            let Some(claimed) = array.header.data_bytes(size_of::<T>()).filter(|&bytes| bytes <= array.room) else {
+                return Err(too_few(&array.header));
+            };
+            if array.is_packed {
+                let found = std::io::copy(&mut array.rest.take(claimed), &mut std::io::sink()).map_err(|e| broken(e.to_string()))?;
+                if found < claimed {
+                    return Err(too_few(&array.header));
+                }
+            }
+            claimed
+        };
+        let Opened { header, rest, .. } = self.array(name)?;
+        if !fits_into_memory(claimed) {
+            return Err(Error::format(path, format!("array `{name}` has {claimed} bytes, for which there is no memory")));
+        }
+        // One byte more than is wanted, so that a longer array is found to be one.
+        let length = header.bytes.len() as u64 + claimed + 1;
+        let array = ArrayD::<T>::read_npy(Cursor::new(header.bytes).chain(rest).take(length)).map_err(|e| broken(e.to_string()))?;
         let dims = array.shape().to_vec();
         let data = if array.is_standard_layout() { array.into_raw_vec_and_offset().0 } else { array.iter().cloned().collect() };
         Ok((dims, data))
@@ -190,9 +239,18 @@ fn comma(dims: &[usize]) -> String {
     Dims(dims).to_string().replace('x', ", ")
 }
 
-/// NumPy's name of an element type, from the descriptor in the file (`'<f4'`, with its quotes).
+/// Whether so many bytes can be had at once. Where they cannot, the reader of arrays would end the process.
+fn fits_into_memory(bytes: u64) -> bool {
+    let mut memory: Vec<u8> = Vec::new();
+    let reserved = usize::try_from(bytes).is_ok_and(|bytes| memory.try_reserve_exact(bytes).is_ok());
+    // A reservation that nobody looks at may be optimised away.
+    std::hint::black_box(&memory);
+    reserved
+}
+
+/// NumPy's name of an element type, from the descriptor in the file (`<f4`).
 fn element_name(descriptor: &str) -> String {
-    let plain = descriptor.trim_matches('\'').trim_start_matches(['<', '>', '|', '=']);
+    let plain = descriptor.trim_start_matches(['<', '>', '|', '=']);
     let (kind, size) = plain.split_at(plain.chars().next().map_or(0, char::len_utf8));
     let prefix = match kind {
         "f" => "float",
@@ -203,20 +261,21 @@ fn element_name(descriptor: &str) -> String {
         "B" => return "uint8".to_owned(),
         "U" | "S" => return "text".to_owned(),
         "O" => return "Python objects".to_owned(),
-        _ => return format!("of type {descriptor}"),
+        _ => return format!("of type `{descriptor}`"),
     };
     match size.parse::<usize>() {
         Ok(bytes) if bytes <= 32 => format!("{prefix}{}", bytes * 8),
-        _ => format!("of type {descriptor}"),
+        _ => format!("of type `{descriptor}`"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Array, Array1, Array2, Array3, Array4, ShapeBuilder};
+    use ndarray::{Array, Array1, Array2, Array3, Array4, IxDyn, ShapeBuilder};
     use ndarray_npy::{NpzWriter, WriteNpyExt, write_npy};
-    use std::path::PathBuf;
+    use std::{io::Write, path::PathBuf};
+    use zip::{ZipWriter, write::SimpleFileOptions};
 
     /// Adds an array of that name.
     type Add<'a> = &'a dyn Fn(&mut NpzWriter<File>, &str);
@@ -326,5 +385,93 @@ mod tests {
         std::fs::write(&path, &bytes).unwrap();
         assert!(message(&path).contains("array `x` is broken"));
         assert!(matches!(Images::read(&folder.0.path().join("none.npz")), Err(Error::Io { .. })));
+    }
+
+    /// An `.npy` array whose header says what it wants.
+    fn claiming(element: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+        let header = format!("{{'descr': '{element}', 'fortran_order': False, 'shape': {shape}, }}\n");
+        [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), data].concat()
+    }
+
+    /// A zip archive with `x.npy` and, of eight entries, `y.npy`.
+    fn packed(array: &[u8], method: CompressionMethod) -> Vec<u8> {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        let options = SimpleFileOptions::default().compression_method(method);
+        for (name, bytes) in [("x.npy", array), ("y.npy", &claiming("|u1", "(8,)", &[1; 8])[..])] {
+            writer.start_file(name, options).unwrap();
+            writer.write_all(bytes).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn claims_are_checked_before_they_are_believed() {
+        let folder = Folder::new();
+        let path = folder.0.path().join("x");
+        let refused = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            message(&path)
+        };
+        for (element, shape, reason) in [
+            ("|u1", "(1000000000000, 1000)", "wants more bytes than the file has"),
+            ("<f4", "(9, )", "wants more bytes than the file has"),
+            ("<f4", "(4611686018427387904, 4)", "wants more bytes than the file has"),
+            ("|u1", "(4294967296, 4294967296, 4294967296)", "wants more bytes than the file has"),
+            ("|u1", "(0, 4294967296, 4294967296)", "wants more bytes than the file has"),
+            ("|u1", "(99999999999999999999,)", "not made of sizes"),
+            ("|u1", "(-8,)", "not made of sizes"),
+            ("|u1", "(7,)", "extra bytes"),
+        ] {
+            let array = claiming(element, shape, &[0; 8]);
+            let text = refused(&array);
+            assert!(text.contains("array `x` is broken") && text.contains(reason), "{text}");
+            let text = refused(&packed(&array, CompressionMethod::Stored));
+            assert!(text.contains("array `x` is broken") && text.contains(reason), "{text}");
+            let text = refused(&packed(&array, CompressionMethod::Deflated));
+            assert!(text.contains("array `x` is broken") && text.contains(reason), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_claimed_is_unpacked() {
+        let folder = Folder::new();
+        let path = folder.0.path().join("x.npz");
+        // 64 MiB of zeros behind eight entries: the ninth byte is the last one that is read.
+        std::fs::write(&path, packed(&claiming("|u1", "(8,)", &vec![0; 64 << 20]), CompressionMethod::Deflated)).unwrap();
+        assert!(message(&path).contains("1 extra bytes"));
+        // Entries as many as claimed are read, however well they pack.
+        std::fs::write(&path, packed(&claiming("|u1", "(8, 1024, 1024)", &vec![0; 8 << 20]), CompressionMethod::Deflated)).unwrap();
+        assert_eq!(Images::read_labelled(&path).unwrap().count, 8);
+    }
+
+    #[test]
+    fn damaged_files_are_refused_without_a_panic() {
+        let folder = Folder::new();
+        let path = folder.0.path().join("x");
+        let array = claiming("|u1", "(8, 5, 3)", &(0..120).collect::<Vec<u8>>());
+        let mut state = 7u64;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        let [stored, deflated] = [CompressionMethod::Stored, CompressionMethod::Deflated].map(|method| packed(&array, method));
+        for whole in [array, stored, deflated] {
+            for len in 0..whole.len() {
+                std::fs::write(&path, &whole[..len]).unwrap();
+                assert!(Images::read(&path).is_err(), "{len} of {} bytes", whole.len());
+            }
+            for _ in 0..500 {
+                let mut bytes = whole.clone();
+                for _ in 0..=random(3) {
+                    let at = random(bytes.len());
+                    bytes[at] = [0, 0xff, bytes[at] ^ (1 << random(8)), random(256) as u8][random(4)];
+                }
+                std::fs::write(&path, &bytes).unwrap();
+                // Where pixels were hit, and no sum is kept of them, the file is another one.
+                if let Ok(images) = Images::read_labelled(&path) {
+                    assert!(images.count * images.image_len() <= 4096);
+                }
+            }
+        }
     }
 }

@@ -79,7 +79,13 @@ impl Action {
             Operator::Linear { weight, bias } => {
                 let dims = &graph.param(*weight).tensor.dims;
                 let (outputs, inputs) = (dims[0], dims[1]);
-                Self::Kernel(Arc::new(Linear { inputs, outputs, weight: values(graph, *weight), bias: bias.map(|b| values(graph, b)), relu }))
+                Self::Kernel(Arc::new(Linear {
+                    inputs,
+                    outputs,
+                    weight: values(graph, *weight),
+                    bias: bias.map(|b| values(graph, b)),
+                    relu,
+                }))
             }
             Operator::MaxPool2d { window } | Operator::CountMaxPool2d { window } => {
                 Self::Kernel(Arc::new(Pool { pool: pool_geometry(window, false, operand(0)), max: true }))
@@ -139,7 +145,11 @@ impl Action {
             Self::Concat(axis) => Tensor::cat(operands, *axis),
             Self::Pad(pads, value) => {
                 let shifted = if *value == 0.0 { x.clone() } else { (x - f64::from(*value))? };
-                let padded = pads.iter().enumerate().filter(|(_, p)| **p != (0, 0)).try_fold(shifted, |t, (axis, &(before, after))| t.pad_with_zeros(axis, before, after))?;
+                let padded = pads
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, p)| **p != (0, 0))
+                    .try_fold(shifted, |t, (axis, &(before, after))| t.pad_with_zeros(axis, before, after))?;
                 if *value == 0.0 { Ok(padded) } else { padded + f64::from(*value) }
             }
             Self::Slice(ranges) => ranges.iter().enumerate().skip(1).try_fold(x.clone(), |t, (axis, &range)| slice(&t, axis, range)),

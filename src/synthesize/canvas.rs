@@ -21,19 +21,23 @@ pub struct Canvas {
 impl Canvas {
     /// The image behind an input of the given type and layout.
     ///
-    /// A flat vector is read as a square image of one channel, or of three, where its length allows; else as one row.
+    /// A flat vector is read as a square image of one channel, or of three, where its length allows; else as one row. It has
+    /// three or four channels where that many means or deviations say so.
     #[must_use]
     pub fn new(input: &TensorType, layout: Layout, preprocess: &Preprocess) -> Self {
         let entries = input.len();
         let square = |n: usize| Some((n as f64).sqrt().round() as usize).filter(|s| s * s == n && *s >= 4);
+        let colours = preprocess.mean.len().max(preprocess.std.len());
+        let is_coloured = matches!(colours, 3 | 4) && entries.is_multiple_of(colours);
         let (channels, height, width) = match (layout, &input.dims[..]) {
             (Layout::Nhwc, &[_, h, w, c]) => (c, h, w),
             (Layout::Nchw, &[_, c, h, w]) => (c, h, w),
             (Layout::Nchw, &[_, c, l]) => (c, 1, l),
             (Layout::Nhwc, &[_, l, c]) => (c, 1, l),
             _ => match (square(entries), square(entries / 3)) {
+                (None, Some(s)) if entries.is_multiple_of(3) => (3, s, s),
+                _ if is_coloured => square(entries / colours).map_or((colours, 1, entries / colours), |s| (colours, s, s)),
                 (Some(s), _) => (1, s, s),
-                (None, Some(s)) if entries % 3 == 0 => (3, s, s),
                 _ => (1, 1, entries),
             },
         };
@@ -109,5 +113,14 @@ mod tests {
         assert_eq!((canvas(784).channels, canvas(784).height), (1, 28));
         assert_eq!((canvas(3072).channels, canvas(3072).height), (3, 32));
         assert_eq!((canvas(13).height, canvas(13).width), (1, 13));
+
+        let coloured = |n, colours| {
+            let preprocess = Preprocess { mean: vec![0.5; colours], ..Preprocess::default() };
+            let canvas = Canvas::new(&TensorType::f32([1, n]), Layout::Flat, &preprocess);
+            (canvas.channels, canvas.height, canvas.width)
+        };
+        assert_eq!(coloured(3 * 20 * 30, 3), (3, 1, 600));
+        assert_eq!(coloured(4 * 8 * 8, 4), (4, 8, 8));
+        assert_eq!(coloured(784, 3), (1, 28, 28), "no whole number of pixels");
     }
 }

@@ -1,7 +1,6 @@
 //! Inversion: images that a network answers as asked, by gradient descent on the pixels.
 
 use super::{
-    Samples,
     canvas::Canvas,
     dirichlet::{concentrations, confident, dirichlet},
     random::Random,
@@ -39,19 +38,26 @@ pub const NEAR_START: Recipe = Recipe { steps: 30, rate: 0.012, temperature: 1.0
 /// The paper's code: 2,499 steps of Adam at 1e-3 in a domain of width 2, temperature 20; here clamped to the valid range.
 pub const PAPER: Recipe = Recipe { steps: 2499, rate: 0.0005, temperature: 20.0, anchor: 0.0, dirichlet: true };
 
-/// Runs a recipe from the given start.
+/// Runs a recipe on images, in place; `indices` are their sample indices, which choose class and target.
 ///
 /// # Errors
 /// Only on a bug.
-pub fn invert(graph: &Graph, canvas: &Canvas, start: &Samples, recipe: &Recipe, seed: u64, observer: &mut dyn Observer) -> Result<Samples> {
+pub fn invert(
+    graph: &Graph,
+    canvas: &Canvas,
+    images: &mut [f32],
+    indices: &[usize],
+    recipe: &Recipe,
+    seed: u64,
+    observer: &mut dyn Observer,
+) -> Result<()> {
     let network = FloatNetwork::new(graph)?;
     let input = graph.input().expect("a verified graph has an input");
     let dims = graph[input].ty.dims.clone();
     let output = graph.output().expect("a verified graph has an output").node;
     let classes = graph[output].ty.len();
     let concentrations = if recipe.dirichlet { concentrations(graph, classes) } else { None };
-    let mut data = start.data.clone();
-    let batches: Vec<&mut [f32]> = data.chunks_mut(BATCH * canvas.len()).collect();
+    let batches: Vec<(&mut [f32], &[usize])> = images.chunks_mut(BATCH * canvas.len()).zip(indices.chunks(BATCH)).collect();
     // Whoever finishes a step reports it; the observer hears one at a time.
     let listener = Mutex::new((0, observer));
     let step_done = || {
@@ -61,25 +67,23 @@ pub fn invert(graph: &Graph, canvas: &Canvas, start: &Samples, recipe: &Recipe, 
             listener.1.progress(done);
         }
     };
-    let results = parallel::over(batches, |batch, images| -> Result<()> {
-        let count = images.len() / canvas.len();
-        let targets: Vec<f32> = (0..count)
-            .flat_map(|k| {
-                let index = batch * BATCH + k;
+    let results = parallel::over(batches, |_, (images, indices)| -> Result<()> {
+        let targets: Vec<f32> = indices
+            .iter()
+            .flat_map(|&index| {
                 let mut random = Random::new(seed ^ 0x7A26_3751, index as u64);
-                // Classes in turn, so that every class is shown as often as every other.
-                let class = index % classes;
+                // Classes in turn, so that every class is shown as often as every other; halved, since every second is inverted.
+                let class = index / 2 % classes;
                 match &concentrations {
                     Some(rows) => dirichlet(&rows[class], &mut random),
                     None => confident(class, classes, &mut random),
                 }
             })
             .collect();
-        let targets = Tensor::from_vec(targets, (count, classes), &Device::Cpu)?;
+        let targets = Tensor::from_vec(targets, (indices.len(), classes), &Device::Cpu)?;
         descend(&network, canvas, &dims, images, &targets, recipe, &step_done)
     });
-    results.into_iter().collect::<Result<()>>()?;
-    Ok(Samples { count: start.count, data })
+    results.into_iter().collect()
 }
 
 fn descend(

@@ -2,8 +2,7 @@
 
 use super::shape::{self, Dims, Value};
 use super::{
-    Artifact, Coding, FORMAT, FORMAT_VERSION, InputSpec, Layout, MAX_NODES, MAX_RANK, MAX_TIMESTEPS, MAX_TOTAL_ENTRIES, NodeSpec, OpSpec,
-    Tensor,
+    Artifact, Coding, FORMAT, FORMAT_VERSION, InputSpec, MAX_NODES, MAX_RANK, MAX_TIMESTEPS, MAX_TOTAL_ENTRIES, NodeSpec, OpSpec, Tensor,
 };
 use crate::error::LoadError;
 use std::collections::{BTreeSet, HashMap};
@@ -154,11 +153,7 @@ fn check_input(input: &InputSpec) -> Result<(), LoadError> {
     if input.name.is_empty() {
         return field("input.name", "empty");
     }
-    let rank = match input.layout {
-        Layout::Nchw | Layout::Nhwc => 4,
-        Layout::Flat => 2,
-    };
-    if input.shape.first() != Some(&1) || input.shape.len() != rank || shape::entries(&input.shape).is_none() {
+    if input.shape.first() != Some(&1) || !input.layout.fits(&input.shape) || shape::entries(&input.shape).is_none() {
         let problem = format!("{} does not fit the layout, has no batch of 1, is empty or too large", Dims(&input.shape));
         return field("input.shape", problem);
     }

@@ -88,7 +88,7 @@ fn input(artifact: &Artifact, image: &[f32], step: u64, image_index: u64, result
     for (pixel, &value) in image.iter().enumerate() {
         let channel = match graph.input.layout {
             Layout::Nchw | Layout::Flat => unravel(pixel, &dims)[1],
-            Layout::Nhwc => unravel(pixel, &dims)[3],
+            Layout::Nhwc => unravel(pixel, &dims)[dims.len() - 1],
         };
         let amplitude = if amplitude.len() == 1 { amplitude[0] } else { amplitude[channel] };
         let bits = mix(mix(mix(mix(graph.seed) ^ image_index) ^ step) ^ pixel as u64);

@@ -27,7 +27,7 @@ fn per_channel(values: &[f32]) -> Tensor {
 }
 
 pub fn all() -> Vec<Vector> {
-    vec![linear(), conv_if(), lif_hard(), max_pool(), average_pool(), residual(), poisson()]
+    vec![linear(), conv_if(), lif_hard(), max_pool(), average_pool(), residual(), poisson(), signal()]
 }
 
 fn linear() -> Vector {
@@ -216,5 +216,30 @@ fn poisson() -> Vector {
         images: 3,
         timesteps: vec![4, 16],
         first_image_index: 1000,
+    }
+}
+
+fn signal() -> Vector {
+    let r = &mut Random(10);
+    let mut b = Builder::new(&[1, 7, 3], Layout::Nhwc, Coding::Poisson { amplitude: vec![1.0, 2.0, 4.0] });
+    b.artifact.graph.input.preprocess = Preprocess { scale: 256.0, mean: vec![0.5, 0.25, 0.0], std: vec![0.25] };
+    let x = b.scale("x", Tensor::new([3], [1.0, 2.0, 4.0]));
+    let x = b.transpose(&x, &[0, 2, 1]);
+    let x = b.reshape(&x, &[1, 3, 1, 7]);
+    let weight = random(r, &[4, 3, 1, 3]);
+    let x = b.conv(&x, weight, None, [1, 2], [1, 1], [0, 1, 0, 1], 1);
+    let x = b.if_neuron(&x, per_channel(&[1.0, 0.5, 2.0, 0.75]), Tensor::new([], [0.25]), Reset::Soft);
+    let x = b.flatten(&x);
+    let weight = random(r, &[3, 16]);
+    let x = b.linear(&x, weight, None);
+    Vector {
+        name: "signal",
+        about: "A signal of three channels, [1, L, C]: preprocessing of images of one row, Poisson coding, conv2d over one row.",
+        artifact: b.finish(&x, Head::None),
+        pixels: Some((0..2 * 21).map(|_| r.below(256) as u8).collect()),
+        input: Vec::new(),
+        images: 2,
+        timesteps: vec![8],
+        first_image_index: 0,
     }
 }

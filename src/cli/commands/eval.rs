@@ -1,6 +1,6 @@
 //! `snnc eval MODEL.snn --data FILE.npz`
 
-use super::{argmax, joules, load_network, recorded_input, si, table};
+use super::{argmax, joules, load_network, si, table};
 use crate::{
     ann::Ann,
     cli::{
@@ -64,8 +64,8 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
     let network = load_network(&args.artifact)?;
     let images = Images::read_labelled(&args.data)?.take(args.limit.unwrap_or(usize::MAX));
     let labels = checked_labels(&images, network.classes())?;
-    let (layout, preprocess) = recorded_input(&network);
-    let plan = Plan::new(&images, &network.spec().input.shape, Some(layout), &preprocess)?;
+    let input = &network.spec().input;
+    let plan = Plan::new(&images, &input.shape, Some(input.layout), &input.preprocess)?;
     let ann = match &args.ann {
         Some(path) => Some(open_ann(args, path, &network, console)?),
         None => None,

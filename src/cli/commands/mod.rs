@@ -17,18 +17,6 @@ fn load_network(path: &Path) -> Result<Network> {
     Network::load(&files::read(path)?).map_err(|e| Error::format(path, e.to_string()))
 }
 
-/// The layout and preprocessing that an artifact records.
-fn recorded_input(network: &Network) -> (crate::options::Layout, crate::options::Preprocess) {
-    let input = &network.spec().input;
-    let layout = match input.layout {
-        snnc_runtime::Layout::Nchw => crate::options::Layout::Nchw,
-        snnc_runtime::Layout::Nhwc => crate::options::Layout::Nhwc,
-        snnc_runtime::Layout::Flat => crate::options::Layout::Flat,
-    };
-    let snnc_runtime::Preprocess { scale, mean, std } = input.preprocess.clone();
-    (layout, crate::options::Preprocess { scale, mean, std })
-}
-
 /// The place of the largest value, the first of several.
 fn argmax(row: &[f32]) -> usize {
     row.iter().enumerate().fold(0, |best, (i, &v)| if v > row[best] { i } else { best })

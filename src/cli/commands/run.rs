@@ -1,6 +1,6 @@
 //! `snnc run MODEL.snn INPUT.npy`
 
-use super::{argmax, recorded_input, table};
+use super::{argmax, table};
 use crate::{
     cli::{
         Failure, Outcome,
@@ -44,8 +44,8 @@ fn logits(args: &RunArgs, console: &mut Console) -> Result<(Vec<f32>, usize)> {
     let network = Network::new(artifact.clone()).map_err(broken)?;
     let timesteps = args.timesteps.unwrap_or(network.spec().timesteps);
     let images = Images::read(&args.input)?;
-    let (layout, preprocess) = recorded_input(&network);
-    let plan = Plan::new(&images, &network.spec().input.shape, Some(layout), &preprocess)?;
+    let input = &network.spec().input;
+    let plan = Plan::new(&images, &input.shape, Some(input.layout), &input.preprocess)?;
     let simulated = match args.simulator {
         Simulator::Runtime => None,
         Simulator::Candle => Some(Simulated::new(&artifact)?),
