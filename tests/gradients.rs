@@ -1,6 +1,8 @@
 //! The gradient with respect to the image, through our candle operators, against central differences of the reference
 //! evaluator in double-precision accumulation: non-square images, strides, asymmetric padding, groups, pools, residuals, clips.
 
+#![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
+
 use candle_core::{Device, Tensor, Var};
 use snnc::simulate::FloatNetwork;
 use snnc_ir::{

@@ -139,6 +139,11 @@ fn summary(args: &CompileArgs, out: &Path, report: Option<&Path>, compiled: &Com
     if let Some(percent) = agreement.and_then(|list| list.last()).and_then(|at| at["percent"].as_f64()) {
         text += &format!("; agrees with the float network on {percent:.1} % of held-out synthetic samples");
     }
+    if let Some(tried) = compiled.report.pointer("/timesteps_auto/tried").and_then(serde_json::Value::as_array) {
+        let steps: Vec<String> = tried.iter().map(|at| at["timesteps"].to_string()).collect();
+        let enough = crate::compile::ENOUGH_AGREEMENT;
+        text += &format!("; T was chosen among {}: the first with {enough} %, else the best", steps.join(", "));
+    }
     if warnings > 0 {
         text += &format!(" ({warnings} warning{})", if warnings == 1 { "" } else { "s" });
     }
