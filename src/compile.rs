@@ -106,10 +106,11 @@ pub fn compile(model: &Path, options: &Options, observer: &mut dyn Observer) -> 
         _ => Synthesis::Prior,
     };
     let calibration_count = if fixed || data.is_some() { 0 } else { options.samples };
-    let held_out = synthesize(&float, &canvas, method, &held_out_indices(HELD_OUT), options.seed, observer)?;
+    let normed = with_batch_norms(&imported.graph)?;
+    let held_out = synthesize(&float, normed.as_ref(), &canvas, method, &held_out_indices(HELD_OUT), options.seed, observer)?;
     let samples = match &data {
         Some((images, plan)) => Samples { count: images.count, data: plan.convert(images, 0..images.count) },
-        None => synthesize(&float, &canvas, method, &calibration_indices(calibration_count), options.seed, observer)?,
+        None => synthesize(&float, normed.as_ref(), &canvas, method, &calibration_indices(calibration_count), options.seed, observer)?,
     };
     let expected = float_predictions(&float, &held_out)?;
 
@@ -407,6 +408,22 @@ fn decode_input(graph: &mut Graph, amplitude: &[f32], layout: Layout) -> Result<
     let factor = graph.add_param("input.amplitude", snnc_ir::Tensor::new(shape, amplitude.to_vec()), Source::Fixed);
     graph.insert_after(input, Operator::Scale { factor }, Origin::default()).map_err(|e| Error::Internal(e.to_string()))?;
     Ok(())
+}
+
+/// The network as imported, its head aside, if it has batch norms: what they recorded says what the training images were like.
+fn with_batch_norms(imported: &Graph) -> Result<Option<Graph>> {
+    if !imported.node_ids().into_iter().any(|n| matches!(imported[n].op, Operator::BatchNorm { .. })) {
+        return Ok(None);
+    }
+    let mut graph = imported.clone();
+    let settings = Settings::default();
+    let mut cx = PassCx { settings: &settings, calibration: None };
+    let pass = snnc_passes::find("extract-head").ok_or_else(|| Error::Internal("pass `extract-head` is in the list".into()))?;
+    match manager::run(pass, &mut graph, &mut cx, &mut |_, _, _, _| ()) {
+        Ok(_) => Ok(Some(graph)),
+        Err(PassError::User(diagnostic)) => Err(diagnostic.into()),
+        Err(PassError::Bug(message)) => Err(Error::Internal(message)),
+    }
 }
 
 /// Class of every sample in the float network.

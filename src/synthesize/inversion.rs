@@ -12,10 +12,11 @@ use crate::{
     simulate::{FloatNetwork, action::log_softmax, kernel::with_slice},
 };
 use candle_core::{Device, Tensor, Var};
-use snnc_ir::Graph;
+use snnc_ir::{Graph, NodeId, Operator};
 use std::sync::Mutex;
 
-/// Images that are optimised together. Their gradients are independent; a batch only makes the kernels efficient.
+/// Images that are optimised together. Their gradients are independent, unless statistics are matched, which are those of the
+/// batch.
 pub const BATCH: usize = 16;
 
 /// A recipe.
@@ -30,13 +31,19 @@ pub struct Recipe {
     pub anchor: f64,
     /// Dirichlet targets from class similarity instead of confident ones.
     pub dirichlet: bool,
+    /// Weight of the distance between the batch's statistics and those that the file's batch norms recorded; used where the
+    /// file has batch norms (DeepInversion; Yin et al., CVPR 2020).
+    pub statistics: f64,
 }
 
 /// A few steps towards the confidence that a classifier shows on real images, held near the start.
-pub const NEAR_START: Recipe = Recipe { steps: 30, rate: 0.012, temperature: 1.0, anchor: 4.0, dirichlet: false };
+pub const NEAR_START: Recipe = Recipe { steps: 30, rate: 0.012, temperature: 1.0, anchor: 4.0, dirichlet: false, statistics: 0.0 };
+
+/// Towards the statistics that the file's batch norms recorded, and a confident answer.
+pub const STATISTICS: Recipe = Recipe { steps: 100, rate: 0.02, temperature: 1.0, anchor: 0.0, dirichlet: false, statistics: 1.0 };
 
 /// The paper's code: 2,499 steps of Adam at 1e-3 in a domain of width 2, temperature 20; here clamped to the valid range.
-pub const PAPER: Recipe = Recipe { steps: 2499, rate: 0.0005, temperature: 20.0, anchor: 0.0, dirichlet: true };
+pub const PAPER: Recipe = Recipe { steps: 2499, rate: 0.0005, temperature: 20.0, anchor: 0.0, dirichlet: true, statistics: 0.0 };
 
 /// Runs a recipe on images, in place; `indices` are their sample indices, which choose class and target.
 ///
@@ -51,7 +58,7 @@ pub fn invert(
     seed: u64,
     observer: &mut dyn Observer,
 ) -> Result<()> {
-    let network = FloatNetwork::new(graph)?;
+    let network = Inverted::new(graph, recipe)?;
     let input = graph.input().expect("a verified graph has an input");
     let dims = graph[input].ty.dims.clone();
     let output = graph.output().expect("a verified graph has an output").node;
@@ -86,8 +93,64 @@ pub fn invert(
     results.into_iter().collect()
 }
 
+/// A network with what its batch norms recorded.
+struct Inverted {
+    network: FloatNetwork,
+    output: NodeId,
+    recorded: Vec<Recorded>,
+}
+
+/// One batch norm: the node before it, and mean and variance of that node's channels over the training data.
+struct Recorded {
+    node: NodeId,
+    mean: Tensor,
+    variance: Tensor,
+}
+
+impl Inverted {
+    fn new(graph: &Graph, recipe: &Recipe) -> Result<Self> {
+        let mut recorded = Vec::new();
+        for norm in graph.topological() {
+            let Operator::BatchNorm { mean, variance, .. } = graph[norm].op else { continue };
+            if recipe.statistics == 0.0 {
+                break;
+            }
+            let values = |id| -> Result<Tensor> {
+                let data = &graph.param(id).tensor.data;
+                Ok(Tensor::from_slice(data, data.len(), &Device::Cpu)?)
+            };
+            // A channel that never varied says nothing about how far off a batch is.
+            let variance = values(variance)?.maximum(1e-6)?;
+            recorded.push(Recorded { node: graph.operand(norm).expect("a normalisation has one operand"), mean: values(mean)?, variance });
+        }
+        let kept: Vec<NodeId> = recorded.iter().map(|r| r.node).collect();
+        let output = graph.output().expect("a verified graph has an output").node;
+        Ok(Self { network: FloatNetwork::keeping(graph, &kept)?, output, recorded })
+    }
+
+    /// Logits, and how far the statistics of this batch are from the recorded ones: the mean over channels of the squared
+    /// distances of mean (in standard deviations) and of variance (in variances), summed over the batch norms.
+    fn run(&self, x: &Tensor) -> Result<(Tensor, Option<Tensor>)> {
+        let results = self.network.run(x)?;
+        let mut distance: Option<Tensor> = None;
+        for recorded in &self.recorded {
+            let channels = results[&recorded.node].transpose(0, 1)?.flatten_from(1)?;
+            let mean = channels.mean_keepdim(1)?;
+            let variance = channels.broadcast_sub(&mean)?.sqr()?.mean(1)?;
+            let shift = ((mean.squeeze(1)? - &recorded.mean)?.sqr()? / &recorded.variance)?.mean_all()?;
+            let spread = ((variance / &recorded.variance)? - 1.0)?.sqr()?.mean_all()?;
+            let here = (shift + spread)?;
+            distance = Some(match distance {
+                Some(sum) => (sum + here)?,
+                None => here,
+            });
+        }
+        Ok((results[&self.output].flatten_from(1)?, distance))
+    }
+}
+
 fn descend(
-    network: &FloatNetwork,
+    network: &Inverted,
     canvas: &Canvas,
     dims: &[usize],
     images: &mut [f32],
@@ -102,9 +165,12 @@ fn descend(
     let (mut first, mut second) = (vec![0.0f32; images.len()], vec![0.0f32; images.len()]);
     for step in 1..=recipe.steps {
         let x = Var::from_tensor(&Tensor::from_slice(images, shape.clone(), &Device::Cpu)?)?;
-        let logits = (network.logits(&x)? / recipe.temperature)?;
+        let (logits, distance) = network.run(&x)?;
         // Summed, not averaged: each image's gradient must not depend on its batch.
-        let loss = (targets * log_softmax(&logits)?)?.sum_all()?.neg()?;
+        let mut loss = (targets * log_softmax(&(logits / recipe.temperature)?)?)?.sum_all()?.neg()?;
+        if let Some(distance) = distance {
+            loss = (loss + (distance * (recipe.statistics * shape[0] as f64))?)?;
+        }
         let gradients = loss.backward()?;
         let Some(gradient) = gradients.get(&x) else { return Ok(()) };
         let (power1, power2) = (1.0 - BETA[0].powi(step as i32), 1.0 - BETA[1].powi(step as i32));

@@ -2,7 +2,7 @@
 //!
 //! | method | start | steps |
 //! |---|---|---|
-//! | [`Synthesis::Natural`] | 1/f noise and dead leaves, mixed | every second sample: a few of inversion towards soft targets, held near the start |
+//! | [`Synthesis::Natural`] | 1/f noise and dead leaves, mixed | every second sample: inversion towards the recorded statistics, where the file has batch norms, else a few steps towards soft targets, held near the start |
 //! | [`Synthesis::Prior`] | the same | none |
 //! | [`Synthesis::Paper`] | uniform noise | inversion towards Dirichlet targets at temperature 20 (PrivateSNN, AAAI 2022) |
 //! | [`Synthesis::Noise`] | uniform noise | none: the control |
@@ -62,9 +62,11 @@ pub fn held_out_indices(count: usize) -> Vec<usize> {
     (0..count).map(|k| (1 << 32) + 2 * k + 1).collect()
 }
 
-/// Makes the samples of the given indices for a float network.
+/// Makes the samples of the given indices for a float network. `normed` is the same network with its batch norms not yet
+/// folded, if it has any: what they recorded is then matched.
 ///
-/// Sample k depends on the seed and on k alone, not on its company or on the number of threads. With
+/// Sample k depends on the seed and on k alone (where statistics are matched: also on its batch), never on the number of
+/// threads. With
 /// [`Synthesis::Natural`], samples of even index stay as the prior made them: inverted images excite a network more than
 /// photographs do, bare priors less, and thresholds that serve both were better on every network tried than either alone.
 ///
@@ -72,6 +74,7 @@ pub fn held_out_indices(count: usize) -> Vec<usize> {
 /// Only on a bug.
 pub fn synthesize(
     network: &Graph,
+    normed: Option<&Graph>,
     canvas: &Canvas,
     method: Synthesis,
     indices: &[usize],
@@ -79,10 +82,12 @@ pub fn synthesize(
     observer: &mut dyn Observer,
 ) -> Result<Samples> {
     let start = std::time::Instant::now();
-    let (recipe, inverted) = match method {
-        Synthesis::Natural => (Some(&inversion::NEAR_START), indices.iter().copied().filter(|k| k % 2 == 1).collect()),
-        Synthesis::Paper => (Some(&inversion::PAPER), indices.to_vec()),
-        Synthesis::Prior | Synthesis::Noise => (None, Vec::new()),
+    let every_second = || indices.iter().copied().filter(|k| k % 2 == 1).collect();
+    let (graph, recipe, inverted) = match (method, normed) {
+        (Synthesis::Natural, Some(normed)) => (normed, Some(&inversion::STATISTICS), every_second()),
+        (Synthesis::Natural, None) => (network, Some(&inversion::NEAR_START), every_second()),
+        (Synthesis::Paper, _) => (network, Some(&inversion::PAPER), indices.to_vec()),
+        (Synthesis::Prior | Synthesis::Noise, _) => (network, None, Vec::new()),
     };
     let steps = recipe.map_or(0, |r| r.steps * inverted.len().div_ceil(inversion::BATCH));
     observer.stage("synthesize", Some(steps as u64));
@@ -97,7 +102,7 @@ pub fn synthesize(
     let mut data: Vec<f32> = indices.iter().flat_map(first).collect();
     if let Some(recipe) = recipe {
         let mut chosen: Vec<f32> = inverted.iter().flat_map(first).collect();
-        inversion::invert(network, canvas, &mut chosen, &inverted, recipe, seed, observer)?;
+        inversion::invert(graph, canvas, &mut chosen, &inverted, recipe, seed, observer)?;
         let mut results = chosen.chunks(canvas.len());
         for (image, _) in data.chunks_mut(canvas.len()).zip(indices).filter(|(_, k)| inverted.contains(k)) {
             image.copy_from_slice(results.next().expect("one result for every inverted sample"));
