@@ -2,11 +2,16 @@
 //!
 //! Pixels are in [0, 1], channels first. Half of the images are noise shaped in frequency, half dead leaves (discs of
 //! power-law size that hide each other: Ruderman 1997; Lee, Mumford, Huang 2001), and many of each are overlaid with the other.
+//! Of images with one channel, half are strokes on an empty ground.
 
 use super::{canvas::Canvas, random::Random};
 
 /// One image.
 pub fn image(canvas: &Canvas, random: &mut Random) -> Vec<f32> {
+    // Images of one channel are as often drawings and symbols as photographs.
+    if canvas.channels == 1 && canvas.height > 1 && random.uniform() < 0.5 {
+        return strokes(canvas, random);
+    }
     let leaves = random.uniform() < 0.5;
     let mut pixels = if leaves { dead_leaves(canvas, random) } else { spectral(canvas, random) };
     if random.uniform() < 0.7 {
@@ -76,6 +81,42 @@ fn add_lattice_noise(values: &mut [f32], height: usize, width: usize, cells: f32
     }
 }
 
+/// A few bent strokes of one brightness on an empty ground, soft at the edge: the statistics of writing and of objects cut out
+/// from their background, most pixels at one end of the range.
+fn strokes(canvas: &Canvas, random: &mut Random) -> Vec<f32> {
+    let (height, width) = (canvas.height as f32, canvas.width as f32);
+    let size = height.max(width);
+    let mut pixels = vec![0.0f32; canvas.height * canvas.width];
+    for _ in 0..1 + random.below(4) {
+        let thickness = size * random.range(0.03, 0.09) * if random.uniform() < 0.2 { 3.0 } else { 1.0 };
+        let brightness = random.range(0.7, 1.0);
+        // A quadratic curve through the middle part of the image, where objects stand.
+        let mut point = || (height * random.range(0.15, 0.85), width * random.range(0.15, 0.85));
+        let (a, b, c) = (point(), point(), point());
+        let steps = canvas.height + canvas.width;
+        for k in 0..=steps {
+            let t = k as f32 / steps as f32;
+            let along = |a: f32, b: f32, c: f32| (1.0 - t) * (1.0 - t) * a + 2.0 * t * (1.0 - t) * b + t * t * c;
+            let (cy, cx) = (along(a.0, b.0, c.0), along(a.1, b.1, c.1));
+            let reach = thickness + 1.0;
+            let rows = (cy - reach).max(0.0) as usize..((cy + reach).max(0.0).ceil() as usize).min(canvas.height);
+            for y in rows {
+                for x in (cx - reach).max(0.0) as usize..((cx + reach).max(0.0).ceil() as usize).min(canvas.width) {
+                    let distance = ((y as f32 - cy).powi(2) + (x as f32 - cx).powi(2)).sqrt();
+                    let ink = brightness * (1.0 - (distance - thickness)).clamp(0.0, 1.0);
+                    let pixel = &mut pixels[y * canvas.width + x];
+                    *pixel = pixel.max(ink);
+                }
+            }
+        }
+    }
+    // Dark on light as often is rare enough to matter little, and some models are trained on nothing else.
+    if random.uniform() < 0.1 {
+        pixels.iter_mut().for_each(|p| *p = 1.0 - *p);
+    }
+    pixels
+}
+
 /// Discs and boxes of random colour, the nearest drawn last; radii follow a power law with exponent 3.
 fn dead_leaves(canvas: &Canvas, random: &mut Random) -> Vec<f32> {
     let (height, width, channels) = (canvas.height, canvas.width, canvas.channels);
@@ -118,6 +159,18 @@ mod tests {
     use super::*;
     use crate::options::{Layout, Preprocess};
     use snnc_ir::TensorType;
+
+    #[test]
+    fn half_of_the_gray_images_are_mostly_empty() {
+        let canvas = Canvas::new(&TensorType::f32([1, 1, 28, 28]), Layout::Nchw, &Preprocess::default());
+        let empty = (0..200).filter(|&k| {
+            let pixels = image(&canvas, &mut Random::new(3, k));
+            assert!(pixels.iter().all(|p| (0.0..=1.0).contains(p)));
+            pixels.iter().filter(|&&p| p == 0.0 || p == 1.0).count() > 392
+        });
+        let empty = empty.count();
+        assert!((70..130).contains(&empty), "{empty}");
+    }
 
     #[test]
     fn images_are_in_range_and_smooth() {
