@@ -99,9 +99,7 @@ fn third_party_models() {
         let first = |v: &serde_json::Value| v.as_f64().or_else(|| v[0].as_f64()).unwrap() as f32;
         let (scale, mean, std) = (first(&pre["scale"]), first(&pre["mean"]), first(&pre["std"]));
         let output = entry["outputs"].as_array().filter(|o| o.len() > 1).and_then(|o| o[0]["name"].as_str());
-        // Half precision: ours computes in single precision from half-precision weights.
-        let tolerance = if entry["inputs"][0]["dtype"] == "FLOAT16" { 2e-2 } else { TOLERANCE };
-        check(&mut failures, name, error(&library, &model, output, -mean / std, (255.0 / scale - mean) / std), tolerance);
+        check(&mut failures, name, error(&library, &model, output, -mean / std, (255.0 / scale - mean) / std), TOLERANCE);
         count += 1;
     }
     assert!(count >= 24, "the manifest lists the models");
