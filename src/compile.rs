@@ -34,7 +34,7 @@ const HELD_OUT: usize = 64;
 const CANDIDATES: [usize; 6] = [4, 8, 16, 32, 64, 128];
 
 /// Share of a bias correction that synthetic samples are trusted with: their means are near those of real images, not equal.
-/// Half did better than none or all of it on the networks tried (docs/decisions/001-calibration.md).
+/// Half did better on average than none or all of it (docs/decisions/001-calibration.md).
 const SYNTHETIC_TRUST: f64 = 0.5;
 
 /// Agreement in percent at which `--timesteps auto` is content.

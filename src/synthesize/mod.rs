@@ -68,7 +68,7 @@ pub fn held_out_indices(count: usize) -> Vec<usize> {
 /// Sample k depends on the seed and on k alone (where statistics are matched: also on its batch), never on the number of
 /// threads. With
 /// [`Synthesis::Natural`], samples of even index stay as the prior made them: inverted images excite a network more than
-/// photographs do, bare priors less, and thresholds that serve both were better on every network tried than either alone.
+/// photographs do, bare priors less, and thresholds that serve both did better on average than either alone (docs/decisions/001).
 ///
 /// # Errors
 /// Only on a bug.
