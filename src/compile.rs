@@ -24,7 +24,7 @@ use crate::{
 use candle_core::{Device, Tensor};
 use snnc_ir::{Diagnostic, Graph, Operator, Origin, Phase, Provenance as Source, types::Dims, verify};
 use snnc_passes::{CALIBRATE, CANONICALISE, Calibration as _, DEPLOY, Pass, PassCx, PassError, SPIKE, Settings, manager, threshold};
-use snnc_runtime::{Network, artifact, poisson::Draws};
+use snnc_runtime::{Network, argmax, artifact, poisson::Draws};
 use std::path::{Path, PathBuf};
 
 /// Samples beside those for calibration, on which agreement is measured.
@@ -434,9 +434,7 @@ fn float_predictions(float: &Graph, samples: &Samples) -> Result<Vec<usize>> {
     let mut classes = Vec::with_capacity(samples.count);
     for first in (0..samples.count).step_by(32) {
         let chunk = images.narrow(0, first, 32.min(samples.count - first))?;
-        for row in network.outputs(&chunk)?.to_vec2::<f32>()? {
-            classes.push(row.iter().enumerate().fold(0, |best, (i, &v)| if v > row[best] { i } else { best }));
-        }
+        classes.extend(network.outputs(&chunk)?.to_vec2::<f32>()?.iter().map(|row| argmax(row)));
     }
     Ok(classes)
 }

@@ -24,8 +24,7 @@ pub struct NodeId(NodeIndex<u32>);
 
 impl NodeId {
     /// A number that is unique among the nodes there are; that of a removed node may be given to a new one. For messages
-    /// about bugs and for maps;
-    /// users are shown the node's [`Origin`].
+    /// about bugs and for maps; users are shown the node's [`Origin`].
     #[must_use]
     pub fn number(self) -> usize {
         self.0.index()

@@ -7,7 +7,7 @@
 //! behind the input stays: it says how the model's own layout is read.
 //! Keeps: the function exactly; only entries move.
 
-use crate::{Changed, Pass, PassCx, PassError, rewrite::affine::broadcast};
+use crate::{Changed, Pass, PassCx, PassError, rewrite::affine::permute};
 use snnc_ir::{Graph, NodeId, Operator, Phase, Provenance, Tensor};
 use std::ops::RangeInclusive;
 
@@ -97,7 +97,7 @@ fn step(graph: &mut Graph, node: NodeId) -> Result<(), PassError> {
             if let Operator::Scale { factor: id } | Operator::Shift { offset: id } = &mut op {
                 let inverse = invert(&permutation);
                 let param = graph.param(*id).clone();
-                let tensor = permute(&param.tensor, &graph[node].ty.dims, &inverse);
+                let tensor = permute(&param.tensor, &inverse);
                 *id = graph.add_param(param.name, tensor, param.provenance.join(Provenance::Fixed));
             }
             let origin = graph[node].origin.clone();
@@ -111,7 +111,7 @@ fn step(graph: &mut Graph, node: NodeId) -> Result<(), PassError> {
             let count: usize = dims.iter().product();
             let index = Tensor::new(dims.clone(), (0..count).map(|i| i as f32).collect());
             debug_assert!(count < 1 << 24, "indices are exact in single precision");
-            let from: Vec<usize> = permute(&index, &dims, &permutation).data.into_iter().map(|v| v as usize).collect();
+            let from: Vec<usize> = permute(&index, &permutation).data.into_iter().map(|v| v as usize).collect();
             let weight = graph.own_param(linear, "weight");
             let param = graph.param(weight).clone();
             let mut tensor = param.tensor.clone();
@@ -142,22 +142,4 @@ fn invert(permutation: &[usize]) -> Vec<usize> {
         inverse[axis] = i;
     }
     inverse
-}
-
-/// A parameter that broadcasts over a tensor of shape `dims`, with its axes permuted as that tensor's are.
-fn permute(tensor: &Tensor, dims: &[usize], permutation: &[usize]) -> Tensor {
-    let missing = dims.len() - tensor.dims.len();
-    let aligned: Vec<usize> = std::iter::repeat_n(1, missing).chain(tensor.dims.iter().copied()).collect();
-    let aligned = Tensor::new(aligned, tensor.data.clone());
-    let strides: Vec<usize> = (0..dims.len()).map(|axis| aligned.dims[axis + 1..].iter().product()).collect();
-    let mut index = vec![0];
-    for &axis in permutation {
-        index = index
-            .iter()
-            .flat_map(|&base| (0..aligned.dims[axis]).map(move |i| (base, i)))
-            .map(|(base, i)| base + i * strides[axis])
-            .collect();
-    }
-    let flat = broadcast(&aligned, &aligned.dims);
-    Tensor::new(permutation.iter().map(|&axis| aligned.dims[axis]).collect::<Vec<_>>(), index.into_iter().map(|i| flat[i]).collect())
 }

@@ -151,7 +151,7 @@ fn check(path: &Path, pass: &str) -> Result<(), String> {
     let result = refused.clone().unwrap_or_else(|| text::print(&graph));
     if case.keeps_meaning && refused.is_none() {
         same_meaning(&before, &graph)?;
-        // What a pass leaves is what it would leave again.
+        // A pass accepts what it leaves.
         let again = case.passes.iter().try_fold(Changed::No, |_, name| {
             let pass = snnc_passes::find(name).expect("it ran above");
             manager::run(pass, &mut graph.clone(), &mut cx, &mut |_, _, _, _| ())

@@ -34,5 +34,5 @@ pub use artifact::{
 };
 pub use cost::{Cost, Energy, LayerCost, Rate};
 pub use error::{LoadError, RunError};
-pub use network::{Drive, Layer, Network, Outcome, Population, PopulationKind};
+pub use network::{Drive, Layer, Network, Outcome, Population, PopulationKind, argmax};
 pub use preprocess::Pixels;

@@ -13,7 +13,7 @@ mod plan;
 mod run;
 
 pub use activity::{Drive, Layer, Population, PopulationKind};
-pub use run::Outcome;
+pub use run::{Outcome, argmax};
 
 use crate::{
     artifact::{Artifact, Links, NetworkSpec},

@@ -4,7 +4,7 @@ use super::action::{Action, apply_head};
 use crate::error::{Error, Result};
 use candle_core::{Device, Tensor};
 use snnc_ir::{Graph, Head, NodeId, Operator, types::broadcast_index};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A float network (or the rate twin of a spiking one) ready to run on batches.
 pub struct FloatNetwork {
@@ -44,7 +44,7 @@ impl FloatNetwork {
         let output = graph.output().ok_or_else(|| Error::Internal("a verified graph has an output".into()))?;
         let input = graph.input().ok_or_else(|| Error::Internal("a verified graph has an input".into()))?;
         let mut steps: Vec<Step> = Vec::new();
-        let mut fused: BTreeMap<NodeId, NodeId> = BTreeMap::new();
+        let mut fused: BTreeSet<NodeId> = BTreeSet::new();
         for node in graph.topological() {
             let operands: Vec<NodeId> = graph.operands(node);
             let fuses = matches!(graph[node].op, Operator::Conv2d { .. } | Operator::Linear { .. })
@@ -52,7 +52,7 @@ impl FloatNetwork {
                 && graph.only_user(node).is_some_and(|user| matches!(graph[user].op, Operator::Relu));
             let (action, divisor) = match &graph[node].op {
                 Operator::Input => continue,
-                Operator::Relu if fused.contains_key(&operands[0]) => {
+                Operator::Relu if fused.contains(&operands[0]) => {
                     // The layer already computed this; the step is the layer's, under the rectifier's id.
                     let step = steps.iter_mut().find(|s| s.node == operands[0]).expect("operands come first");
                     step.node = node;
@@ -65,7 +65,7 @@ impl FloatNetwork {
                 _ => (Action::of(graph, node, fuses, &device)?, None),
             };
             if fuses {
-                fused.insert(node, node);
+                fused.insert(node);
             }
             steps.push(Step { node, operands, action, divisor, done: Vec::new() });
         }

@@ -6,7 +6,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Storage, Tensor};
 use snnc_kernels::{Conv2d, Pool2d, linear_forward, linear_input_gradient};
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// A map between float tensors with a known input gradient. `dims` is the operand's shape, batch first.
 pub trait Kernel: Send + Sync {
@@ -72,8 +72,11 @@ pub fn with_slice<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> 
     }
 }
 
-/// Gradient that passes a rectifier fused behind a kernel: what fell on a positive result.
-fn through_relu(y: &[f32], dy: &[f32]) -> Vec<f32> {
+/// Gradient behind a kernel to that of the kernel: where a rectifier is fused, only what fell on a positive result passes.
+fn before_relu<'a>(relu: bool, y: &[f32], dy: &'a [f32]) -> Cow<'a, [f32]> {
+    if !relu {
+        return Cow::Borrowed(dy);
+    }
     y.iter().zip(dy).map(|(&y, &d)| if y > 0.0 { d } else { 0.0 }).collect()
 }
 
@@ -104,13 +107,7 @@ impl Kernel for Convolution {
     }
 
     fn input_gradient(&self, _: &[f32], y: &[f32], dy: &[f32], dims: &[usize], dx: &mut [f32]) {
-        let masked;
-        let dy = if self.relu {
-            masked = through_relu(y, dy);
-            &masked
-        } else {
-            dy
-        };
+        let dy = &before_relu(self.relu, y, dy);
         self.conv.input_gradient(dy, dims[0], [dims[2], dims[3]], &self.weight, dx);
     }
 }
@@ -143,13 +140,7 @@ impl Kernel for Linear {
     }
 
     fn input_gradient(&self, _: &[f32], y: &[f32], dy: &[f32], dims: &[usize], dx: &mut [f32]) {
-        let masked;
-        let dy = if self.relu {
-            masked = through_relu(y, dy);
-            &masked
-        } else {
-            dy
-        };
+        let dy = &before_relu(self.relu, y, dy);
         linear_input_gradient(dy, [dims[0], self.inputs, self.outputs], &self.weight, dx);
     }
 }

@@ -82,13 +82,14 @@ pub fn synthesize(
     observer: &mut dyn Observer,
 ) -> Result<Samples> {
     let start = std::time::Instant::now();
-    let every_second = || indices.iter().copied().filter(|k| k % 2 == 1).collect();
-    let (graph, recipe, inverted) = match (method, normed) {
-        (Synthesis::Natural, Some(normed)) => (normed, Some(&inversion::STATISTICS), every_second()),
-        (Synthesis::Natural, None) => (network, Some(&inversion::NEAR_START), every_second()),
-        (Synthesis::Paper, _) => (network, Some(&inversion::PAPER), indices.to_vec()),
-        (Synthesis::Prior | Synthesis::Noise, _) => (network, None, Vec::new()),
+    let (graph, recipe) = match (method, normed) {
+        (Synthesis::Natural, Some(normed)) => (normed, Some(&inversion::STATISTICS)),
+        (Synthesis::Natural, None) => (network, Some(&inversion::NEAR_START)),
+        (Synthesis::Paper, _) => (network, Some(&inversion::PAPER)),
+        (Synthesis::Prior | Synthesis::Noise, _) => (network, None),
     };
+    let is_inverted = |k: usize| recipe.is_some() && (method != Synthesis::Natural || k % 2 == 1);
+    let inverted: Vec<usize> = indices.iter().copied().filter(|&k| is_inverted(k)).collect();
     let steps = recipe.map_or(0, |r| r.steps * inverted.len().div_ceil(inversion::BATCH));
     observer.stage("synthesize", Some(steps as u64));
     let first = |&k: &usize| {
@@ -101,11 +102,13 @@ pub fn synthesize(
     };
     let mut data: Vec<f32> = indices.iter().flat_map(first).collect();
     if let Some(recipe) = recipe {
-        let mut chosen: Vec<f32> = inverted.iter().flat_map(first).collect();
+        // Side by side for the batches, then back to their places.
+        let places: Vec<usize> = (0..indices.len()).filter(|&place| is_inverted(indices[place])).collect();
+        let at = |place: usize| place * canvas.len()..(place + 1) * canvas.len();
+        let mut chosen: Vec<f32> = places.iter().flat_map(|&place| data[at(place)].iter().copied()).collect();
         inversion::invert(graph, canvas, &mut chosen, &inverted, recipe, seed, observer)?;
-        let mut results = chosen.chunks(canvas.len());
-        for (image, _) in data.chunks_mut(canvas.len()).zip(indices).filter(|(_, k)| inverted.contains(k)) {
-            image.copy_from_slice(results.next().expect("one result for every inverted sample"));
+        for (image, &place) in chosen.chunks(canvas.len()).zip(&places) {
+            data[at(place)].copy_from_slice(image);
         }
     }
     observer.stage_done(start.elapsed());

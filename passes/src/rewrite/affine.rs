@@ -19,6 +19,26 @@ pub fn per_channel(tensor: &Tensor, dims: &[usize]) -> Option<Vec<f32>> {
     broadcasts(&tensor.dims, &shape).then(|| broadcast(tensor, &shape))
 }
 
+/// A parameter that broadcasts over a tensor with `rank` axes, with all of them written out, so that axis numbers mean the same
+/// in both.
+pub fn aligned(tensor: &Tensor, rank: usize) -> Tensor {
+    let dims: Vec<usize> = std::iter::repeat_n(1, rank - tensor.dims.len()).chain(tensor.dims.iter().copied()).collect();
+    Tensor::new(dims, tensor.data.clone())
+}
+
+/// A parameter that broadcasts over a tensor with as many axes as `permutation`, with its axes permuted as that tensor's are.
+pub fn permute(tensor: &Tensor, permutation: &[usize]) -> Tensor {
+    let tensor = aligned(tensor, permutation.len());
+    let strides: Vec<usize> = (0..permutation.len()).map(|axis| tensor.dims[axis + 1..].iter().product()).collect();
+    let mut index = vec![0];
+    for &axis in permutation {
+        let (len, stride) = (tensor.dims[axis], strides[axis]);
+        index = index.iter().flat_map(|&base| (0..len).map(move |i| base + i * stride)).collect();
+    }
+    let dims: Vec<usize> = permutation.iter().map(|&axis| tensor.dims[axis]).collect();
+    Tensor::new(dims, index.into_iter().map(|i| tensor.data[i]).collect())
+}
+
 /// Element by element over the smallest shape that both broadcast to within `dims`.
 pub fn combine(a: &Tensor, b: &Tensor, dims: &[usize], f: impl Fn(f32, f32) -> f32) -> Tensor {
     let dim = |t: &Tensor, axis: usize| {

@@ -1,6 +1,6 @@
 //! Sinking `scale` through the graph: what a factor per channel becomes on the other side of an operator.
 
-use super::affine::{broadcast, combine, per_channel, scale_inputs};
+use super::affine::{aligned, broadcast, combine, per_channel, permute, scale_inputs};
 use crate::PassError;
 use snnc_ir::{Graph, NodeId, Operator, Origin, ParamId, Tensor};
 
@@ -175,16 +175,9 @@ fn below(graph: &mut Graph, node: NodeId, factor: Tensor, from: ParamId) -> Resu
 
 /// The factor on the other side of an operator that moves or averages entries.
 fn moved(op: &Operator, factor: &Tensor, dims: &[usize], result: &[usize]) -> Tensor {
-    // Aligned with the operand's axes, so that axis numbers mean the same in both.
-    let missing = dims.len() - factor.dims.len();
-    let aligned: Vec<usize> = std::iter::repeat_n(1, missing).chain(factor.dims.iter().copied()).collect();
-    let factor = Tensor::new(aligned.clone(), factor.data.clone());
+    let factor = aligned(factor, dims.len());
     match op {
-        Operator::Transpose { permutation } => {
-            let shape: Vec<usize> = permutation.iter().map(|&axis| aligned[axis]).collect();
-            let data = permuted(&factor, permutation);
-            Tensor::new(shape, data)
-        }
+        Operator::Transpose { permutation } => permute(&factor, permutation),
         Operator::Reshape { dims: new } => {
             if factor.data.len() == 1 {
                 return Tensor::new(vec![1; new.len()], factor.data);
@@ -227,19 +220,6 @@ fn moved(op: &Operator, factor: &Tensor, dims: &[usize], result: &[usize]) -> Te
             factor
         }
     }
-}
-
-fn permuted(tensor: &Tensor, permutation: &[usize]) -> Vec<f32> {
-    let strides: Vec<usize> = (0..tensor.dims.len()).map(|axis| tensor.dims[axis + 1..].iter().product()).collect();
-    let mut index = vec![0];
-    for &axis in permutation {
-        index = index
-            .iter()
-            .flat_map(|&base| (0..tensor.dims[axis]).map(move |i| (base, i)))
-            .map(|(base, i)| base + i * strides[axis])
-            .collect();
-    }
-    index.into_iter().map(|i| tensor.data[i]).collect()
 }
 
 /// Entries of an axis by index; `None` stands for padding, whose factor does not matter and is 1.

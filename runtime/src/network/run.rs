@@ -24,13 +24,18 @@ pub struct Outcome {
     pub synaptic_ops: Vec<u64>,
 }
 
+/// The place of the largest value, the first of several.
+#[must_use]
+pub fn argmax(row: &[f32]) -> usize {
+    row.iter().enumerate().fold(0, |best, (i, &v)| if v > row[best] { i } else { best })
+}
+
 impl Outcome {
     /// The class of each image: the place of the largest logit, the first of several.
     #[must_use]
     pub fn predictions(&self) -> Vec<usize> {
         let classes = self.logits.len() / self.images.max(1);
-        let largest = |row: &[f32]| row.iter().enumerate().fold(0, |best, (i, &v)| if v > row[best] { i } else { best });
-        self.logits.chunks(classes.max(1)).map(largest).collect()
+        self.logits.chunks(classes.max(1)).map(argmax).collect()
     }
 
     /// Appends what the same network made of further images in as many steps.

@@ -9,17 +9,12 @@ pub(super) mod run;
 
 use super::files;
 use crate::error::{Error, Result};
-use snnc_runtime::Network;
+use snnc_runtime::{Network, argmax};
 use std::path::Path;
 
 /// Reads an artifact and makes it ready to run.
 fn load_network(path: &Path) -> Result<Network> {
     Network::load(&files::read(path)?).map_err(|e| Error::format(path, e.to_string()))
-}
-
-/// The place of the largest value, the first of several.
-fn argmax(row: &[f32]) -> usize {
-    row.iter().enumerate().fold(0, |best, (i, &v)| if v > row[best] { i } else { best })
 }
 
 /// A count with a unit prefix: 1234 as `1.23 k`.
