@@ -131,7 +131,7 @@ pub enum Operator {
 
     // ---- stateful operators of the spiking network ----
     /// Integrate-and-fire neurons, one per entry of the current `x`. With potential `v`, at every time step
-    /// `v ← leak · v + x`, then a spike where `v ≥ threshold`, then the reset.
+    /// `v ← leak · v + x`, then a spike `y = 1` where `v ≥ threshold`, then the reset. With [`Reset::Signed`], `y` may be -1.
     Neuron {
         /// θ, positive, broadcasts over `x`.
         threshold: ParamId,
@@ -146,8 +146,8 @@ pub enum Operator {
     },
     /// Maximum over windows of what has arrived since the first step, handed on as it grows:
     /// `y(t) = max A(t) - max A(t-1)` with `A(t) = x(1) + .. + x(t)`, the second maximum being 0 at the first step.
-    /// The mean over time is exactly the maximum of the means; on spikes the result is again zeros and ones, because
-    /// the largest of several counts grows by at most one a step.
+    /// The mean over time is exactly the maximum of the means. On spikes the result is again spikes, because the largest of
+    /// several counts grows by at most one a step; on signed spikes it may also shrink, by at most one, and `y` may be -1.
     CountMaxPool2d {
         /// Kernel, stride, padding.
         window: Window,
@@ -180,11 +180,17 @@ pub struct Window {
     pub ceil: bool,
 }
 
-/// What a spike does to the membrane potential.
+/// What a spike does to the membrane potential, and whether one can be taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reset {
     /// `v ← v - θ`: nothing that arrived is lost.
     Soft,
     /// `v ← 0`.
     Hard,
+    /// As `Soft`, with correction spikes of -1. With `n` the sum of the spikes since the first step: `y = 1` where `v ≥ θ`,
+    /// else -1 where `v < 0` and `n > 0`, else 0; then `v ← v - θ · y`, `n ← n + y`. A spike that proves to be one too many is
+    /// taken back; as `n` is never negative, the mean over time tends to that of a rectifier. After the signed neuron with
+    /// memory (Wang, Zhang, Chen and Qu, IJCAI 2022), which corrects at or below a negative threshold; here, below 0, so
+    /// that what remains lies in `[0, θ)`.
+    Signed,
 }

@@ -7,7 +7,7 @@ use std::fmt;
 pub enum Element {
     /// Real numbers: activations of a float network, or currents of a spiking one.
     F32,
-    /// Zeros and ones at each time step.
+    /// Spikes at each time step: 0 or 1; behind neurons with [`Reset::Signed`](crate::Reset::Signed), -1, 0 or 1.
     Spike,
 }
 

@@ -4,20 +4,29 @@
 mod support;
 
 use snnc_ir::{
-    Graph, NodeId, Reset, Tensor,
-    eval::{self, Mode, neuron_step},
+    Graph, NodeId, Reset, Tensor, Window,
+    eval::{self, Mode, NeuronState, neuron_step},
 };
 use support::{Random, graph, run};
 
-fn spikes(currents: &[f64], threshold: f64, leak: f64, reset: Reset, initial: f64) -> (Vec<bool>, f64) {
-    let mut potential = initial;
+/// The spikes of one neuron, and its last potential.
+fn train(currents: &[f64], threshold: f64, leak: f64, reset: Reset, initial: f64) -> (Vec<f64>, f64) {
+    let mut state = NeuronState { potential: initial, net: 0.0 };
     let step = |&current: &f64| {
-        let (next, fires) = neuron_step(potential, current, threshold, leak, reset);
-        potential = next;
-        fires
+        let (next, spike) = neuron_step(state, current, threshold, leak, reset);
+        state = next;
+        spike
     };
-    let spikes = currents.iter().map(step).collect();
-    (spikes, potential)
+    let spikes: Vec<f64> = currents.iter().map(step).collect();
+    assert_eq!(state.net, spikes.iter().sum::<f64>());
+    (spikes, state.potential)
+}
+
+/// As [`train`], of a neuron that makes no corrections.
+fn spikes(currents: &[f64], threshold: f64, leak: f64, reset: Reset, initial: f64) -> (Vec<bool>, f64) {
+    let (spikes, potential) = train(currents, threshold, leak, reset, initial);
+    assert!(spikes.iter().all(|&spike| spike == 0.0 || spike == 1.0), "{spikes:?}");
+    (spikes.iter().map(|&spike| spike == 1.0).collect(), potential)
 }
 
 #[test]
@@ -33,6 +42,44 @@ fn neuron_by_hand() {
     // One spike a step, however large the current; a negative one never fires.
     assert_eq!(spikes(&[5.0, 0.0], 1.0, 1.0, Reset::Soft, 0.0), (vec![true, true], 3.0));
     assert_eq!(spikes(&[-1.0, 0.5], 1.0, 1.0, Reset::Soft, 0.0), (vec![false, false], -0.5));
+}
+
+#[test]
+fn signed_neuron_by_hand() {
+    // Potential before the reset: 1.5, 0.5 | -0.5: one spike to take back | 0.5 - 1.5 = -1: none left | -0.75 | 1.25.
+    let currents = [1.5, 0.0, -1.0, -1.5, 0.25, 2.0];
+    assert_eq!(train(&currents, 1.0, 1.0, Reset::Signed, 0.0), (vec![1.0, 0.0, -1.0, 0.0, 0.0, 1.0], 0.25));
+    // One correction a step: 3 spikes, then -4.5 + 1, + 1, + 1, and no more.
+    let currents = [1.0, 1.0, 1.0, -4.5, 0.0, 0.0, 0.0, 0.0];
+    assert_eq!(train(&currents, 1.0, 1.0, Reset::Signed, 0.0), (vec![1.0, 1.0, 1.0, -1.0, -1.0, -1.0, 0.0, 0.0], -1.5));
+    // A potential of 0 is not below 0: the spike stands.
+    assert_eq!(train(&[2.0, -2.0, 0.0], 2.0, 1.0, Reset::Signed, 2.0), (vec![1.0, 0.0, 0.0], 0.0));
+    // The leak acts first: 3 - 2 = 1, 0.5 - 0.75 = -0.25 + 2.
+    assert_eq!(train(&[3.0, -0.75], 2.0, 0.5, Reset::Signed, 0.0), (vec![1.0, -1.0], 1.75));
+    // Where nothing negative comes, it is a soft reset.
+    let currents = [0.25, 0.5, 0.5, 3.0, 0.0, 0.5];
+    assert_eq!(train(&currents, 1.0, 1.0, Reset::Signed, 0.5), train(&currents, 1.0, 1.0, Reset::Soft, 0.5));
+}
+
+/// Nothing is lost, the net count never goes below zero, and once the current is silent it settles at the rectifier's:
+/// the number of thresholds that have arrived, whatever came first.
+#[test]
+fn signed_spikes_settle_at_the_rectifier() {
+    let mut random = Random(6);
+    for _ in 0..200 {
+        let threshold = 0.1 + random.unit();
+        let mut currents: Vec<f64> = (0..50).map(|_| 3.0 * random.unit() - 1.5).collect();
+        let arrived: f64 = currents.iter().sum();
+        currents.resize(600, 0.0);
+        let (spikes, residual) = train(&currents, threshold, 1.0, Reset::Signed, 0.0);
+        let mut net = 0.0;
+        for spike in &spikes {
+            net += spike;
+            assert!(net >= 0.0);
+        }
+        assert!((arrived - threshold * net - residual).abs() < 1e-9, "{arrived} {net} {residual}");
+        assert_eq!(net, (arrived / threshold).floor().max(0.0));
+    }
 }
 
 #[test]
@@ -95,6 +142,7 @@ fn leak_and_hard_reset_reach_the_graph() {
     assert_eq!(rate("if_neuron %0, @t, @v", 1.5, 8), 0.75);
     // 1.5, 3 -> 0: every second step.
     assert_eq!(rate("if_neuron %0, @t, @v {reset=hard}", 1.5, 8), 0.5);
+    assert_eq!(rate("lif_neuron %0, @t, @v, @l {reset=signed}", 1.5, 8), 0.5);
     assert_eq!(rate("lif_neuron %0, @t, @v, @l", 1.0, 40), 0.0);
     assert_eq!(rate("if_neuron %0, @t, @v", 1.0, 40), 0.5);
 }
@@ -175,7 +223,8 @@ fn count_max_pool_is_exact_and_binary() {
         for timesteps in 1..40 {
             let count = counts(&graph, &x, timesteps);
             let (spikes, pooled) = (count(order[1]), count(order[2]));
-            assert_eq!(pooled, max_of_counts(&graph, &spikes), "the count is the largest of the counts");
+            let snnc_ir::Operator::CountMaxPool2d { window } = &graph[order[2]].op else { panic!("the pool is node 2") };
+            assert_eq!(pooled, max_of_counts(window, &spikes), "the count is the largest of the counts");
             let grown: Vec<f32> = pooled.iter().zip(&before).map(|(now, before)| now - before).collect();
             assert!(grown.iter().all(|&g| g == 0.0 || g == 1.0), "{grown:?}");
             before = pooled;
@@ -183,18 +232,58 @@ fn count_max_pool_is_exact_and_binary() {
     }
 }
 
-/// Spike counts of every node after `timesteps`.
+/// Signed spikes, from neurons whose current falls: the largest count is exact, and changes by at most one a step.
+#[test]
+fn count_max_pool_of_signed_spikes() {
+    let mut corrections = 0;
+    for seed in 0..4 {
+        // The signed neurons hear the early ones first and then, weighted with what may be negative, the late ones.
+        let graph = graph(&format!(
+            r#"graph @g spiking {{
+  %0 = input : f32[1x2x6x6] "x"
+  %1 = if_neuron %0, @one, @early : spike[1x2x6x6] "/early"
+  %2 = if_neuron %0, @one, @late : spike[1x2x6x6] "/late"
+  %3 = scale %2, @less : f32[1x2x6x6]
+  %4 = add %1, %3 : f32[1x2x6x6]
+  %5 = if_neuron %4, @one, @v0 {{reset=signed}} : spike[1x2x6x6] "/relu"
+  %6 = count_max_pool2d %5 {{kernel=3, pads=1, stride=2}} : spike[1x2x3x3] "/pool"
+  output %6 "y"
+  @early : f32[] = splat(0.5) fixed
+  @late : f32[] = splat(-3) fixed
+  @less : f32[1x2x6x6] = noise({seed}, 2) fixed
+  @one : f32[] = splat(1) fixed
+  @v0 : f32[] = splat(0) fixed
+}}"#
+        ));
+        let x: Vec<f32> = snnc_ir::text::noise(72, 200 + seed, 0.6).iter().map(|v| v + 0.4).collect();
+        let order = graph.topological();
+        let window = Window { kernel: [3, 3], stride: [2, 2], pads: [1; 4], ceil: false };
+        let mut before = vec![0.0; graph[order[6]].ty.len()];
+        for timesteps in 1..40 {
+            let count = counts(&graph, &x, timesteps);
+            let (spikes, pooled) = (count(order[5]), count(order[6]));
+            assert!(spikes.iter().all(|&net| net >= 0.0), "{spikes:?}");
+            assert_eq!(pooled, max_of_counts(&window, &spikes), "the count is the largest of the net counts");
+            let grown: Vec<f32> = pooled.iter().zip(&before).map(|(now, before)| now - before).collect();
+            assert!(grown.iter().all(|g| [-1.0, 0.0, 1.0].contains(g)), "{grown:?}");
+            corrections += grown.iter().filter(|&&g| g == -1.0).count();
+            before = pooled;
+        }
+    }
+    assert!(corrections > 0, "a maximum is taken back");
+}
+
+/// Spike counts of every node after `timesteps`, corrections subtracted.
 fn counts(graph: &Graph, x: &[f32], timesteps: usize) -> impl Fn(NodeId) -> Vec<f32> {
     let means = eval::run_all(graph, &Tensor::new([1, 2, 6, 6], x.to_vec()), Mode::Spiking { timesteps }).unwrap();
     // A count below 2^24 over T, times T, is within half a unit of the count.
     move |id| means[&id].data.iter().map(|mean| (mean * timesteps as f32).round()).collect()
 }
 
-/// The max pool of the graph, as the float network computes it, of the counts.
-fn max_of_counts(graph: &Graph, counts: &[f32]) -> Vec<f32> {
+/// The max pool that the float network computes, of the counts.
+fn max_of_counts(window: &Window, counts: &[f32]) -> Vec<f32> {
     let mut pool = Graph::new("pool", snnc_ir::Phase::Imported);
     let x = pool.add_input(snnc_ir::TensorType::f32([1, 2, 6, 6]), snnc_ir::Origin::default());
-    let snnc_ir::Operator::CountMaxPool2d { window } = &graph[graph.topological()[2]].op else { panic!("the pool is node 2") };
     let y = pool.add_node(snnc_ir::Operator::MaxPool2d { window: window.clone() }, &[x], snnc_ir::Origin::default()).unwrap();
     pool.set_output(y, "y", snnc_ir::Head::None);
     run(&pool, [1, 2, 6, 6], counts, Mode::Float).data

@@ -8,14 +8,15 @@
 //! is `max(x, 0) / θ` (of `min(x, cap)` where it has a cap), a [`CountMaxPool2d`](crate::Operator::CountMaxPool2d) is a max pool.
 //!
 //! Spiking: the image is a constant current (direct coding) for `T` time steps, stateful operators start afresh for every
-//! image, and every result is the mean over time: of a neuron its firing rate, of the output its mean potential.
+//! image, and every result is the mean over time: of a neuron its firing rate (less its rate of correction spikes), of the
+//! output its mean potential.
 
 mod shapes;
 mod stateful;
 mod stateless;
 mod windows;
 
-pub use stateful::neuron_step;
+pub use stateful::{NeuronState, neuron_step};
 
 use crate::{
     graph::{Graph, Head, NodeId},

@@ -8,23 +8,44 @@ use crate::{
     types::broadcast_index,
 };
 
-/// One neuron over one time step: leak, integrate, fire, reset. Returns the new potential and whether it fired.
-#[must_use]
-pub fn neuron_step(potential: f64, current: f64, threshold: f64, leak: f64, reset: Reset) -> (f64, bool) {
-    let potential = leak * potential + current;
-    let fires = potential >= threshold;
-    match (fires, reset) {
-        (false, _) => (potential, false),
-        (true, Reset::Soft) => (potential - threshold, true),
-        (true, Reset::Hard) => (0.0, true),
-    }
+/// What one neuron keeps from step to step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NeuronState {
+    /// The membrane potential, in the units of the threshold.
+    pub potential: f64,
+    /// Sum of the spikes since the first step, corrections subtracted.
+    pub net: f64,
 }
 
-/// The state of a node before the first time step: of neurons the potentials, of a count-based max pool the sums of what
-/// has arrived, of other operators nothing.
+/// One neuron over one time step: leak, integrate, fire, reset. Returns the new state and the spike: 1, 0, or -1 for a
+/// correction, which only [`Reset::Signed`] makes.
+#[must_use]
+pub fn neuron_step(state: NeuronState, current: f64, threshold: f64, leak: f64, reset: Reset) -> (NeuronState, f64) {
+    let potential = leak * state.potential + current;
+    let spike = if potential >= threshold {
+        1.0
+    } else if reset == Reset::Signed && potential < 0.0 && state.net > 0.0 {
+        -1.0
+    } else {
+        0.0
+    };
+    let potential = match reset {
+        Reset::Soft | Reset::Signed => potential - threshold * spike,
+        Reset::Hard if spike != 0.0 => 0.0,
+        Reset::Hard => potential,
+    };
+    (NeuronState { potential, net: state.net + spike }, spike)
+}
+
+/// The state of a node before the first time step: of neurons the potentials and behind them the sums of their spikes, of a
+/// count-based max pool the sums of what has arrived, of other operators nothing.
 pub(super) fn initial(graph: &Graph, id: NodeId) -> Vec<f64> {
     match &graph[id].op {
-        Operator::Neuron { initial, .. } => spread(&graph.param(*initial).tensor, &graph[id].ty.dims),
+        Operator::Neuron { initial, .. } => {
+            let mut state = spread(&graph.param(*initial).tensor, &graph[id].ty.dims);
+            state.resize(2 * state.len(), 0.0);
+            state
+        }
         Operator::CountMaxPool2d { .. } => graph.operand(id).map_or_else(Vec::new, |operand| vec![0.0; graph[operand].ty.len()]),
         _ => Vec::new(),
     }
@@ -44,16 +65,17 @@ pub(super) struct Neurons {
 }
 
 impl Neurons {
-    /// One time step; spikes are 1.
-    pub(super) fn step(&self, x: View<'_>, potentials: &mut [f64]) -> Vec<f64> {
-        let neurons = potentials.iter_mut().zip(x.data).zip(&self.threshold).enumerate();
-        let step = |(i, ((potential, &current), &threshold)): (usize, ((&mut f64, &f64), &f64))| {
+    /// One time step over the state of [`initial`]; returns the spikes.
+    pub(super) fn step(&self, x: View<'_>, state: &mut [f64]) -> Vec<f64> {
+        let (potentials, nets) = state.split_at_mut(x.data.len());
+        let step = |(i, &current): (usize, &f64)| {
             let leak = self.leak.as_ref().map_or(1.0, |leak| leak[i]);
-            let (next, fires) = neuron_step(*potential, current, threshold, leak, self.reset);
-            *potential = next;
-            f64::from(u8::from(fires))
+            let before = NeuronState { potential: potentials[i], net: nets[i] };
+            let (after, spike) = neuron_step(before, current, self.threshold[i], leak, self.reset);
+            (potentials[i], nets[i]) = (after.potential, after.net);
+            spike
         };
-        neurons.map(step).collect()
+        x.data.iter().enumerate().map(step).collect()
     }
 
     /// The rate that a neuron without leak tends to under a constant current, were there no limit of one spike a step.

@@ -53,7 +53,7 @@ pub(super) fn apply(graph: &Graph, id: NodeId, operands: &[View<'_>], state: Opt
         Operator::Neuron { threshold, leak, reset, cap, .. } => {
             let neurons = stateful::Neurons { threshold: spread(*threshold), leak: leak.map(spread), reset: *reset, cap: *cap };
             match state {
-                Some(potentials) => neurons.step(x, potentials),
+                Some(state) => neurons.step(x, state),
                 None => neurons.rate_twin(x),
             }
         }

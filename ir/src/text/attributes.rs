@@ -55,6 +55,7 @@ pub(super) fn print(op: &Operator) -> Vec<(&'static str, String)> {
             let reset = match reset {
                 Reset::Soft => None,
                 Reset::Hard => Some(("reset", "hard".to_owned())),
+                Reset::Signed => Some(("reset", "signed".to_owned())),
             };
             cap.map(|cap| ("cap", float(cap))).into_iter().chain(reset).collect()
         }
@@ -342,7 +343,8 @@ pub(super) fn operator(attributes: &mut Attributes, params: &[ParamId], dims: &[
 }
 
 fn neuron(a: &mut Attributes, threshold: ParamId, initial: ParamId, leak: Option<ParamId>) -> Result<Operator, ParseError> {
-    let reset = a.choice("reset", &[("soft", Reset::Soft), ("hard", Reset::Hard)])?.unwrap_or(Reset::Soft);
+    let resets = [("soft", Reset::Soft), ("hard", Reset::Hard), ("signed", Reset::Signed)];
+    let reset = a.choice("reset", &resets)?.unwrap_or(Reset::Soft);
     Ok(Operator::Neuron { threshold, initial, leak, reset, cap: a.float("cap")? })
 }
 

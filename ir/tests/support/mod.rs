@@ -55,7 +55,7 @@ pub const SPIKING: &str = r#"graph @"spiking net" spiking {
   %1 = if_neuron %0, @theta, @v0 : spike[1x1x4x4] "/relu"
   %2 = lif_neuron %1, @theta, @v0, @leak {cap=6, reset=hard} : spike[1x1x4x4] "/relu6"
   %3 = if_neuron %2, @theta, @v0 {cap=1.5} : spike[1x1x4x4]
-  %4 = if_neuron %3, @theta, @v0 {reset=hard} : spike[1x1x4x4]
+  %4 = if_neuron %3, @theta, @v0 {reset=signed} : spike[1x1x4x4]
   %5 = count_max_pool2d %4 {kernel=2, stride=2} : spike[1x1x2x2] "/max"
   %6 = pad %5 {pads=[0:0, 0:0, 1:1, 1:1]} : spike[1x1x4x4]
   %7 = concat %6, %1 {axis=1} : spike[1x2x4x4]

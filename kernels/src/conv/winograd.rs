@@ -31,7 +31,7 @@
 //!
 //! # Accuracy
 //!
-//! The transforms only add, subtract and halve; that of spikes (0 and 1) is exact. The largest error measured against
+//! The transforms only add, subtract and halve; that of spikes (0, 1 and -1) is exact. The largest error measured against
 //! `f64`, relative to the largest output, is 2e-7 at 16 channels and 9e-7 at 512, where plain windows have 4e-7 and 5e-7.
 //! An output that sees nothing but zeros is not exactly zero, though, if its tile sees more, and a NaN or an infinity
 //! reaches all outputs of its tile.
