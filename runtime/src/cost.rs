@@ -27,7 +27,7 @@ pub struct Rate {
     pub kind: PopulationKind,
     /// Number of entries.
     pub size: usize,
-    /// Spikes per entry and time step.
+    /// Spikes per entry and time step, corrections included.
     pub rate: f64,
 }
 
@@ -53,8 +53,10 @@ pub struct Cost {
     pub timesteps: usize,
     /// Number of integrate-and-fire neurons.
     pub neurons: u64,
-    /// Spikes of the neurons for an image.
+    /// Spikes of the neurons for an image, corrections included.
     pub spikes: f64,
+    /// How many of these were corrections: spikes of -1, which only neurons with [`Reset::Signed`](crate::Reset::Signed) make.
+    pub corrections: f64,
     /// Accumulations for an image: the sum over spikes of the connections that each goes to.
     pub synaptic_ops: f64,
     /// Multiplications of the layers that the constant image drives, if they are done once for an image, as this runtime
@@ -93,6 +95,7 @@ impl Network {
             timesteps: outcome.timesteps,
             neurons: neurons().map(|(p, _)| p.size as u64).sum(),
             spikes: neurons().map(|(_, spikes)| spikes).sum(),
+            corrections: means(&outcome.corrections, self.populations().len()).iter().sum(),
             synaptic_ops: operations.iter().sum(),
             input_macs_once: connections(Drive::Analog),
             current_macs_per_step: connections(Drive::Current),

@@ -19,6 +19,10 @@ fn compare(artifact: &Artifact, network: &Network, images: &[f32], outcome: &Out
         for (population, &spikes) in network.populations().iter().zip(&outcome.spikes[index * network.populations().len()..]) {
             assert_eq!(spikes, expected.spikes[&population.name], "{what}, image {index}: spikes of {}", population.name);
         }
+        for (population, &corrections) in network.populations().iter().zip(&outcome.corrections[index * network.populations().len()..]) {
+            let expected = expected.corrections.get(&population.name).copied().unwrap_or(0);
+            assert_eq!(corrections, expected, "{what}, image {index}: corrections of {}", population.name);
+        }
         for (layer, &operations) in network.layers().iter().zip(&outcome.synaptic_ops[index * network.layers().len()..]) {
             assert_eq!(operations, expected.synaptic_ops[&layer.name], "{what}, image {index}: operations of {}", layer.name);
         }
@@ -30,6 +34,7 @@ fn compare(artifact: &Artifact, network: &Network, images: &[f32], outcome: &Out
 fn random_networks_are_what_the_specification_says() {
     let mut operators = BTreeMap::<&str, usize>::new();
     let mut drives = BTreeSet::new();
+    let mut corrections = 0;
     for seed in 0..400 {
         let artifact = random_network(seed);
         for node in &artifact.graph.nodes {
@@ -40,7 +45,9 @@ fn random_networks_are_what_the_specification_says() {
         let images = random_images(&artifact, 3, seed);
         let outcome = network.run(&images, 5, 40).unwrap();
         compare(&artifact, &network, &images, &outcome, 40, &format!("seed {seed}"));
+        corrections += outcome.corrections.iter().sum::<u64>();
     }
+    assert!(corrections > 1000, "spikes are taken back: {corrections}");
     assert_eq!(operators.len(), 15, "every operator occurs: {operators:?}");
     assert_eq!(drives.len(), 3, "every drive occurs: {drives:?}");
 }
@@ -173,6 +180,59 @@ fn costs_count_what_happens() {
     assert_eq!(cost.energy_pj(energy), 2.0 * (12.0 + 20.0) + 20.0);
     assert_eq!(cost.energy_pj_without_reuse(energy), cost.energy_pj(energy) + 2.0 * 12.0 * 4.0);
     assert_eq!(cost.ann_energy_pj(energy), 44.0);
+}
+
+#[test]
+fn signed_neurons_by_hand() {
+    // Two neurons with θ = 1 and θ = 4 fire into two signed ones with θ = 1, whose currents are
+    //     a(t) = 0.75 · first - 2 · second,  b(t) = 1.5 · first - 3 · second.
+    // `first` fires at every step; `second`, with a current of 1 and no head start, at the fourth and the eighth.
+    let neurons = |b: &mut Builder, x: &str, theta: [f32; 2], reset| b.if_neuron(x, Tensor::new([2], theta), Tensor::new([], [0.0]), reset);
+    let mut b = Builder::new(&[1, 2], Layout::Flat, Coding::Direct);
+    let x = neurons(&mut b, "x", [1.0, 4.0], Reset::Soft);
+    let x = b.linear(&x, Tensor::new([2, 2], [0.75, -2.0, 1.5, -3.0]), None);
+    let signed = neurons(&mut b, &x, [1.0, 1.0], Reset::Signed);
+    // Pooled, moved and padded, the spikes are still counted: each has one connection to `pooled`, and b's, which is the larger
+    // at every step, is what the maximum hands on.
+    let x = b.reshape(&signed, &[1, 1, 1, 2]);
+    let pooled = b.count_max_pool(&x, [1, 2], [1, 1], [0; 4], false);
+    let x = b.pad(&pooled, &[(0, 0), (0, 0), (0, 0), (1, 0)]);
+    let x = b.concat(&[&x, &x], 1);
+    let x = b.slice(&x, &[(0, 1, 1), (1, 1, 1), (0, 1, 1), (1, -1, 2)]);
+    let x = b.flatten(&x);
+    let x = b.concat(&[&x, &signed], 1);
+    let x = b.linear(&x, Tensor::new([3, 4], [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0]), None);
+    let artifact = b.finish(&x, Head::None);
+    let network = Network::new(artifact.clone()).unwrap();
+    // t            1      2      3      4      5      6      7      8      9
+    // a: current   0.75   0.75   0.75  -1.25   0.75   0.75   0.75  -1.25   0.75
+    // a: v         0.75   1.5    1.25  -1      0.75   1.5    1.25  -1      0.75
+    // a: spike     0      1      1     -1      0      1      1     -1      0
+    // a: v after   0.75   0.5    0.25   0      0.75   0.5    0.25   0      0.75
+    // b: current   1.5    1.5    1.5   -1.5    1.5    1.5    1.5   -1.5    1.5
+    // b: v         1.5    2      2.5    0      1.5    2      2.5    0      1.5
+    // b: spike     1      1      1      0      1      1      1      0      1
+    // b: v after   0.5    1      1.5    0      0.5    1      1.5    0      0.5
+    let outcomes = network.run_checkpoints(&[1.0, 1.0], &[3, 4, 9], 0).unwrap();
+    let logits: Vec<Vec<f32>> = [[3.0, 2.0, 3.0], [3.0, 1.0, 3.0], [7.0, 2.0, 7.0]]
+        .iter()
+        .zip([3.0f32, 4.0, 9.0])
+        .map(|(net, steps)| net.iter().map(|net| net / steps).collect())
+        .collect();
+    for (outcome, logits) in outcomes.iter().zip(&logits) {
+        assert_eq!(&outcome.logits, logits);
+        compare(&artifact, &network, &[1.0, 1.0], outcome, 0, "signed neurons");
+    }
+    // Populations: the first neurons, the signed ones, the pooling.
+    assert_eq!(outcomes[1].spikes, [4 + 1, 3 + 3, 3]);
+    assert_eq!(outcomes[1].corrections, [0, 1, 0]);
+    assert_eq!(outcomes[2].spikes, [9 + 2, 6 + 7, 7]);
+    assert_eq!(outcomes[2].corrections, [0, 2, 0]);
+    // To two signed neurons; then to three outputs.
+    assert_eq!(outcomes[2].synaptic_ops, [2 * 11, 3 * (7 + 13)]);
+    let cost = network.cost(&outcomes[2]);
+    assert_eq!((cost.neurons, cost.spikes, cost.corrections, cost.synaptic_ops), (4, 24.0, 2.0, 82.0));
+    assert_eq!(cost.rates[1].rate, 13.0 / 18.0);
 }
 
 #[test]

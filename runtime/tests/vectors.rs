@@ -49,6 +49,11 @@ fn vectors_are_what_both_readers_say() {
             let operations = network.layers().iter().enumerate();
             let operations: BTreeMap<&str, Vec<u64>> =
                 operations.map(|(i, l)| (l.name.as_str(), column(&outcome.synaptic_ops, network.layers().len(), i))).collect();
+            let corrections = network.populations().iter().enumerate();
+            let corrections: BTreeMap<&str, Vec<u64>> = corrections
+                .map(|(i, p)| (p.name.as_str(), column(&outcome.corrections, network.populations().len(), i)))
+                .filter(|(_, counts)| counts.iter().any(|&count| count > 0))
+                .collect();
             let logits: Vec<&[f32]> = outcome.logits.chunks(network.classes()).collect();
             for (index, input) in vector.input.chunks(image).enumerate() {
                 let expected = reference::run(&vector.artifact, input, outcome.timesteps, vector.first_image_index + index as u64);
@@ -56,13 +61,21 @@ fn vectors_are_what_both_readers_say() {
                 for (node, counts) in &spikes {
                     assert_eq!(counts[index], expected.spikes[*node], "{name}, image {index}, spikes of {node}");
                 }
+                for (node, &expected) in &expected.corrections {
+                    let count = corrections.get(node.as_str()).map_or(0, |counts| counts[index]);
+                    assert_eq!(count, expected, "{name}, image {index}, corrections of {node}");
+                }
                 for (node, counts) in &operations {
                     assert_eq!(counts[index], expected.synaptic_ops[*node], "{name}, image {index}, operations of {node}");
                 }
             }
             let fired: u64 = outcome.spikes.iter().sum();
             assert!(fired > 0, "{name} fires");
-            runs.push(json!({"timesteps": outcome.timesteps, "logits": logits, "spikes": spikes, "synaptic_ops": operations}));
+            let mut run = json!({"timesteps": outcome.timesteps, "logits": logits, "spikes": spikes, "synaptic_ops": operations});
+            if !corrections.is_empty() {
+                run["corrections"] = json!(corrections);
+            }
+            runs.push(run);
         }
         let mut text = json!({
             "about": vector.about,

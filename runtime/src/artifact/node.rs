@@ -16,7 +16,7 @@ pub struct NodeSpec {
     pub inputs: Vec<String>,
     /// Shape of the result for one image; the first dimension is the batch and is 1.
     pub shape: Vec<usize>,
-    /// Whether all entries of the result are zeros and ones.
+    /// Whether all entries of the result are spikes: 0 or 1, or with signed neurons -1, 0 or 1.
     pub spikes: bool,
     /// Names of the parameters by their role in the operator, see [`OpSpec::roles`].
     pub tensors: BTreeMap<String, String>,
@@ -112,7 +112,7 @@ pub enum OpSpec {
     },
 }
 
-/// What a spike does to the membrane potential.
+/// What a spike does to the membrane potential, and whether one can be taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reset {
@@ -120,6 +120,9 @@ pub enum Reset {
     Soft,
     /// `v ← 0`.
     Hard,
+    /// `v ← v - θ · y` with correction spikes: `y` is -1 where `v < 0` and the spikes so far have a positive sum. After the
+    /// signed neuron with memory (Wang, Zhang, Chen and Qu, IJCAI 2022).
+    Signed,
 }
 
 impl OpSpec {
@@ -244,6 +247,7 @@ mod tests {
             OpSpec::Transpose { permutation: vec![0, 2, 1] },
             OpSpec::IfNeuron { reset: Reset::Soft },
             OpSpec::LifNeuron { reset: Reset::Hard },
+            OpSpec::IfNeuron { reset: Reset::Signed },
             OpSpec::CountMaxPool2d { kernel: window.0, stride: window.1, pads: window.2, ceil: false },
         ];
         for op in ops {

@@ -77,7 +77,7 @@ pub fn pool_output(operand: [usize; 2], kernel: [usize; 2], stride: [usize; 2], 
 pub(super) struct Value<'a> {
     /// The shape.
     pub(super) dims: &'a [usize],
-    /// Whether all entries are zeros and ones.
+    /// Whether all entries are spikes, signed or not.
     pub(super) spikes: bool,
 }
 

@@ -1,8 +1,9 @@
 //! What is counted while a network runs, and how counts become operations.
 //!
 //! A *source* makes spikes: neurons, the count-max pooling of spikes, a Poisson input. While the network runs, only the
-//! spikes of every source's entries are counted. Everything else is linear in these counts: at the end they are carried
-//! along the operators that move, pool and add spikes, up to the layers whose fan-outs turn them into operations.
+//! spikes of every source's entries are counted, whatever their sign: -1 costs what 1 costs. Everything else is linear in
+//! these counts: at the end they are carried along the operators that move, pool and add spikes, up to the layers whose
+//! fan-outs turn them into operations.
 
 use super::ops;
 use crate::artifact::{Artifact, Coding, Links, OpSpec};

@@ -228,59 +228,114 @@ impl Neuron {
         Self { threshold, leak, initial, reset }
     }
 
+    /// Whether spikes can be taken back, so that their sum is kept beside their number.
+    pub(super) fn is_signed(&self) -> bool {
+        self.reset == Reset::Signed
+    }
+
     /// One step: currents become spikes, in place.
-    pub(super) fn step(&self, currents: &mut [f32], potential: &mut [f32], counts: &mut [f32]) {
+    pub(super) fn step(&self, mut batch: Entries<'_>) {
         let run = self.threshold.run;
         let image = run * self.threshold.values.len();
-        let batch = currents.chunks_mut(image).zip(potential.chunks_mut(image)).zip(counts.chunks_mut(image));
-        for ((x, v), n) in batch {
+        for start in (0..batch.x.len()).step_by(image) {
             if run == 1 {
                 let leaks = self.leak.as_ref().map(|leak| &leak.values[..]);
-                each_entry(x, v, n, &self.threshold.values, leaks, self.reset);
+                each_entry(batch.part(start, image), &self.threshold.values, leaks, self.reset);
                 continue;
             }
-            let parts = x.chunks_mut(run).zip(v.chunks_mut(run)).zip(n.chunks_mut(run)).zip(&self.threshold.values);
-            for (part, (((x, v), n), &threshold)) in parts.enumerate() {
+            for (part, &threshold) in self.threshold.values.iter().enumerate() {
                 let leak = self.leak.as_ref().map_or(1.0, |leak| leak.values[part]);
-                one_parameter(x, v, n, threshold, leak, self.reset);
+                one_parameter(batch.part(start + part * run, run), threshold, leak, self.reset);
             }
+        }
+    }
+}
+
+/// What a step of neurons reads and writes, one number for each of them.
+pub(super) struct Entries<'a> {
+    /// Currents, which become spikes.
+    pub(super) x: &'a mut [f32],
+    /// Potentials.
+    pub(super) v: &'a mut [f32],
+    /// How often each has fired, corrections included.
+    pub(super) counts: &'a mut [f32],
+    /// The sum of its spikes, if they are signed; else nothing.
+    pub(super) nets: &'a mut [f32],
+}
+
+impl Entries<'_> {
+    fn part(&mut self, start: usize, len: usize) -> Entries<'_> {
+        let nets = if self.nets.is_empty() { 0..0 } else { start..start + len };
+        let range = start..start + len;
+        Entries {
+            x: &mut self.x[range.clone()],
+            v: &mut self.v[range.clone()],
+            counts: &mut self.counts[range],
+            nets: &mut self.nets[nets],
         }
     }
 }
 
 /// Adds the current, fires, resets; the current becomes the spike.
 #[inline(always)]
-fn fire(x: &mut f32, v: &mut f32, n: &mut f32, threshold: f32, leak: f32, reset: Reset) {
+fn fire_once(x: &mut f32, v: &mut f32, count: &mut f32, threshold: f32, leak: f32, is_hard: bool) {
     let potential = leak * *v + *x;
     let spike = if potential >= threshold { 1.0 } else { 0.0 };
-    *v = match reset {
-        Reset::Soft => potential - threshold * spike,
-        Reset::Hard => {
-            if potential >= threshold {
-                0.0
-            } else {
-                potential
-            }
-        }
+    *v = if !is_hard {
+        potential - threshold * spike
+    } else if potential >= threshold {
+        0.0
+    } else {
+        potential
     };
     *x = spike;
-    *n += spike;
+    *count += spike;
 }
 
-fn one_parameter(x: &mut [f32], v: &mut [f32], n: &mut [f32], threshold: f32, leak: f32, reset: Reset) {
-    let entries = x.iter_mut().zip(v).zip(n);
+/// As [`fire_once`] with a soft reset and corrections: a spike of -1 where the potential is negative and `net`, the sum of the
+/// spikes so far, is not 0.
+#[inline(always)]
+fn fire_signed(x: &mut f32, v: &mut f32, count: &mut f32, net: &mut f32, threshold: f32, leak: f32) {
+    let potential = leak * *v + *x;
+    let fires = if potential >= threshold { 1.0 } else { 0.0 };
+    // Without a short circuit, which would be a branch. Thresholds are positive: never both.
+    let corrects = if (potential < 0.0) & (*net > 0.0) { 1.0 } else { 0.0 };
+    let spike = fires - corrects;
+    *v = potential - threshold * spike;
+    *x = spike;
+    *count += fires + corrects;
+    *net += spike;
+}
+
+fn one_parameter(entries: Entries<'_>, threshold: f32, leak: f32, reset: Reset) {
+    let Entries { x, v, counts, nets } = entries;
+    let entries = x.iter_mut().zip(v).zip(counts);
     // The reset is matched outside of the loops, so that they become vector code.
     match reset {
-        Reset::Soft => entries.for_each(|((x, v), n)| fire(x, v, n, threshold, leak, Reset::Soft)),
-        Reset::Hard => entries.for_each(|((x, v), n)| fire(x, v, n, threshold, leak, Reset::Hard)),
+        Reset::Soft => entries.for_each(|((x, v), count)| fire_once(x, v, count, threshold, leak, false)),
+        Reset::Hard => entries.for_each(|((x, v), count)| fire_once(x, v, count, threshold, leak, true)),
+        Reset::Signed => entries.zip(nets).for_each(|(((x, v), count), net)| fire_signed(x, v, count, net, threshold, leak)),
     }
 }
 
-fn each_entry(x: &mut [f32], v: &mut [f32], n: &mut [f32], thresholds: &[f32], leaks: Option<&[f32]>, reset: Reset) {
-    let entries = x.iter_mut().zip(v).zip(n).zip(thresholds);
-    match leaks {
-        Some(leaks) => entries.zip(leaks).for_each(|((((x, v), n), &threshold), &leak)| fire(x, v, n, threshold, leak, reset)),
-        None => entries.for_each(|(((x, v), n), &threshold)| fire(x, v, n, threshold, 1.0, reset)),
+fn each_entry(entries: Entries<'_>, thresholds: &[f32], leaks: Option<&[f32]>, reset: Reset) {
+    let Entries { x, v, counts, nets } = entries;
+    let entries = x.iter_mut().zip(v).zip(counts).zip(thresholds);
+    let is_hard = reset == Reset::Hard;
+    match (reset, leaks) {
+        (Reset::Soft | Reset::Hard, Some(leaks)) => {
+            entries.zip(leaks).for_each(|((((x, v), count), &threshold), &leak)| fire_once(x, v, count, threshold, leak, is_hard));
+        }
+        (Reset::Soft | Reset::Hard, None) => {
+            entries.for_each(|(((x, v), count), &threshold)| fire_once(x, v, count, threshold, 1.0, is_hard));
+        }
+        (Reset::Signed, Some(leaks)) => {
+            let entries = entries.zip(nets).zip(leaks);
+            entries.for_each(|(((((x, v), count), &threshold), net), &leak)| fire_signed(x, v, count, net, threshold, leak));
+        }
+        (Reset::Signed, None) => {
+            entries.zip(nets).for_each(|((((x, v), count), &threshold), net)| fire_signed(x, v, count, net, threshold, 1.0));
+        }
     }
 }
 

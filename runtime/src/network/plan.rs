@@ -34,7 +34,9 @@ pub(super) struct StateSpec {
     pub(super) main: usize,
     /// The maximum so far.
     pub(super) best: usize,
-    /// Spikes so far.
+    /// Sums of the signed spikes so far.
+    pub(super) nets: usize,
+    /// Spikes so far, corrections included.
     pub(super) counts: usize,
     /// The population that it is, if it is one.
     pub(super) population: Option<usize>,
@@ -70,7 +72,7 @@ pub(super) struct Plan {
 impl Plan {
     /// Bytes of all buffers, for one image.
     pub(super) fn image_bytes(&self) -> usize {
-        let states: usize = self.states.iter().map(|state| state.main + state.best + state.counts).sum();
+        let states: usize = self.states.iter().map(|state| state.main + state.best + state.nets + state.counts).sum();
         (self.slots.iter().sum::<usize>() + states) * size_of::<f32>()
     }
 
@@ -117,7 +119,7 @@ impl Plan {
         };
         if let Coding::Poisson { amplitude } = &graph.input.coding {
             let population = activity.sources[0];
-            plan.states.push(StateSpec { main: 0, best: 0, counts: len(0), population, initial: None });
+            plan.states.push(StateSpec { main: 0, best: 0, nets: 0, counts: len(0), population, initial: None });
             let amplitude = amplitude_of(artifact, amplitude);
             plan.feed = Feed::Poisson { amplitude, seed: graph.seed, state: 0 };
         }
@@ -229,8 +231,11 @@ fn state_of(node: &NodeSpec, value: usize, op: &Op, activity: &Activity, len: us
     let counts = if population.is_some() { len } else { 0 };
     debug_assert!(node.op.is_stateful() == matches!(op, Op::Neuron { .. } | Op::CountMax { .. }), "state belongs to these two");
     match op {
-        Op::Neuron { neuron, .. } => Some(StateSpec { main: len, best: 0, counts, population, initial: Some(neuron.initial.clone()) }),
-        Op::CountMax { pool, .. } => Some(StateSpec { main: pool.operand_len(), best: len, counts, population, initial: None }),
+        Op::Neuron { neuron, .. } => {
+            let nets = if neuron.is_signed() { len } else { 0 };
+            Some(StateSpec { main: len, best: 0, nets, counts, population, initial: Some(neuron.initial.clone()) })
+        }
+        Op::CountMax { pool, .. } => Some(StateSpec { main: pool.operand_len(), best: len, nets: 0, counts, population, initial: None }),
         _ => None,
     }
 }

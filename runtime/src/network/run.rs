@@ -2,7 +2,7 @@
 
 use super::{
     Network,
-    ops::{self, Op},
+    ops::{self, Entries, Op},
     plan::{Feed, Plan, Step},
 };
 use crate::{artifact::MAX_TIMESTEPS, error::RunError, poisson::Draws};
@@ -17,8 +17,13 @@ pub struct Outcome {
     /// `[images, classes]`: the mean of the output over the time steps, rectified if the head is `relu`; no other head is
     /// applied.
     pub logits: Vec<f32>,
-    /// `[images, populations]`: how often the entries of each of [`Network::populations`] have fired.
+    /// `[images, populations]`: how often the entries of each of [`Network::populations`] have fired, corrections included.
     pub spikes: Vec<u64>,
+    /// `[images, populations]`: how many of these spikes were corrections, -1, of neurons with [`Reset::Signed`]; 0 for all
+    /// other populations.
+    ///
+    /// [`Reset::Signed`]: crate::Reset::Signed
+    pub corrections: Vec<u64>,
     /// `[images, layers]`: accumulations of each of [`Network::layers`] that spikes drive: for every spike that its operand
     /// carried, the number of connections from there. 0 for layers that spikes do not drive.
     pub synaptic_ops: Vec<u64>,
@@ -44,6 +49,7 @@ impl Outcome {
         self.timesteps = other.timesteps;
         self.logits.extend_from_slice(&other.logits);
         self.spikes.extend_from_slice(&other.spikes);
+        self.corrections.extend_from_slice(&other.corrections);
         self.synaptic_ops.extend_from_slice(&other.synaptic_ops);
     }
 }
@@ -52,6 +58,7 @@ impl Outcome {
 struct State {
     main: Vec<f32>,
     best: Vec<f32>,
+    nets: Vec<f32>,
     counts: Vec<f32>,
 }
 
@@ -74,7 +81,12 @@ impl Buffers {
             states: plan
                 .states
                 .iter()
-                .map(|state| State { main: zeros(state.main), best: zeros(state.best), counts: zeros(state.counts) })
+                .map(|state| State {
+                    main: zeros(state.main),
+                    best: zeros(state.best),
+                    nets: zeros(state.nets),
+                    counts: zeros(state.counts),
+                })
                 .collect(),
             sums: vec![0.0; plan.output.len * batch],
             scratch: zeros(scratch),
@@ -89,6 +101,7 @@ impl Buffers {
                 None => state.main.fill(0.0),
             }
             state.best.fill(0.0);
+            state.nets.fill(0.0);
             state.counts.fill(0.0);
         }
         self.sums.fill(0.0);
@@ -172,13 +185,18 @@ impl Network {
         outcome.images += batch;
         for image in 0..batch {
             let mut counts: Vec<&[f32]> = vec![&[]; self.activity.populations.len()];
+            let mut nets = counts.clone();
             for (state, spec) in buffers.states.iter().zip(&plan.states) {
                 if let Some(population) = spec.population {
                     counts[population] = &state.counts[image * spec.counts..][..spec.counts];
+                    nets[population] = &state.nets[image * spec.nets..][..spec.nets];
                 }
             }
-            let total = |counts: &&[f32]| counts.iter().map(|&count| f64::from(count)).sum::<f64>() as u64;
-            outcome.spikes.extend(counts.iter().map(total));
+            let total = |counts: &[f32]| counts.iter().map(|&count| f64::from(count)).sum::<f64>() as u64;
+            outcome.spikes.extend(counts.iter().map(|counts| total(counts)));
+            // Spikes less their sum: every correction makes a difference of two. No sum is negative.
+            let corrections = |(counts, nets): (&&[f32], &&[f32])| if nets.is_empty() { 0 } else { (total(counts) - total(nets)) / 2 };
+            outcome.corrections.extend(counts.iter().zip(&nets).map(corrections));
             outcome.synaptic_ops.extend(self.activity.operations(&counts));
         }
     }
@@ -228,7 +246,9 @@ fn execute(step: &Step, batch: usize, buffers: &mut Buffers) {
         Op::Gather(index) => ops::gather(index, operand(0), y),
         Op::Neuron { neuron, state } => {
             let state = &mut buffers.states[*state];
-            neuron.step(y, &mut state.main[..y.len()], &mut state.counts[..y.len()]);
+            let len = y.len();
+            let nets = if neuron.is_signed() { len } else { 0 };
+            neuron.step(Entries { x: y, v: &mut state.main[..len], counts: &mut state.counts[..len], nets: &mut state.nets[..nets] });
         }
         Op::CountMax { pool, state } => {
             let x = operand(0);

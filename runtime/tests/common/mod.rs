@@ -292,7 +292,7 @@ fn random_neuron(r: &mut Random, b: &mut Builder, x: &str) -> String {
     let dims = b.shape(x);
     let threshold = random_parameter(r, &dims, |r| 0.25 + r.below(16) as f32 / 8.0);
     let initial = random_parameter(r, &dims, |r| r.dyadic(1));
-    let reset = if r.below(2) == 0 { Reset::Soft } else { Reset::Hard };
+    let reset = [Reset::Soft, Reset::Hard, Reset::Signed][r.below(3)];
     if r.below(2) == 0 {
         b.if_neuron(x, threshold, initial, reset)
     } else {

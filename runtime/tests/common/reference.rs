@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 pub struct Result {
     pub logits: Vec<f32>,
     pub spikes: BTreeMap<String, u64>,
+    pub corrections: BTreeMap<String, u64>,
     pub synaptic_ops: BTreeMap<String, u64>,
 }
 
@@ -21,6 +22,7 @@ struct Value {
 
 struct State {
     main: Vec<f64>,
+    /// The maxima so far of a pooling; the sum of the spikes so far of neurons.
     best: Vec<f64>,
 }
 
@@ -55,7 +57,7 @@ fn broadcast(tensor: &Tensor, dims: &[usize], index: usize) -> f64 {
 pub fn run(artifact: &Artifact, image: &[f32], timesteps: usize, image_index: u64) -> Result {
     let graph = &artifact.graph;
     let mut states: BTreeMap<&str, State> = BTreeMap::new();
-    let mut result = Result { logits: Vec::new(), spikes: BTreeMap::new(), synaptic_ops: BTreeMap::new() };
+    let mut result = Result { logits: Vec::new(), spikes: BTreeMap::new(), corrections: BTreeMap::new(), synaptic_ops: BTreeMap::new() };
     let mut sums: Vec<f64> = Vec::new();
     for step in 0..timesteps {
         let mut values: BTreeMap<&str, Value> = BTreeMap::new();
@@ -65,7 +67,8 @@ pub fn run(artifact: &Artifact, image: &[f32], timesteps: usize, image_index: u6
             let value = evaluate(artifact, node, &operands, &mut states, &mut result);
             assert_eq!(value.dims, node.shape, "{}", node.name);
             if node.spikes {
-                assert!(value.data.iter().all(|&v| v == 0.0 || v == 1.0), "{} makes spikes", node.name);
+                let may_correct = graph.nodes.iter().any(|node| is_signed(&node.op));
+                assert!(value.data.iter().all(|&v| v == 0.0 || v == 1.0 || (may_correct && v == -1.0)), "{} makes spikes", node.name);
             }
             values.insert(&node.name, value);
         }
@@ -76,6 +79,10 @@ pub fn run(artifact: &Artifact, image: &[f32], timesteps: usize, image_index: u6
     let mean = |sum: &f64| (sum / timesteps as f64) as f32;
     result.logits = sums.iter().map(mean).map(|v| if graph.output.head == Head::Relu { v.max(0.0) } else { v }).collect();
     result
+}
+
+fn is_signed(op: &OpSpec) -> bool {
+    matches!(op, OpSpec::IfNeuron { reset: Reset::Signed } | OpSpec::LifNeuron { reset: Reset::Signed })
 }
 
 fn input(artifact: &Artifact, image: &[f32], step: u64, image_index: u64, result: &mut Result) -> Value {
@@ -284,18 +291,25 @@ fn evaluate<'a>(
             let parameter = |role: &str, index: usize| tensor(role).map_or(1.0, |tensor| broadcast(tensor, &dims, index));
             let state = states
                 .entry(&node.name)
-                .or_insert_with(|| State { main: (0..len).map(|index| parameter("initial", index)).collect(), best: Vec::new() });
+                .or_insert_with(|| State { main: (0..len).map(|index| parameter("initial", index)).collect(), best: vec![0.0; len] });
             let mut data = vec![0.0; len];
             for (index, v) in state.main.iter_mut().enumerate() {
                 let threshold = parameter("threshold", index);
                 *v = parameter("leak", index) * *v + x.data[index];
                 if *v >= threshold {
                     data[index] = 1.0;
-                    *v = if *reset == Reset::Soft { *v - threshold } else { 0.0 };
+                    *v = if *reset == Reset::Hard { 0.0 } else { *v - threshold };
+                } else if *reset == Reset::Signed && *v < 0.0 && state.best[index] > 0.0 {
+                    data[index] = -1.0;
+                    *v += threshold;
                 }
+                state.best[index] += data[index];
+                assert!(state.best[index] >= 0.0, "{} takes back what it has not fired", node.name);
             }
-            *result.spikes.entry(node.name.clone()).or_default() += data.iter().sum::<f64>() as u64;
-            Value { dims, events: Some(data.clone()), data }
+            let events: Vec<f64> = data.iter().map(|v: &f64| v.abs()).collect();
+            *result.spikes.entry(node.name.clone()).or_default() += events.iter().sum::<f64>() as u64;
+            *result.corrections.entry(node.name.clone()).or_default() += data.iter().filter(|&&v| v < 0.0).count() as u64;
+            Value { dims, events: Some(events), data }
         }
         OpSpec::CountMaxPool2d { kernel, stride, pads, .. } => {
             let windows = windows(&x.dims, &dims, *kernel, *stride, *pads);

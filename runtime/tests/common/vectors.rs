@@ -27,7 +27,7 @@ fn per_channel(values: &[f32]) -> Tensor {
 }
 
 pub fn all() -> Vec<Vector> {
-    vec![linear(), conv_if(), lif_hard(), max_pool(), average_pool(), residual(), poisson(), signal()]
+    vec![linear(), conv_if(), lif_hard(), max_pool(), average_pool(), residual(), poisson(), signal(), signed()]
 }
 
 fn linear() -> Vector {
@@ -240,6 +240,38 @@ fn signal() -> Vector {
         input: Vec::new(),
         images: 2,
         timesteps: vec![8],
+        first_image_index: 0,
+    }
+}
+
+fn signed() -> Vector {
+    let r = &mut Random(11);
+    let mut b = Builder::new(&[1, 2, 5, 5], Layout::Nchw, Coding::Direct);
+    // The potentials start apart, so that what the second layer hears changes its sign now and then.
+    let x = b.if_neuron("x", Tensor::new([], [1.0]), random(r, &[1, 2, 5, 5]), Reset::Soft);
+    let weight = random(r, &[4, 2, 3, 3]);
+    let bias = random(r, &[4]);
+    let x = b.conv(&x, weight, Some(bias), [1, 1], [1, 1], [1; 4], 1);
+    let x = b.if_neuron(&x, per_channel(&[1.0, 0.5, 0.75, 2.0]), Tensor::new([], [0.5]), Reset::Signed);
+    let pooled = b.count_max_pool(&x, [3, 3], [2, 2], [1; 4], false);
+    let weight = random(r, &[3, 4, 3, 3]);
+    let x = b.conv(&pooled, weight, None, [1, 1], [1, 1], [1; 4], 1);
+    let leak = Tensor::new([3], [1.0, 0.5, 0.75]);
+    let x = b.lif_neuron(&x, Tensor::new([], [1.0]), Tensor::new([], [0.0]), leak, Reset::Signed);
+    let x = b.concat(&[&x, &pooled], 1);
+    let x = b.slice(&x, &[(0, 1, 1), (0, 1, 7), (2, -1, 3), (0, 2, 2)]);
+    let x = b.pad(&x, &[(0, 0), (0, 1), (0, 0), (0, 0)]);
+    let x = b.flatten(&x);
+    let weight = random(r, &[3, 48]);
+    let x = b.linear(&x, weight, None);
+    Vector {
+        name: "signed",
+        about: "Signed neurons with and without leak: spikes of -1 through count_max_pool2d, conv2d, concat, slice and pad.",
+        artifact: b.finish(&x, Head::None),
+        pixels: None,
+        input: Random(12).dyadics(2 * 50, 1),
+        images: 2,
+        timesteps: vec![3, 16],
         first_image_index: 0,
     }
 }
