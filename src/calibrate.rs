@@ -3,12 +3,12 @@
 
 use crate::{
     error::{Error, Result},
-    simulate::{FloatNetwork, Signal, SpikingSimulator},
+    simulate::{FloatNetwork, Signal, SpikingSimulator, kernel::with_slice},
     synthesize::Samples,
 };
 use candle_core::Tensor;
-use snnc_ir::{Graph, NodeId, Operator};
-use snnc_passes::{Activations, Calibration};
+use snnc_ir::{Graph, NodeId, Operator, TensorType};
+use snnc_passes::{Activations, Calibration, Traces, threshold::Recorded};
 use std::collections::BTreeMap;
 
 /// Bytes that the signals of one layer over all steps may take; samples are left out beyond that.
@@ -19,6 +19,7 @@ pub struct Laboratory {
     simulator: SpikingSimulator,
     input: Signal,
     targets: BTreeMap<NodeId, Activations>,
+    recorded: BTreeMap<NodeId, Recorded>,
     /// What nodes of the spiking graph made; kept while a later node may still read it.
     signals: BTreeMap<NodeId, Signal>,
 }
@@ -26,11 +27,17 @@ pub struct Laboratory {
 impl Laboratory {
     /// Runs the float network `canonical` on the samples and keeps the activations of its rectifiers and its output.
     ///
-    /// `encode` turns the samples into the spiking network's input signal.
+    /// `encode` turns the samples into the spiking network's input signal; `recorded` is what batch norms say of the rectifiers.
     ///
     /// # Errors
     /// Only on a bug.
-    pub fn new(canonical: &Graph, samples: &Samples, timesteps: usize, encode: impl FnOnce(&Tensor) -> Result<Signal>) -> Result<Self> {
+    pub fn new(
+        canonical: &Graph,
+        samples: &Samples,
+        timesteps: usize,
+        recorded: BTreeMap<NodeId, Recorded>,
+        encode: impl FnOnce(&Tensor) -> Result<Signal>,
+    ) -> Result<Self> {
         let input = canonical.input().ok_or_else(|| Error::Internal("a verified graph has an input".into()))?;
         let output = canonical.output().ok_or_else(|| Error::Internal("a verified graph has an output".into()))?.node;
         let images = samples.tensor(&canonical[input].ty.dims)?;
@@ -47,7 +54,7 @@ impl Laboratory {
             }
         }
         let targets = collected.into_iter().map(|(node, data)| (node, activations(canonical, node, data))).collect();
-        Ok(Self { simulator: SpikingSimulator { timesteps }, input: encode(&images)?, targets, signals: BTreeMap::new() })
+        Ok(Self { simulator: SpikingSimulator { timesteps }, input: encode(&images)?, targets, recorded, signals: BTreeMap::new() })
     }
 
     /// How many of `wanted` samples fit in memory for T steps.
@@ -108,6 +115,31 @@ fn activations(graph: &Graph, node: NodeId, data: Vec<f32>) -> Activations {
     Activations { channels: ty.channels(), plane: ty.plane(), data }
 }
 
+/// What evenly chosen places of a signal carry over time.
+fn sampled(signal: &Signal, timesteps: usize, ty: &TensorType, places: usize) -> Result<Traces> {
+    let (tensor, steps) = match signal {
+        Signal::Static(tensor) => (tensor, 1),
+        Signal::Temporal(tensor) => (tensor, timesteps),
+    };
+    let (channels, plane) = (ty.channels(), ty.plane());
+    let images = tensor.dim(0)? / steps;
+    // An odd stride does not fall in step with rows of even width.
+    let stride = (images * plane / places.max(1)).max(1) | 1;
+    let places: Vec<(usize, usize)> = (0..images * plane).step_by(stride).map(|k| (k / plane, k % plane)).collect();
+    let data = with_slice(&tensor.contiguous()?, |values| {
+        let mut data = Vec::with_capacity(channels * steps * places.len());
+        for channel in 0..channels {
+            for step in 0..steps {
+                data.extend(
+                    places.iter().map(|&(image, position)| values[((step * images + image) * channels + channel) * plane + position]),
+                );
+            }
+        }
+        data
+    })?;
+    Ok(Traces { steps, places, data })
+}
+
 impl Calibration for Laboratory {
     fn target(&mut self, neuron: NodeId) -> std::result::Result<Activations, String> {
         self.targets.get(&neuron).cloned().ok_or_else(|| format!("no float activations for node {}", neuron.number()))
@@ -117,6 +149,15 @@ impl Calibration for Laboratory {
         let mean = self.signal(graph, node).and_then(|s| s.mean(self.simulator.timesteps)).map_err(|e| e.to_string())?;
         let data = mean.flatten_all().and_then(|t| t.to_vec1::<f32>()).map_err(|e| e.to_string())?;
         Ok(activations(graph, node, data))
+    }
+
+    fn traces(&mut self, graph: &Graph, node: NodeId, places: usize) -> std::result::Result<Traces, String> {
+        let signal = self.signal(graph, node).map_err(|e| e.to_string())?;
+        sampled(&signal, self.simulator.timesteps, &graph[node].ty, places).map_err(|e| e.to_string())
+    }
+
+    fn recorded(&self, neuron: NodeId) -> Option<&Recorded> {
+        self.recorded.get(&neuron)
     }
 
     fn changed(&mut self, graph: &Graph, node: NodeId) {

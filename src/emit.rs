@@ -130,6 +130,7 @@ fn op_spec(op: &Operator) -> Result<Option<OpSpec>> {
         Operator::Neuron { leak, reset, .. } => {
             let reset = match reset {
                 Reset::Soft => artifact::Reset::Soft,
+                Reset::Signed => artifact::Reset::Signed,
                 Reset::Hard => artifact::Reset::Hard,
             };
             if leak.is_some() { OpSpec::LifNeuron { reset } } else { OpSpec::IfNeuron { reset } }
@@ -169,7 +170,7 @@ fn preprocess(given: &Preprocess, layout: Layout, dims: &[usize]) -> Preprocess 
 /// The options as the artifact records them: what was asked, without paths.
 #[must_use]
 pub fn recorded(options: &Options) -> BTreeMap<String, serde_json::Value> {
-    use crate::options::{Calibration, Threshold, Timesteps};
+    use crate::options::{Calibration, Scope, Threshold, Timesteps};
     use serde_json::json;
     let timesteps = match options.timesteps {
         Timesteps::Fixed(n) => json!(n),
@@ -180,11 +181,13 @@ pub fn recorded(options: &Options) -> BTreeMap<String, serde_json::Value> {
         Calibration::File(_) => (json!("file"), json!(null)),
     };
     let threshold = match options.threshold {
-        Threshold::Auto => json!("auto"),
-        Threshold::Max => json!("max"),
-        Threshold::Percentile(p) => json!(format!("percentile={p}")),
-        Threshold::Fixed(v) => json!(format!("fixed={v}")),
+        Threshold::Auto => "auto".to_owned(),
+        Threshold::Rule(rule) => rule.to_string(),
     };
+    let scope = options.threshold_scope.map(|scope| match scope {
+        Scope::Channel => "channel",
+        Scope::Layer => "layer",
+    });
     let initial = match options.initial {
         InitialPotential::Half => json!("half"),
         InitialPotential::Zero => json!("zero"),
@@ -195,7 +198,11 @@ pub fn recorded(options: &Options) -> BTreeMap<String, serde_json::Value> {
         ("calibration".to_owned(), calibration),
         ("synthesis".to_owned(), synthesis),
         ("samples".to_owned(), json!(options.samples)),
-        ("threshold".to_owned(), threshold),
+        ("synthesis-steps".to_owned(), json!(options.synthesis_steps)),
+        ("budget".to_owned(), json!(options.budget)),
+        ("spikes".to_owned(), json!(options.spikes)),
+        ("threshold".to_owned(), json!(threshold)),
+        ("threshold-per".to_owned(), json!(scope)),
         ("v-init".to_owned(), initial),
         ("output".to_owned(), json!(options.output)),
     ])

@@ -23,6 +23,7 @@ pub mod observer;
 pub mod options;
 pub mod parallel;
 pub mod process;
+pub mod recorded;
 pub mod report;
 pub mod simulate;
 pub mod synthesize;

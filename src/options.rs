@@ -1,5 +1,6 @@
 //! What a compilation is asked to do. The command line fills this in; it is recorded in the artifact.
 
+pub use snnc_passes::threshold::{Rule, Scope};
 pub use snnc_runtime::artifact::{Layout, Preprocess};
 
 use serde::{Deserialize, Serialize};
@@ -23,17 +24,23 @@ pub enum Timesteps {
     Auto,
 }
 
+/// What neurons may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Spikes {
+    /// Spikes of 1 and, to take one back that came too early, of -1.
+    Signed,
+    /// Spikes of 1 only: for hardware whose spikes carry no sign.
+    Binary,
+}
+
 /// How thresholds are chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Threshold {
-    /// Least squares per channel at the compiled number of time steps.
+    /// The rule that agrees best with the float network on held-out samples.
     Auto,
-    /// The largest activation of a layer (the paper's rule).
-    Max,
-    /// A percentile of the activations of a channel, in percent.
-    Percentile(f32),
-    /// One value everywhere.
-    Fixed(f32),
+    /// This rule.
+    Rule(Rule),
 }
 
 /// Potential before the first step.
@@ -80,8 +87,16 @@ pub struct Options {
     pub calibration: Calibration,
     /// Number of calibration samples.
     pub samples: usize,
+    /// Gradient steps of the synthesis; the method's own number if left out.
+    pub synthesis_steps: Option<usize>,
+    /// Seconds after which the synthesis goes on with the best samples so far.
+    pub budget: Option<f64>,
+    /// What neurons may send.
+    pub spikes: Spikes,
     /// Threshold rule.
     pub threshold: Threshold,
+    /// Thresholds by channel or by layer; the rule's own way if left out.
+    pub threshold_scope: Option<Scope>,
     /// Start potential.
     pub initial: InitialPotential,
     /// Layout of the model's input; `None` is inferred from its shape.
@@ -101,7 +116,11 @@ impl Default for Options {
             coding: Coding::Direct,
             calibration: Calibration::Synthetic(Synthesis::Natural),
             samples: 96,
+            synthesis_steps: None,
+            budget: None,
+            spikes: Spikes::Signed,
             threshold: Threshold::Auto,
+            threshold_scope: None,
             initial: InitialPotential::Half,
             layout: None,
             preprocess: Preprocess::default(),

@@ -1,6 +1,7 @@
 //! The report of a compilation: what was done, what it cost, how far it can be trusted. No clock and no path: the same
 //! compilation gives the same bytes.
 
+use crate::compile::{Diversity, ENOUGH_AGREEMENT};
 use serde_json::{Value, json};
 use snnc_passes::Activations;
 use snnc_runtime::{Cost, Energy, Network, Outcome};
@@ -22,6 +23,60 @@ pub struct Agreement {
     pub timesteps: usize,
     /// In percent.
     pub percent: f64,
+    /// Where the share of all such samples lies with a probability of 95 %, in percent.
+    pub interval: [f64; 2],
+}
+
+impl Agreement {
+    /// The share `agreeing / of` with Wilson's interval (Wilson, J. Am. Stat. Assoc. 22, 1927).
+    #[must_use]
+    pub fn new(timesteps: usize, agreeing: usize, of: usize) -> Self {
+        const Z: f64 = 1.959_964;
+        let n = of.max(1) as f64;
+        let share = agreeing as f64 / n;
+        let centre = (share + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
+        let half = Z / (1.0 + Z * Z / n) * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
+        let percent = |x: f64| 100.0 * x.clamp(0.0, 1.0);
+        Self { timesteps, percent: percent(share), interval: [percent(centre - half), percent(centre + half)] }
+    }
+}
+
+/// A threshold rule that `auto` tried.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleTried {
+    /// As on the command line.
+    pub rule: String,
+    /// Agreement at T, in percent.
+    pub percent: f64,
+}
+
+/// What the held-out samples are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judges {
+    /// Made like the calibration samples, from the network itself.
+    Synthetic,
+    /// Natural-image priors: the user's file was too small to hold some of it out.
+    Priors,
+    /// Images of the user's file that were not calibrated on.
+    Data,
+}
+
+impl Judges {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Synthetic => "synthetic",
+            Self::Priors => "priors",
+            Self::Data => "data",
+        }
+    }
+
+    fn what(self) -> &'static str {
+        match self {
+            Self::Synthetic => "held-out synthetic samples: no measure of accuracy on real images",
+            Self::Priors => "procedural images, since the file is too small to hold some out: no measure of accuracy on real images",
+            Self::Data => "held-out images of the calibration file",
+        }
+    }
 }
 
 /// One layer of neurons.
@@ -94,15 +149,27 @@ pub struct Report {
     pub timesteps_tried: Option<Vec<Agreement>>,
     /// In the order in which they ran.
     pub passes: Vec<PassRecord>,
+    /// The threshold rule that was used.
+    pub threshold: String,
+    /// What `--threshold auto` tried.
+    pub threshold_tried: Option<Vec<RuleTried>>,
+    /// Whether neurons take spikes back.
+    pub is_signed: bool,
     /// Samples that thresholds and biases were set on.
     pub calibration_samples: usize,
+    /// How unlike each other the calibration samples are, where there are some.
+    pub diversity: Option<Diversity>,
+    /// Gradient steps of the synthesis that were made, and that were asked for.
+    pub synthesis_steps: Option<(usize, usize)>,
     /// Front to back.
     pub layers: Vec<Layer>,
-    /// Number of held-out samples.
-    pub held_out: usize,
-    /// On held-out synthetic samples.
+    /// What the held-out samples are.
+    pub judges: Judges,
+    /// Whether the file has batch norms.
+    pub has_batch_norms: bool,
+    /// On held-out samples, over the number of steps; the last is T.
     pub agreement: Vec<Agreement>,
-    /// On held-out synthetic samples, at T.
+    /// On held-out samples, at T.
     pub cost: Cost,
 }
 
@@ -129,11 +196,45 @@ impl Report {
         weakest.map(|(_, layer)| layer)
     }
 
+    /// What would bring the spiking network nearer to the float network, the most promising first.
+    #[must_use]
+    pub fn advice(&self) -> Vec<String> {
+        let mut advice = Vec::new();
+        let Some(last) = self.agreement.last() else { return advice };
+        let content = last.percent >= ENOUGH_AGREEMENT;
+        let before = self.agreement.iter().rev().nth(1);
+        if !content && before.is_some_and(|b| last.percent - b.percent >= 2.0) {
+            advice.push(format!("more time steps: agreement still rises at {}, try `--timesteps {}`", self.timesteps, 2 * self.timesteps));
+        } else if !content && before.is_none() {
+            advice.push(format!("more time steps: try `--timesteps {}` or `--timesteps auto`", 4 * self.timesteps));
+        }
+        if !content && !self.is_signed {
+            advice.push("spikes that can be taken back: `--spikes signed`, where the hardware carries a sign".to_owned());
+        }
+        let judged_without_data = self.judges != Judges::Data;
+        if judged_without_data && !self.has_batch_norms {
+            advice.push(
+                "the file has no batch norms to match samples to: export the model without folding them (in evaluation mode, but \
+                 with constant folding off), or give a few real images with `--calibration FILE.npz`"
+                    .to_owned(),
+            );
+        }
+        if let Some((made, wanted)) = self.synthesis_steps.filter(|(made, wanted)| made < wanted) {
+            advice.push(format!("a larger `--budget`: it ended the synthesis after {made} of {wanted} steps"));
+        }
+        if let Some(diversity) = self.diversity.filter(|d| judged_without_data && 2 * d.classes < d.of.min(self.calibration_samples)) {
+            advice.push(format!("more samples: those there are show {} of {} classes", diversity.classes, diversity.of));
+        }
+        advice
+    }
+
     /// The report as JSON, keys in a fixed order.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let agreement =
-            |list: &[Agreement]| list.iter().map(|a| json!({"timesteps": a.timesteps, "percent": round(a.percent)})).collect::<Vec<_>>();
+        let agreement = |list: &[Agreement]| {
+            let one = |a: &Agreement| json!({"timesteps": a.timesteps, "percent": round(a.percent), "interval_95": a.interval.map(round)});
+            list.iter().map(one).collect::<Vec<_>>()
+        };
         let mut report = json!({
             "report_version": 1,
             "compiler": concat!("snnc ", env!("CARGO_PKG_VERSION")),
@@ -142,7 +243,23 @@ impl Report {
             "seed": self.seed,
             "timesteps": self.timesteps,
             "passes": self.passes.iter().map(|p| json!({"name": p.name, "changed": p.changed})).collect::<Vec<_>>(),
-            "calibration_samples": self.calibration_samples,
+            "threshold": {
+                "rule": self.threshold,
+                "tried": self.threshold_tried.as_ref().map(|tried| {
+                    tried.iter().map(|t| json!({"rule": t.rule, "agreement_percent": round(t.percent)})).collect::<Vec<_>>()
+                }),
+            },
+            "samples": {
+                "calibration": self.calibration_samples,
+                "held_out": self.cost.images,
+                "synthesis_steps": self.synthesis_steps.map(|(made, wanted)| json!({"made": made, "asked": wanted})),
+                "diversity": self.diversity.map(|d| json!({
+                    "classes_shown": d.classes,
+                    "classes": d.of,
+                    "mean_confidence": round(d.mean_confidence),
+                    "spread": round(d.spread),
+                })),
+            },
             "layers": self.layers.iter().map(|l| json!({
                 "name": l.name,
                 "neurons": l.neurons,
@@ -155,9 +272,10 @@ impl Report {
                 "activation_error": l.activation_error.map(round),
                 "why": "its activation error exceeds that of the layer before it by more than any other layer's",
             })),
+            "advice": self.advice(),
             "agreement": {
-                "samples": self.held_out,
-                "of": "held-out synthetic samples: no measure of accuracy on real images",
+                "judges": self.judges.name(),
+                "of": self.judges.what(),
                 "over_timesteps": agreement(&self.agreement),
             },
             "operations": self.operations(),
@@ -169,7 +287,7 @@ impl Report {
         if let Some(tried) = &self.timesteps_tried {
             report["timesteps_auto"] = json!({
                 "tried": agreement(tried),
-                "content_at_percent": crate::compile::ENOUGH_AGREEMENT,
+                "content_at_percent": ENOUGH_AGREEMENT,
             });
         }
         report
@@ -182,6 +300,7 @@ impl Report {
             "ann_macs": cost.ann_macs,
             "neurons": cost.neurons,
             "spikes": round(cost.spikes),
+            "corrections": round(cost.corrections),
             "spikes_per_neuron": round(cost.spikes_per_neuron()),
             "synaptic_ops": round(cost.synaptic_ops),
             "input_macs_once": cost.input_macs_once,
@@ -212,4 +331,18 @@ impl Report {
 /// Four decimals: what lies behind them is noise of the samples.
 fn round(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_is_wilsons() {
+        // Of the textbook: 8 of 10 is 49.0 to 94.3 %.
+        let agreement = Agreement::new(8, 8, 10);
+        assert!((agreement.interval[0] - 49.02).abs() < 0.01 && (agreement.interval[1] - 94.33).abs() < 0.01, "{agreement:?}");
+        let all = Agreement::new(8, 64, 64);
+        assert!(all.percent == 100.0 && all.interval[0] > 94.0 && all.interval[1] == 100.0, "{all:?}");
+    }
 }

@@ -1,5 +1,6 @@
 //! What passes ask of a running network.
 
+use crate::threshold::Recorded;
 use snnc_ir::{Graph, NodeId};
 
 /// Values of one node for the calibration samples, image after image: `[N, C, P]`, where P is the size of a channel's plane.
@@ -33,6 +34,34 @@ impl Activations {
     }
 }
 
+/// What some places of a node carry over time, the same places in every channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Traces {
+    /// Values a place: T, or 1 where it is the same at every step.
+    pub steps: usize,
+    /// Image and position in the plane of every place.
+    pub places: Vec<(usize, usize)>,
+    /// `[channel, step, place]`.
+    pub data: Vec<f32>,
+}
+
+impl Traces {
+    /// All places of activations, as currents that do not vary.
+    #[must_use]
+    pub fn constant(values: &Activations) -> Self {
+        let plane = values.plane;
+        let places = (0..values.images() * plane).map(|k| (k / plane, k % plane)).collect();
+        Self { steps: 1, places, data: (0..values.channels).flat_map(|c| values.channel(c)).collect() }
+    }
+
+    /// `[step, place]` of one channel.
+    #[must_use]
+    pub fn channel(&self, channel: usize) -> &[f32] {
+        let len = self.steps * self.places.len();
+        &self.data[channel * len..][..len]
+    }
+}
+
 /// A float network and the spiking network that it becomes, both running on the same samples.
 ///
 /// Passes go through a graph front to back. An implementation may remember what it computed; a pass that changes the graph
@@ -49,6 +78,15 @@ pub trait Calibration {
     /// # Errors
     /// If the network cannot be run.
     fn mean(&mut self, graph: &Graph, node: NodeId) -> Result<Activations, String>;
+
+    /// What about `places` places of every channel of `node` carry over time in the spiking network `graph` as it is now.
+    ///
+    /// # Errors
+    /// If the network cannot be run.
+    fn traces(&mut self, graph: &Graph, node: NodeId, places: usize) -> Result<Traces, String>;
+
+    /// What batch norms recorded of the values before the rectifier that became `neuron`, where the file has them.
+    fn recorded(&self, neuron: NodeId) -> Option<&Recorded>;
 
     /// The result of `node`, and with it all that depends on it, is no longer what it was.
     fn changed(&mut self, graph: &Graph, node: NodeId);

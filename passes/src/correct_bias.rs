@@ -28,7 +28,6 @@ impl Pass for CorrectBias {
     }
 
     fn run(&self, graph: &mut Graph, cx: &mut PassCx<'_>) -> Result<Changed, PassError> {
-        let share = cx.settings.bias_correction;
         let fixed = matches!(cx.settings.threshold, threshold::Rule::Fixed(_));
         let Some(calibration) = cx.calibration.as_deref_mut().filter(|_| !fixed) else { return Ok(Changed::No) };
         for neuron in graph.topological() {
@@ -36,7 +35,7 @@ impl Pass for CorrectBias {
             let target = calibration.target(neuron).map_err(PassError::Bug)?;
             let rates = calibration.mean(graph, neuron).map_err(PassError::Bug)?;
             let theta = graph.param(threshold).tensor.data.clone();
-            let offset = difference(&target, &rates, &theta, share);
+            let offset = difference(&target, &rates, &theta);
             let shape = graph[neuron].ty.per_channel();
             let offset = graph.add_param("correction", Tensor::new(shape, offset), Provenance::Derived);
             graph.insert_before(neuron, 0, Operator::Shift { offset }, Origin::default())?;
@@ -45,7 +44,7 @@ impl Pass for CorrectBias {
         let output = graph.output().expect("a verified graph has an output").node;
         let target = calibration.target(output).map_err(PassError::Bug)?;
         let mean = calibration.mean(graph, output).map_err(PassError::Bug)?;
-        let offset = difference(&target, &mean, &vec![1.0; target.channels], share);
+        let offset = difference(&target, &mean, &vec![1.0; target.channels]);
         let shape = graph[output].ty.per_channel();
         let offset = graph.add_param("correction", Tensor::new(shape, offset), Provenance::Derived);
         graph.insert_after(output, Operator::Shift { offset }, Origin::default())?;
@@ -53,13 +52,7 @@ impl Pass for CorrectBias {
     }
 }
 
-/// A share of the mean of the target less the mean of what the spikes stand for, per channel.
-fn difference(target: &Activations, mean: &Activations, theta: &[f32], share: f64) -> Vec<f32> {
-    target
-        .channel_means()
-        .into_iter()
-        .zip(mean.channel_means())
-        .zip(theta)
-        .map(|((a, r), &t)| (share * (a - r * f64::from(t))) as f32)
-        .collect()
+/// The mean of the target less the mean of what the spikes stand for, per channel.
+fn difference(target: &Activations, mean: &Activations, theta: &[f32]) -> Vec<f32> {
+    target.channel_means().into_iter().zip(mean.channel_means()).zip(theta).map(|((a, r), &t)| (a - r * f64::from(t)) as f32).collect()
 }

@@ -1,5 +1,7 @@
 //! `insert-neurons`: integrate-and-fire neurons take the place of rectifiers.
 //!
+//! They reset as the settings say: softly, or softly with corrections (`signed`), which need hardware that carries a sign.
+//!
 //! Requires: a graph in phase `Canonical`.
 //! Leaves: no `relu` or `clip`. Each is a `neuron` with threshold θ (1, or the clip's bound, until `set-thresholds`) and,
 //! behind it, a `scale` by θ that turns the firing rate into the activation that it stands for.
@@ -7,7 +9,7 @@
 //! neurons, by which calibration finds the float activations.
 
 use crate::{Changed, Pass, PassCx, PassError};
-use snnc_ir::{Graph, Operator, Origin, Phase, Provenance, Reset, Tensor};
+use snnc_ir::{Graph, Operator, Origin, Phase, Provenance, Tensor};
 use std::ops::RangeInclusive;
 
 pub struct InsertNeurons;
@@ -38,7 +40,7 @@ impl Pass for InsertNeurons {
             let threshold = graph.add_param(format!("{name}.threshold"), Tensor::splat(shape.clone(), theta), Provenance::Fixed);
             let initial = Tensor::splat(shape, theta * cx.settings.initial);
             let initial = graph.add_param(format!("{name}.initial"), initial, Provenance::Fixed);
-            graph.set_op(node, Operator::Neuron { threshold, initial, leak: None, reset: Reset::Soft, cap })?;
+            graph.set_op(node, Operator::Neuron { threshold, initial, leak: None, reset: cx.settings.reset, cap })?;
             graph.insert_after(node, Operator::Scale { factor: threshold }, Origin::default())?;
             changed = true;
         }

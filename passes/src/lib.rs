@@ -32,9 +32,9 @@ mod spike_units;
 mod swap_max_pool;
 pub mod threshold;
 
-pub use calibration::{Activations, Calibration};
+pub use calibration::{Activations, Calibration, Traces};
 
-use snnc_ir::{Diagnostic, Graph, Phase, infer::TypeError};
+use snnc_ir::{Diagnostic, Graph, Phase, Reset, infer::TypeError};
 use std::ops::RangeInclusive;
 
 /// Whether a pass changed the graph.
@@ -78,17 +78,19 @@ impl From<Diagnostic> for PassError {
 pub struct Settings {
     /// Time steps that the network is compiled for.
     pub timesteps: usize,
+    /// What a spike does: [`Reset::Signed`] where the target can take a spike back, else [`Reset::Soft`].
+    pub reset: Reset,
     /// How thresholds are chosen.
     pub threshold: threshold::Rule,
+    /// By channel or by layer; the rule's own way if left out.
+    pub scope: Option<threshold::Scope>,
     /// Start potential as a fraction of the threshold: 0.5 rounds, 0 truncates.
     pub initial: f32,
-    /// Share of the measured difference of means that biases are corrected by: 1 where the samples are real images.
-    pub bias_correction: f64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { timesteps: 32, threshold: threshold::Rule::LeastSquares, initial: 0.5, bias_correction: 1.0 }
+        Self { timesteps: 32, reset: Reset::Signed, threshold: threshold::Rule::LeastSquares, scope: None, initial: 0.5 }
     }
 }
 

@@ -28,15 +28,18 @@ impl Pass for SetThresholds {
 
     fn run(&self, graph: &mut Graph, cx: &mut PassCx<'_>) -> Result<Changed, PassError> {
         let mut changed = false;
+        let method = cx.settings.threshold.method();
         for neuron in graph.topological() {
-            let Operator::Neuron { threshold, initial, cap, .. } = graph[neuron].op else { continue };
-            let theta = match (cx.settings.threshold, cx.calibration.as_deref_mut()) {
-                (threshold::Rule::Fixed(value), _) => vec![value; graph[neuron].ty.channels()],
-                (_, None) => return Err(PassError::Bug("thresholds are calibrated on a running network, and there is none".into())),
-                (rule, Some(calibration)) => calibrated(rule, graph, neuron, cap, calibration, cx.settings)?,
+            let Operator::Neuron { threshold, initial, reset, cap, .. } = graph[neuron].op else { continue };
+            let (theta, provenance) = match (cx.settings.threshold, &method, cx.calibration.as_deref_mut()) {
+                (threshold::Rule::Fixed(value), ..) => (vec![value; graph[neuron].ty.channels()], Provenance::Fixed),
+                (_, Some(method), Some(calibration)) => {
+                    let firing = threshold::Neuron { timesteps: cx.settings.timesteps, initial: cx.settings.initial, reset };
+                    let bound = cap.unwrap_or(f32::INFINITY);
+                    (calibrated(&**method, graph, neuron, firing, bound, calibration, cx.settings.scope)?, Provenance::Derived)
+                }
+                _ => return Err(PassError::Bug("thresholds are calibrated on a running network, and there is none".into())),
             };
-            let provenance =
-                if matches!(cx.settings.threshold, threshold::Rule::Fixed(_)) { Provenance::Fixed } else { Provenance::Derived };
             let shape = graph[neuron].ty.per_channel();
             let start = theta.iter().map(|t| t * cx.settings.initial).collect();
             graph.set_param(threshold, Tensor::new(shape.clone(), theta), provenance);
@@ -50,16 +53,21 @@ impl Pass for SetThresholds {
     }
 }
 
+/// Places of a channel whose currents are followed over time.
+const PLACES: usize = 1024;
+
 fn calibrated(
-    rule: threshold::Rule,
+    method: &dyn threshold::Method,
     graph: &Graph,
     neuron: NodeId,
-    cap: Option<f32>,
+    firing: threshold::Neuron,
+    bound: f32,
     calibration: &mut dyn Calibration,
-    settings: &crate::Settings,
+    scope: Option<threshold::Scope>,
 ) -> Result<Vec<f32>, PassError> {
     let operand = graph.operand(neuron).expect("a neuron has one operand");
     let target = calibration.target(neuron).map_err(PassError::Bug)?;
-    let current = calibration.mean(graph, operand).map_err(PassError::Bug)?;
-    Ok(threshold::choose(rule, &target, &current, settings.timesteps, settings.initial, cap))
+    let traces = calibration.traces(graph, operand, PLACES).map_err(PassError::Bug)?;
+    let layer = threshold::Layer { target: &target, traces: &traces, recorded: calibration.recorded(neuron), neuron: firing, bound };
+    Ok(threshold::choose(method, &layer, scope))
 }

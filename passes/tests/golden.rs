@@ -5,7 +5,8 @@
 //! ```text
 //! ;! passes = fold-batch-norm          the passes to run; the folder's name if left out
 //! ;! timesteps = 8                     settings, with their defaults if left out
-//! ;! threshold = least-squares | max | percentile=P | fixed=V
+//! ;! threshold = least-squares | balance | batch-norm=K | max | percentile=P | fixed=V
+//! ;! spikes = signed | binary
 //! ;! meaning = changes                 for the passes that change what the float network computes
 //! ```
 //!
@@ -15,11 +16,14 @@
 //! `SNNC_BLESS=1 cargo test -p snnc-passes` rewrites the golden parts.
 
 use snnc_ir::{
-    Graph, NodeId, Operator, Tensor,
+    Graph, NodeId, Operator, Reset, Tensor,
     eval::{self, Mode},
     text,
 };
-use snnc_passes::{Activations, Calibration, Changed, PassCx, PassError, Settings, manager, threshold::Rule};
+use snnc_passes::{
+    Activations, Calibration, Changed, PassCx, PassError, Settings, Traces, manager,
+    threshold::{Recorded, Rule},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -88,6 +92,26 @@ impl Calibration for Reference {
         Ok(activations(graph, node, results[&node].data.clone()))
     }
 
+    fn traces(&mut self, graph: &Graph, node: NodeId, places: usize) -> Result<Traces, String> {
+        // Running to every T in turn gives the sums up to T, and with them what each step brings.
+        let (mut before, mut steps) = (None, Vec::new());
+        for t in 1..=self.timesteps {
+            let results = eval::run_all(graph, &self.images, Mode::Spiking { timesteps: t }).map_err(|e| e.to_string())?;
+            let sums: Vec<f32> = results[&node].data.iter().map(|m| m * t as f32).collect();
+            let step = before.map_or_else(|| sums.clone(), |b: Vec<f32>| sums.iter().zip(&b).map(|(s, b)| s - b).collect());
+            steps.push(activations(graph, node, step));
+            before = Some(sums);
+        }
+        let (channels, plane) = (steps[0].channels, steps[0].plane);
+        let count = (steps[0].images() * plane).min(places);
+        let data = (0..channels).flat_map(|c| steps.iter().flat_map(move |s| s.channel(c).take(count).collect::<Vec<_>>())).collect();
+        Ok(Traces { steps: self.timesteps, places: (0..count).map(|k| (k / plane, k % plane)).collect(), data })
+    }
+
+    fn recorded(&self, _: NodeId) -> Option<&Recorded> {
+        None
+    }
+
     fn changed(&mut self, _: &Graph, _: NodeId) {}
 }
 
@@ -119,12 +143,17 @@ fn read(path: &Path, pass: &str) -> Case {
             "passes" => case.passes = value.split(',').map(|p| p.trim().to_owned()).collect(),
             "timesteps" => case.settings.timesteps = value.parse().expect("a number"),
             "meaning" => case.keeps_meaning = value != "changes",
+            "spikes" => case.settings.reset = if value == "binary" { Reset::Soft } else { Reset::Signed },
             "threshold" => {
-                case.settings.threshold = match value.split_once('=') {
-                    None if value == "max" => Rule::Max,
-                    None => Rule::LeastSquares,
-                    Some(("percentile", p)) => Rule::Percentile(p.parse().expect("a number")),
-                    Some((_, v)) => Rule::Fixed(v.parse().expect("a number")),
+                let number = |v: &str| v.parse().expect("a number");
+                case.settings.threshold = match (value, value.split_once('=')) {
+                    ("max", _) => Rule::Max,
+                    ("balance", _) => Rule::Balance,
+                    ("least-squares", _) => Rule::LeastSquares,
+                    (_, Some(("percentile", p))) => Rule::Percentile(number(p)),
+                    (_, Some(("batch-norm", k))) => Rule::BatchNorm(number(k)),
+                    (_, Some(("fixed", v))) => Rule::Fixed(number(v)),
+                    _ => panic!("{}: unknown threshold rule `{value}`", path.display()),
                 }
             }
             other => panic!("{}: unknown header `{other}`", path.display()),

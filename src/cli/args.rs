@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Error, Result},
-    options::{Calibration, Coding, InitialPotential, Layout, Options, Preprocess, Synthesis, Threshold, Timesteps},
+    options::{Calibration, Coding, InitialPotential, Layout, Options, Preprocess, Rule, Scope, Spikes, Synthesis, Threshold, Timesteps},
 };
 use clap::{
     Args, Parser, Subcommand, ValueHint,
@@ -113,10 +113,18 @@ pub struct CompileArgs {
     /// How images become spikes
     #[arg(long, value_name = "CODING", default_value = "direct", value_parser = coding(), help_heading = "Conversion")]
     pub coding: Coding,
-    /// How thresholds are chosen: `auto` (least squares per channel), `max` (largest activation of a layer), a percentile
-    /// of a channel's activations, or one value for all
-    #[arg(long, value_name = "auto|max|percentile=P|fixed=V", default_value = "auto", value_parser = parse_threshold, help_heading = "Conversion")]
+    /// What neurons may send: spikes that can be taken back need fewer time steps, and hardware whose spikes carry a sign
+    #[arg(long, value_name = "KIND", default_value = "signed", value_parser = spikes(), help_heading = "Conversion")]
+    pub spikes: Spikes,
+    /// How thresholds are chosen: `auto` tries several rules and keeps the one that agrees best with the float network on
+    /// held-out samples; `least-squares` fits the simulated firing; `balance` is local threshold balancing; `batch-norm=K` takes
+    /// mean + K deviations as the file's batch norms recorded them; `max` and `percentile=P` look at activations; `fixed=V` is one
+    /// value for all
+    #[arg(long, value_name = "RULE", default_value = "auto", value_parser = parse_threshold, help_heading = "Conversion")]
     pub threshold: Threshold,
+    /// Whether every channel of a layer has its own threshold [default: by channel; `max`: by layer]
+    #[arg(long, value_name = "SCOPE", value_parser = scope(), help_heading = "Conversion")]
+    pub threshold_per: Option<Scope>,
     /// Potential before the first step
     #[arg(long, value_name = "V", default_value = "half", value_parser = initial(), help_heading = "Conversion")]
     pub v_init: InitialPotential,
@@ -136,6 +144,17 @@ pub struct CompileArgs {
     /// How synthetic samples are made
     #[arg(long, value_name = "KIND", value_parser = synthesis(), help_heading = "Calibration")]
     pub synthesis: Option<Synthesis>,
+    /// Gradient steps of the synthesis [default: natural 30, or 100 where the file has batch norms; paper 2499]
+    #[arg(long, value_name = "N", value_parser = parse_synthesis_steps, help_heading = "Calibration")]
+    pub synthesis_steps: Option<usize>,
+    /// Stop the synthesis after so many seconds and go on with the best samples so far; the bytes of the output then depend on
+    /// the machine
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, help_heading = "Calibration")]
+    pub budget: Option<f64>,
+    /// Also write the samples with the float network's answers: they show what the network knows, so keep the file as private as
+    /// training data
+    #[arg(long, value_name = "FILE.npz", value_hint = ValueHint::FilePath, help_heading = "Calibration")]
+    pub save_samples: Option<PathBuf>,
 
     /// Order of the axes of the model's input
     #[arg(long, value_name = "LAYOUT", default_value = "auto", value_parser = layout(), help_heading = "Input: an 8-bit pixel x becomes (x/S - M)/D")]
@@ -303,6 +322,9 @@ impl CompileArgs {
             (CalibrationArg::File(_), Some(_)) => {
                 return Err(Error::Usage("--synthesis says how synthetic samples are made, but --calibration names a file".into()));
             }
+            (CalibrationArg::File(_), None) if self.synthesis_steps.is_some() || self.budget.is_some() => {
+                return Err(Error::Usage("--synthesis-steps and --budget are of the synthesis, but --calibration names a file".into()));
+            }
             (CalibrationArg::File(path), None) => Calibration::File(path.clone()),
             (CalibrationArg::Synthetic, Some(kind)) => Calibration::Synthetic(kind),
             (CalibrationArg::Synthetic, None) => defaults.calibration,
@@ -323,7 +345,11 @@ impl CompileArgs {
             coding: self.coding,
             calibration,
             samples: self.samples.unwrap_or(defaults.samples),
+            synthesis_steps: self.synthesis_steps,
+            budget: self.budget,
+            spikes: self.spikes,
             threshold: self.threshold,
+            threshold_scope: self.threshold_per,
             initial: self.v_init,
             layout: self.layout.0,
             preprocess,
@@ -352,6 +378,14 @@ fn coding() -> impl TypedValueParser<Value = Coding> {
         ("direct", Coding::Direct, "the preprocessed pixel is a constant current"),
         ("poisson", Coding::Poisson, "random spikes whose rate is the pixel's magnitude"),
     ])
+}
+
+fn spikes() -> impl TypedValueParser<Value = Spikes> {
+    words(&[("signed", Spikes::Signed, "1, and -1 to take back a spike that came too early"), ("binary", Spikes::Binary, "1 only")])
+}
+
+fn scope() -> impl TypedValueParser<Value = Scope> {
+    words(&[("channel", Scope::Channel, "one threshold a channel"), ("layer", Scope::Layer, "one threshold a layer")])
 }
 
 fn initial() -> impl TypedValueParser<Value = InitialPotential> {
@@ -438,21 +472,43 @@ fn parse_deviations(text: &str) -> std::result::Result<List, String> {
     text.split(',').map(parse_divisor).collect::<std::result::Result<_, _>>().map(List)
 }
 
+fn parse_synthesis_steps(text: &str) -> std::result::Result<usize, String> {
+    parse_count(text, "the number of gradient steps", 0..=1_000_000)
+}
+
+fn parse_seconds(text: &str) -> std::result::Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
+        _ => Err("the budget is a number of seconds, more than 0".into()),
+    }
+}
+
 pub(super) fn parse_threshold(text: &str) -> std::result::Result<Threshold, String> {
-    match text.split_once('=') {
-        None if text == "auto" => Ok(Threshold::Auto),
-        None if text == "max" => Ok(Threshold::Max),
+    let rule = match text.split_once('=') {
+        None if text == "auto" => return Ok(Threshold::Auto),
+        None if text == "least-squares" => Rule::LeastSquares,
+        None if text == "balance" => Rule::Balance,
+        None if text == "max" => Rule::Max,
+        Some(("batch-norm", value)) => Rule::BatchNorm(match parse_number(value)? {
+            k if k > 0.0 => k,
+            _ => return Err("the number of deviations is more than 0".into()),
+        }),
         Some(("percentile", value)) => match parse_number(value)? {
-            p if p > 0.0 && p <= 100.0 => Ok(Threshold::Percentile(p)),
-            _ => Err("a percentile is more than 0 and at most 100".into()),
+            p if p > 0.0 && p <= 100.0 => Rule::Percentile(p),
+            _ => return Err("a percentile is more than 0 and at most 100".into()),
         },
         Some(("fixed", value)) => match parse_number(value)? {
-            v if v > 0.0 => Ok(Threshold::Fixed(v)),
-            _ => Err("a threshold is more than 0".into()),
+            v if v > 0.0 => Rule::Fixed(v),
+            _ => return Err("a threshold is more than 0".into()),
         },
-        None if text == "percentile" || text == "fixed" => Err(format!("`{text}` wants a value: `{text}=99.9`")),
-        _ => Err("want `auto`, `max`, `percentile=P` or `fixed=V`".into()),
-    }
+        None if text == "batch-norm" => return Err("`batch-norm` wants a value: `batch-norm=3`".into()),
+        None if text == "percentile" || text == "fixed" => return Err(format!("`{text}` wants a value: `{text}=99.9`")),
+        _ => {
+            let known = "`auto`, `least-squares`, `balance`, `batch-norm=K`, `max`, `percentile=P` or `fixed=V`";
+            return Err(format!("want {known}"));
+        }
+    };
+    Ok(Threshold::Rule(rule))
 }
 
 fn parse_calibration(text: &str) -> std::result::Result<CalibrationArg, String> {
@@ -509,7 +565,7 @@ mod tests {
             coding: Coding::Poisson,
             calibration: Calibration::File("c.npz".into()),
             samples: 7,
-            threshold: Threshold::Percentile(99.9),
+            threshold: Threshold::Rule(Rule::Percentile(99.9)),
             initial: InitialPotential::Zero,
             layout: Some(Layout::Nhwc),
             preprocess: Preprocess { scale: 1.0, mean: vec![-1.0, 0.5, 0.2], std: vec![1.0, 2.0, 3.0] },

@@ -98,6 +98,7 @@ impl Simulated {
 fn operator(node: &NodeSpec, param: impl Fn(&str) -> Option<ParamId>) -> Option<Operator> {
     let reset = |reset: artifact::Reset| match reset {
         artifact::Reset::Soft => Reset::Soft,
+        artifact::Reset::Signed => Reset::Signed,
         artifact::Reset::Hard => Reset::Hard,
     };
     let neuron = |r| -> Option<Operator> {

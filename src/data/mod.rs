@@ -8,7 +8,7 @@
 //! | [`Images`] | what a file holds |
 //! | [`layout`] | which axis of a model's input is which |
 //! | [`Plan`] | the checked conversion of images to a model's input |
-//! | [`npy_bytes`] | the way back: results as an `.npy` file |
+//! | [`npy_bytes`], [`npz_bytes`] | the way back: results as `.npy` and `.npz` files |
 
 mod header;
 pub mod layout;
@@ -16,6 +16,7 @@ mod plan;
 mod read;
 
 pub use plan::Plan;
+use std::io::Write as _;
 
 use crate::error::{Error, Result};
 use ndarray::{ArrayView, IxDyn};
@@ -100,4 +101,20 @@ pub fn npy_bytes(dims: &[usize], data: &[f32]) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(128 + 4 * data.len());
     view.write_npy(&mut bytes).map_err(|e| Error::Internal(format!("writing an array to memory: {e}")))?;
     Ok(bytes)
+}
+
+/// The bytes of an `.npz` file of 32-bit floats: name, shape and values of every array. The same arrays give the same bytes.
+///
+/// # Errors
+/// If values do not have their shape: a bug of the caller.
+pub fn npz_bytes(arrays: &[(&str, &[usize], &[f32])]) -> Result<Vec<u8>> {
+    let broken = |e: &dyn std::fmt::Display| Error::Internal(format!("writing an archive to memory: {e}"));
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    // Without a clock: the options carry the archive format's first day.
+    let options = zip::write::SimpleFileOptions::default().last_modified_time(zip::DateTime::default());
+    for (name, dims, data) in arrays {
+        archive.start_file(format!("{name}.npy"), options).map_err(|e| broken(&e))?;
+        archive.write_all(&npy_bytes(dims, data)?).map_err(|e| broken(&e))?;
+    }
+    Ok(archive.finish().map_err(|e| broken(&e))?.into_inner())
 }

@@ -128,9 +128,11 @@ impl SpikingSimulator {
             }
             rows.par_iter_mut().enumerate().for_each(|(image, steps)| {
                 let mut potential = neurons.initial.clone();
+                // Only signed neurons remember how often they fired.
+                let mut net = vec![0.0f32; if neurons.reset == Reset::Signed { len } else { 0 }];
                 for (t, out) in steps.iter_mut().enumerate() {
                     let start = if varies { t * images + image } else { image } * len;
-                    neurons.step(&mut potential, &current[start..start + len], out);
+                    neurons.step(&mut potential, &mut net, &current[start..start + len], out);
                 }
             });
         })?;
@@ -179,18 +181,29 @@ struct Neurons {
 
 impl Neurons {
     /// One step of one image: leak, integrate, compare, reset.
-    fn step(&self, potential: &mut [f32], current: &[f32], spikes: &mut [f32]) {
+    fn step(&self, potential: &mut [f32], net: &mut [f32], current: &[f32], spikes: &mut [f32]) {
         if let Some(leak) = &self.leak {
             potential.iter_mut().zip(leak).for_each(|(v, l)| *v *= l);
         }
-        for (((v, &x), &theta), s) in potential.iter_mut().zip(current).zip(&self.threshold).zip(spikes) {
-            *v += x;
-            let fires = *v >= theta;
-            *s = f32::from(u8::from(fires));
-            match self.reset {
-                Reset::Soft => *v -= theta * *s,
-                Reset::Hard => *v *= 1.0 - *s,
-            }
+        let entries = potential.iter_mut().zip(current).zip(&self.threshold).zip(spikes);
+        match self.reset {
+            Reset::Soft => entries.for_each(|(((v, x), theta), s)| {
+                *v += x;
+                *s = if *v >= *theta { 1.0 } else { 0.0 };
+                *v -= theta * *s;
+            }),
+            Reset::Signed => entries.zip(net).for_each(|((((v, x), theta), s), n)| {
+                *v += x;
+                let back = if *v < 0.0 && *n > 0.0 { -1.0 } else { 0.0 };
+                *s = if *v >= *theta { 1.0 } else { back };
+                *v -= theta * *s;
+                *n += *s;
+            }),
+            Reset::Hard => entries.for_each(|(((v, x), theta), s)| {
+                *v += x;
+                *s = if *v >= *theta { 1.0 } else { 0.0 };
+                *v *= 1.0 - *s;
+            }),
         }
     }
 }

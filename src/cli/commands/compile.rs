@@ -9,7 +9,8 @@ use crate::{
         render::Style,
         set_threads,
     },
-    compile::{Compiled, compile},
+    compile::{Compiled, Labelled, compile},
+    data::npz_bytes,
     error::{Error, Result},
     observer::Observer,
     options::Calibration,
@@ -71,6 +72,7 @@ fn check(args: &CompileArgs, report: Option<&Path>, calibration: Option<&Path>) 
     outputs.extend(args.out.as_deref().map(|p| ("-o", p)));
     outputs.extend(report.map(|p| ("the report", p)));
     outputs.extend(args.depfile.as_deref().map(|p| ("--depfile", p)));
+    outputs.extend(args.save_samples.as_deref().map(|p| ("--save-samples", p)));
     outputs.extend(args.emit.iter().filter_map(|e| e.file.as_deref()).map(|p| ("--emit", p)));
     for (_, path) in &outputs {
         files::check_target(path)?;
@@ -100,12 +102,23 @@ fn write(args: &CompileArgs, report: Option<&Path>, compiled: &Compiled) -> Resu
             batch.add(file, emit(*form, compiled))?;
         }
     }
+    if let Some(path) = &args.save_samples {
+        batch.add(path, saved(&compiled.samples, &compiled.graph)?)?;
+    }
     if let (Some(depfile), Some(out)) = (&args.depfile, &args.out) {
         let dependencies: &[PathBuf] = &compiled.dependencies;
         batch.add(depfile, files::depfile(out, dependencies)?)?;
     }
     batch.commit()?;
     Ok(size)
+}
+
+/// The samples as an `.npz` file: `x` in the model's own layout and units, `logits` as the float network's answers.
+fn saved(labelled: &Labelled, graph: &snnc_ir::Graph) -> Result<Vec<u8>> {
+    let input = graph.input().ok_or_else(|| Error::Internal("a verified graph has an input".into()))?;
+    let count = labelled.samples.count;
+    let dims: Vec<usize> = std::iter::once(count).chain(graph[input].ty.dims[1..].iter().copied()).collect();
+    npz_bytes(&[("logits", &[count, labelled.classes], &labelled.logits), ("x", &dims, &labelled.samples.data)])
 }
 
 fn emit(form: EmitForm, compiled: &Compiled) -> String {
@@ -137,7 +150,8 @@ fn summary(args: &CompileArgs, out: &Path, report: Option<&Path>, compiled: &Com
     }
     let agreement = compiled.report.pointer("/agreement/over_timesteps").and_then(serde_json::Value::as_array);
     if let Some(percent) = agreement.and_then(|list| list.last()).and_then(|at| at["percent"].as_f64()) {
-        text += &format!("; agrees with the float network on {percent:.1} % of held-out synthetic samples");
+        let judges = if compiled.report["agreement"]["judges"] == "data" { "images" } else { "synthetic samples" };
+        text += &format!("; agrees with the float network on {percent:.1} % of held-out {judges}");
     }
     if let Some(tried) = compiled.report.pointer("/timesteps_auto/tried").and_then(serde_json::Value::as_array) {
         let steps: Vec<String> = tried.iter().map(|at| at["timesteps"].to_string()).collect();

@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Result},
     options::Threshold,
 };
-use snnc_ir::{Graph, diagnostic::Place, verify::verify_between};
+use snnc_ir::{Graph, Reset, diagnostic::Place, verify::verify_between};
 use snnc_passes::{Pass, PassCx, PassError, Settings, manager, threshold::Rule};
 use std::{path::Path, process::ExitCode};
 
@@ -99,6 +99,13 @@ impl Header {
                 "passes" => header.passes = Some(value.split(',').map(|name| name.trim().to_owned()).collect()),
                 "timesteps" => header.settings.timesteps = value.parse().ok().filter(|&t| t > 0).ok_or_else(|| wrong("want a number"))?,
                 "threshold" => header.settings.threshold = rule(value).map_err(|message| wrong(&message))?,
+                "spikes" => {
+                    header.settings.reset = match value {
+                        "signed" => Reset::Signed,
+                        "binary" => Reset::Soft,
+                        _ => return Err(wrong("want `signed` or `binary`")),
+                    };
+                }
                 // For tests.
                 "meaning" => {}
                 other => return Err(wrong(&format!("unknown key `{other}`"))),
@@ -109,13 +116,10 @@ impl Header {
 }
 
 fn rule(text: &str) -> std::result::Result<Rule, String> {
-    let text = if text == "least-squares" { "auto" } else { text };
-    Ok(match parse_threshold(text)? {
-        Threshold::Auto => Rule::LeastSquares,
-        Threshold::Max => Rule::Max,
-        Threshold::Percentile(p) => Rule::Percentile(p),
-        Threshold::Fixed(v) => Rule::Fixed(v),
-    })
+    match parse_threshold(text)? {
+        Threshold::Rule(rule) => Ok(rule),
+        Threshold::Auto => Err("want one rule, not `auto`".to_owned()),
+    }
 }
 
 fn parse(case: &str, path: &Path) -> Result<Graph> {

@@ -1,0 +1,91 @@
+use super::*;
+use snnc_ir::Reset;
+
+fn activations(channels: usize, plane: usize, data: Vec<f32>) -> Activations {
+    Activations { channels, plane, data }
+}
+
+/// Currents that are the activations themselves, at every step.
+fn even(target: &Activations) -> Traces {
+    Traces::constant(target)
+}
+
+fn thresholds(rule: Rule, target: &Activations, traces: &Traces, timesteps: usize, bound: f32, scope: Option<Scope>) -> Vec<f32> {
+    let neuron = Neuron { timesteps, initial: 0.5, reset: Reset::Signed };
+    let layer = Layer { target, traces, recorded: None, neuron, bound };
+    choose(&*rule.method().expect("a calibrated rule"), &layer, scope)
+}
+
+#[test]
+fn max_is_one_value_for_the_layer() {
+    let a = activations(2, 2, vec![0.0, 1.0, 4.0, 2.0]);
+    let max = |bound, scope| thresholds(Rule::Max, &a, &even(&a), 8, bound, scope);
+    assert_eq!(max(f32::INFINITY, None), [4.0, 4.0]);
+    assert_eq!(max(3.0, None), [3.0, 3.0]);
+    assert_eq!(max(f32::INFINITY, Some(Scope::Channel)), [1.0, 4.0]);
+}
+
+#[test]
+fn percentile_ignores_silence_and_dead_channels_borrow() {
+    let a = activations(2, 4, vec![0.0, 0.0, 1.0, 3.0, -1.0, 0.0, 0.0, 0.0]);
+    let percentile = |p| thresholds(Rule::Percentile(p), &a, &even(&a), 8, f32::INFINITY, None);
+    assert_eq!(percentile(50.0), [1.0, 1.0]);
+    assert_eq!(percentile(100.0), [3.0, 3.0]);
+}
+
+#[test]
+fn least_squares_cuts_an_outlier_at_few_steps_and_keeps_it_at_many() {
+    let mut data: Vec<f32> = (0..1000).map(|i| i as f32 / 1000.0).collect();
+    data.push(4.0);
+    let a = activations(1, data.len(), data);
+    let few = thresholds(Rule::LeastSquares, &a, &even(&a), 4, f32::INFINITY, None)[0];
+    let many = thresholds(Rule::LeastSquares, &a, &even(&a), 256, f32::INFINITY, None)[0];
+    assert!(few < 1.5, "{few}");
+    assert!(many > 3.0, "{many}");
+}
+
+#[test]
+fn least_squares_leaves_room_for_currents_that_come_late() {
+    // One neuron of activation 1 over 8 steps: evenly, or all of it in the second half.
+    let a = activations(1, 1, vec![1.0]);
+    let late = Traces { steps: 8, places: vec![(0, 0)], data: [[0.0; 4], [2.0; 4]].concat() };
+    let theta = |traces: &Traces| thresholds(Rule::LeastSquares, &a, traces, 8, f32::INFINITY, None)[0];
+    assert!(theta(&even(&a)) <= 1.01, "{}", theta(&even(&a)));
+    // Half of the steps are silent, so the activation needs more than one spike's worth in those that are left: no threshold up
+    // to the largest activation gives it, and the largest comes nearest.
+    assert!(theta(&late) >= 1.0, "{}", theta(&late));
+}
+
+#[test]
+fn balance_stays_below_the_maximum_and_bounds_most_values() {
+    let data: Vec<f32> = (0..64 * 16).map(|i| if i == 100 { 50.0 } else { (i % 16) as f32 / 8.0 - 1.0 }).collect();
+    let a = activations(1, 16, data);
+    let theta = thresholds(Rule::Balance, &a, &even(&a), 8, f32::INFINITY, None)[0];
+    assert!(theta > 0.7 && theta < 25.0, "{theta}");
+}
+
+#[test]
+fn batch_norm_needs_no_sample() {
+    let a = activations(2, 1, vec![0.0, 0.0]);
+    let traces = even(&a);
+    let recorded = Recorded { mean: vec![0.5, -1.0], deviation: vec![1.0, 2.0] };
+    let neuron = Neuron { timesteps: 8, initial: 0.5, reset: Reset::Signed };
+    let layer = Layer { target: &a, traces: &traces, recorded: Some(&recorded), neuron, bound: f32::INFINITY };
+    assert_eq!(choose(&*Rule::BatchNorm(3.0).method().expect("calibrated"), &layer, None), [3.5, 5.0]);
+}
+
+#[test]
+fn signed_neurons_take_back_what_came_too_early() {
+    let mut bench = firing::Bench::default();
+    let run =
+        |bench: &mut firing::Bench, reset| bench.run(Neuron { timesteps: 4, initial: 0.5, reset }, 1.0, &[1.0, 1.0, -1.0, -1.0], 1)[0];
+    assert_eq!(run(&mut bench, Reset::Soft), 2.0);
+    assert_eq!(run(&mut bench, Reset::Signed), 0.0);
+}
+
+#[test]
+fn channel_reads_image_after_image() {
+    let a = activations(2, 2, (0..8).map(|i| i as f32).collect());
+    assert_eq!(a.channel(1).collect::<Vec<_>>(), [2.0, 3.0, 6.0, 7.0]);
+    assert_eq!(a.channel_means(), [2.5, 4.5]);
+}

@@ -1,0 +1,253 @@
+//! One model with its samples, converted for one number of time steps after another.
+
+use super::{
+    in_file, input,
+    material::{Labelled, Material},
+    run_stage,
+};
+use crate::{
+    calibrate::Laboratory,
+    emit::{self, Provenance, emit},
+    error::{Error, Result},
+    import::Imported,
+    observer::Observer,
+    options::{Calibration, Coding, InitialPotential, Layout, Options, Rule, Spikes, Threshold},
+    recorded,
+    report::{self, Agreement, Judges, Layer, PassRecord, Report, RuleTried},
+    synthesize::Canvas,
+};
+use candle_core::Tensor;
+use snnc_ir::{Graph, Operator, Phase, Reset, verify};
+use snnc_passes::{CALIBRATE, Calibration as _, DEPLOY, PassCx, SPIKE, Settings};
+use snnc_runtime::{Network, Outcome, artifact};
+use std::path::Path;
+
+/// Rules that `--threshold auto` tries if the first is not content: it keeps the first unless another agrees better beyond chance.
+const RULES: [Rule; 3] = [Rule::LeastSquares, Rule::Balance, Rule::Percentile(99.9)];
+
+/// Agreement in percent at which `auto` is content.
+pub const ENOUGH_AGREEMENT: f64 = 98.0;
+
+/// Numbers of time steps at which agreement is reported.
+const REPORTED: [usize; 6] = [4, 8, 16, 32, 64, 128];
+
+/// What stays the same for every number of time steps.
+pub struct Job<'a> {
+    /// The file.
+    pub model: &'a Path,
+    /// What was asked.
+    pub options: &'a Options,
+    /// The model as imported.
+    pub imported: &'a Imported,
+    /// The float network.
+    pub float: &'a Graph,
+    /// The image behind its input.
+    pub canvas: &'a Canvas,
+    /// Its layout.
+    pub layout: Layout,
+    /// The samples.
+    pub material: &'a Material,
+}
+
+/// A conversion.
+pub struct Converted {
+    /// What is written.
+    pub artifact: artifact::Artifact,
+    /// What is said of it.
+    pub report: Report,
+    /// What it was emitted from.
+    pub graph: Graph,
+}
+
+/// A conversion by one rule, and how it did.
+struct Trial {
+    rule: Rule,
+    artifact: artifact::Artifact,
+    graph: Graph,
+    network: Network,
+    passes: Vec<PassRecord>,
+    layers: Vec<Layer>,
+    samples: usize,
+    outcomes: Vec<Outcome>,
+    /// Whether the network agreed, for each held-out sample, at the last number of steps.
+    agrees: Vec<bool>,
+}
+
+impl Trial {
+    fn agreement(&self) -> f64 {
+        100.0 * self.agrees.iter().filter(|&&a| a).count() as f64 / self.agrees.len().max(1) as f64
+    }
+
+    /// Whether this one agrees better than `other` beyond chance: where just one of both agrees, it is this one by more than two
+    /// standard deviations (the sign test).
+    fn clearly_beats(&self, other: &Self) -> bool {
+        let pairs = || self.agrees.iter().zip(&other.agrees);
+        let (won, lost) = (pairs().filter(|(a, b)| **a && !**b).count(), pairs().filter(|(a, b)| !**a && **b).count());
+        won > lost && (won - lost) as f64 > 2.0 * ((won + lost) as f64).sqrt()
+    }
+}
+
+impl Job<'_> {
+    /// Converts for T steps.
+    ///
+    /// # Errors
+    /// If a pass refuses the network.
+    pub fn convert(&self, timesteps: usize, observer: &mut dyn Observer) -> Result<Converted> {
+        let rules = match self.options.threshold {
+            Threshold::Rule(rule) => vec![rule],
+            Threshold::Auto => RULES.to_vec(),
+        };
+        let mut tried = Vec::new();
+        let mut best: Option<Trial> = None;
+        for rule in rules {
+            let trial = self.trial(rule, timesteps, observer)?;
+            tried.push(RuleTried { rule: rule.to_string(), percent: trial.agreement() });
+            if best.as_ref().is_none_or(|b| trial.clearly_beats(b)) {
+                best = Some(trial);
+            }
+            if best.as_ref().is_some_and(|b| b.agreement() >= ENOUGH_AGREEMENT) {
+                break;
+            }
+        }
+        let trial = best.ok_or_else(|| Error::Internal("no rule was tried".into()))?;
+        let rules = (self.options.threshold == Threshold::Auto).then_some(tried);
+        self.report(trial, timesteps, rules)
+    }
+
+    fn trial(&self, rule: Rule, timesteps: usize, observer: &mut dyn Observer) -> Result<Trial> {
+        let options = self.options;
+        let mut graph = self.float.clone();
+        let mut passes = Vec::new();
+        let amplitude = input::amplitude(self.canvas);
+        if options.coding == Coding::Poisson {
+            input::decode_input(&mut graph, &amplitude, self.layout)?;
+        }
+        let settings = Settings {
+            timesteps,
+            reset: match options.spikes {
+                Spikes::Signed => Reset::Signed,
+                Spikes::Binary => Reset::Soft,
+            },
+            threshold: rule,
+            scope: options.threshold_scope,
+            initial: match options.initial {
+                InitialPotential::Half => 0.5,
+                InitialPotential::Zero => 0.0,
+            },
+        };
+        let bugs = |e| in_file(e, self.model);
+        let mut cx = PassCx { settings: &settings, calibration: None };
+        run_stage("spike", SPIKE, Phase::Spiking, &mut graph, &mut cx, &mut passes, observer).map_err(bugs)?;
+
+        let available = &self.material.calibration.samples;
+        let count = Laboratory::affordable(&graph, timesteps, available.count);
+        let mut laboratory = if count == 0 {
+            None
+        } else {
+            let encode = |images: &Tensor| input::encode(images, timesteps, &amplitude, self.canvas, options);
+            let recorded = recorded::before_rectifiers(&self.imported.graph);
+            Some(Laboratory::new(self.float, &available.take(count), timesteps, recorded, encode)?)
+        };
+        let mut cx = PassCx { settings: &settings, calibration: laboratory.as_mut().map(|l| l as &mut dyn snnc_passes::Calibration) };
+        run_stage("calibrate", CALIBRATE, Phase::Spiking, &mut graph, &mut cx, &mut passes, observer).map_err(bugs)?;
+        let layers = measure(&graph, laboratory.as_mut())?;
+        drop(laboratory);
+        let mut cx = PassCx { settings: &settings, calibration: None };
+        run_stage("deploy", DEPLOY, Phase::Calibrated, &mut graph, &mut cx, &mut passes, observer).map_err(bugs)?;
+
+        let coding = match options.coding {
+            Coding::Direct => artifact::Coding::Direct,
+            Coding::Poisson => artifact::Coding::Poisson { amplitude },
+        };
+        let verified = verify(&graph).map_err(|v| Error::broken("deploy", &v))?;
+        let about = Provenance {
+            source_sha256: &self.imported.source_sha256,
+            options,
+            recorded: emit::recorded(options),
+            timesteps,
+            coding,
+            layout: self.layout,
+        };
+        let artifact = emit(verified, &about)?;
+
+        let start = std::time::Instant::now();
+        observer.stage("measure", None);
+        let network = Network::new(artifact.clone()).map_err(|e| Error::Internal(e.to_string()))?;
+        let mut steps: Vec<usize> = REPORTED.into_iter().filter(|&t| t < timesteps).collect();
+        steps.push(timesteps);
+        let held_out = &self.material.held_out;
+        let outcomes = network.run_checkpoints(&held_out.samples.data, &steps, 0).map_err(|e| Error::Internal(e.to_string()))?;
+        let last = outcomes.last().ok_or_else(|| Error::Internal("the network was run".into()))?;
+        let agrees = agrees(last, held_out);
+        observer.stage_done(start.elapsed());
+        Ok(Trial { rule, artifact, graph, network, passes, layers, samples: count, outcomes, agrees })
+    }
+
+    fn report(&self, trial: Trial, timesteps: usize, rules: Option<Vec<RuleTried>>) -> Result<Converted> {
+        let material = self.material;
+        let agreement = trial
+            .outcomes
+            .iter()
+            .map(|outcome| {
+                let agrees = agrees(outcome, &material.held_out);
+                Agreement::new(outcome.timesteps, agrees.iter().filter(|&&a| a).count(), agrees.len())
+            })
+            .collect();
+        let last = trial.outcomes.last().ok_or_else(|| Error::Internal("the network was run".into()))?;
+        let report = Report {
+            source_sha256: self.imported.source_sha256.clone(),
+            opset: self.imported.opset,
+            producer: self.imported.producer.clone(),
+            options: emit::recorded(self.options),
+            seed: self.options.seed,
+            timesteps,
+            timesteps_tried: None,
+            threshold: trial.rule.to_string(),
+            threshold_tried: rules,
+            is_signed: self.options.spikes == Spikes::Signed,
+            passes: trial.passes,
+            calibration_samples: trial.samples,
+            diversity: (trial.samples > 0).then(|| material.calibration.diversity()),
+            synthesis_steps: material.steps,
+            layers: report::with_rates(trial.layers, &trial.network, last),
+            judges: match (&self.options.calibration, material.judged_by_data) {
+                (_, true) => Judges::Data,
+                (Calibration::Synthetic(_), false) => Judges::Synthetic,
+                (Calibration::File(_), false) => Judges::Priors,
+            },
+            has_batch_norms: self
+                .imported
+                .graph
+                .node_ids()
+                .into_iter()
+                .any(|n| matches!(self.imported.graph[n].op, Operator::BatchNorm { .. })),
+            agreement,
+            cost: trial.network.cost(last),
+        };
+        Ok(Converted { artifact: trial.artifact, report, graph: trial.graph })
+    }
+}
+
+/// For each held-out sample, whether both networks choose the same class.
+fn agrees(outcome: &Outcome, held_out: &Labelled) -> Vec<bool> {
+    outcome.predictions().iter().zip(held_out.predictions()).map(|(a, b)| *a == b).collect()
+}
+
+/// Errors of every layer while the scales behind the neurons still say what a spike stands for.
+fn measure(graph: &Graph, mut laboratory: Option<&mut Laboratory>) -> Result<Vec<Layer>> {
+    let mut layers = Vec::new();
+    for node in graph.topological() {
+        let Operator::Neuron { threshold, .. } = graph[node].op else { continue };
+        let theta = &graph.param(threshold).tensor.data;
+        let error = match laboratory.as_deref_mut() {
+            None => None,
+            Some(laboratory) => {
+                let target = laboratory.target(node).map_err(Error::Internal)?;
+                let rates = laboratory.mean(graph, node).map_err(Error::Internal)?;
+                Some(report::relative_error(&target, &rates, theta))
+            }
+        };
+        layers.push(Layer::new(graph[node].origin.to_string(), graph[node].ty.len(), theta, error));
+    }
+    Ok(layers)
+}

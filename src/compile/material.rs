@@ -1,0 +1,147 @@
+//! The samples of a compilation: those that thresholds are set on, and those that judge the result.
+
+use crate::{
+    data::{Images, Plan},
+    error::{Error, Result},
+    observer::Observer,
+    options::{Calibration, Options, Rule, Synthesis, Threshold},
+    simulate::FloatNetwork,
+    synthesize::{Canvas, Recipe, Samples, calibration_indices, held_out_indices, synthesize},
+};
+use snnc_ir::{Graph, Head};
+use snnc_runtime::argmax;
+
+/// Samples that judge: enough for a difference of a few percent, few enough to cost little.
+const HELD_OUT: usize = 64;
+
+/// Samples that go through the float network together.
+const BATCH: usize = 32;
+
+/// What the user's file must have at least for a part of it to judge.
+const FEW: usize = 16;
+
+/// Samples with what the float network makes of them.
+#[derive(Clone, Debug)]
+pub struct Labelled {
+    /// In the model's own layout and units.
+    pub samples: Samples,
+    /// `[N, classes]`: soft labels before any softmax, rectified where the head is a rectifier.
+    pub logits: Vec<f32>,
+    /// Number of classes.
+    pub classes: usize,
+}
+
+impl Labelled {
+    fn new(float: &Graph, samples: Samples) -> Result<Self> {
+        let broken = || Error::Internal("a verified graph has an input and an output".into());
+        let (input, output) = (float.input().ok_or_else(broken)?, float.output().ok_or_else(broken)?);
+        let network = FloatNetwork::new(float)?;
+        let images = samples.tensor(&float[input].ty.dims)?;
+        let mut logits = Vec::new();
+        for first in (0..samples.count).step_by(BATCH) {
+            let batch = images.narrow(0, first, BATCH.min(samples.count - first))?;
+            logits.extend(network.logits(&batch)?.flatten_all()?.to_vec1::<f32>()?);
+        }
+        if output.head == Head::Relu {
+            logits.iter_mut().for_each(|z| *z = z.max(0.0));
+        }
+        Ok(Self { samples, logits, classes: float[output.node].ty.len() })
+    }
+
+    /// The float network's class of every sample.
+    #[must_use]
+    pub fn predictions(&self) -> Vec<usize> {
+        self.logits.chunks(self.classes.max(1)).map(argmax).collect()
+    }
+
+    /// How unlike each other the samples are.
+    #[must_use]
+    pub fn diversity(&self) -> Diversity {
+        let mut classes = self.predictions();
+        classes.sort_unstable();
+        classes.dedup();
+        let confidence = |row: &[f32]| {
+            let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            1.0 / row.iter().map(|&z| f64::from(z - largest).exp()).sum::<f64>()
+        };
+        let rows = self.logits.chunks(self.classes.max(1));
+        let mean_confidence = rows.map(confidence).sum::<f64>() / self.samples.count.max(1) as f64;
+        Diversity { classes: classes.len(), of: self.classes, mean_confidence, spread: self.samples.spread() }
+    }
+}
+
+/// How unlike each other samples are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Diversity {
+    /// Classes that at least one sample shows, to the float network.
+    pub classes: usize,
+    /// Classes that there are.
+    pub of: usize,
+    /// Mean probability of the class that is shown.
+    pub mean_confidence: f64,
+    /// Root mean square difference of two samples over that of an entry from its mean value: 1.41 for unrelated samples.
+    pub spread: f64,
+}
+
+/// All samples of a compilation.
+pub struct Material {
+    /// Thresholds and biases are set on these; none where nothing is calibrated.
+    pub calibration: Labelled,
+    /// These judge.
+    pub held_out: Labelled,
+    /// Whether the judges are images of the user.
+    pub judged_by_data: bool,
+    /// Gradient steps that were made and that were asked for, where there was an inversion.
+    pub steps: Option<(usize, usize)>,
+}
+
+/// Reads or makes the samples. `data` are the user's images and how they become input, if there are any.
+///
+/// # Errors
+/// Only on a bug.
+pub fn gather(
+    float: &Graph,
+    normed: Option<&Graph>,
+    canvas: &Canvas,
+    options: &Options,
+    data: Option<(Images, Plan)>,
+    observer: &mut dyn Observer,
+) -> Result<Material> {
+    let is_fixed = matches!(options.threshold, Threshold::Rule(Rule::Fixed(_)));
+    let method = match options.calibration {
+        // Fixed thresholds need no samples, and with data at hand the held-out ones need no inversion.
+        Calibration::Synthetic(method) if !is_fixed => method,
+        _ => Synthesis::Prior,
+    };
+    let wanted = if is_fixed { 0 } else { options.samples };
+    // Time is shared out by the number of images.
+    let all = (HELD_OUT + wanted) as f64;
+    let mut steps: Option<(usize, usize)> = None;
+    let mut make = |indices: Vec<usize>, observer: &mut dyn Observer| -> Result<Labelled> {
+        let budget = options.budget.map(|seconds| seconds * indices.len() as f64 / all);
+        let recipe = Recipe { method, steps: options.synthesis_steps, budget, seed: options.seed };
+        let made = synthesize(float, normed, canvas, &recipe, &indices, observer)?;
+        steps = match (steps, made.steps) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1)),
+            (a, b) => a.or(b),
+        };
+        Labelled::new(float, made.samples)
+    };
+    let Some((images, plan)) = data else {
+        let held_out = make(held_out_indices(HELD_OUT), observer)?;
+        let calibration = make(calibration_indices(wanted), observer)?;
+        return Ok(Material { calibration, held_out, judged_by_data: false, steps });
+    };
+    let judges = match images.count {
+        count if count >= wanted + HELD_OUT => HELD_OUT,
+        count if count >= FEW => (count / 4).min(HELD_OUT),
+        _ => 0,
+    };
+    let used = wanted.min(images.count - judges);
+    let part = |range: std::ops::Range<usize>| Labelled::new(float, Samples { count: range.len(), data: plan.convert(&images, range) });
+    let held_out = if judges > 0 { part(used..used + judges)? } else { make(held_out_indices(HELD_OUT), observer)? };
+    if images.count == 0 {
+        return Err(Error::Internal("a file of images has at least one".into()));
+    }
+    Ok(Material { calibration: part(0..used)?, held_out, judged_by_data: judges > 0, steps: None })
+}

@@ -1,0 +1,173 @@
+//! The driver: one model from ONNX file to artifact and report.
+//!
+//! | stage | phase after it |
+//! |---|---|
+//! | import | `Imported` |
+//! | canonicalise | `Canonical` |
+//! | synthesize (or read) samples | |
+//! | spike | `Spiking` |
+//! | calibrate | `Calibrated` |
+//! | measure, emit | |
+
+mod input;
+mod job;
+mod material;
+
+pub use job::ENOUGH_AGREEMENT;
+pub use material::{Diversity, Labelled};
+
+use crate::{
+    data::{Images, Plan, layout},
+    error::{Error, Result},
+    import::{ImportOptions, Imported, import},
+    observer::Observer,
+    options::{Calibration, Layout, Options, Rule, Threshold, Timesteps},
+    report::{Agreement, PassRecord},
+    synthesize::Canvas,
+};
+use job::{Converted, Job};
+use snnc_ir::{Diagnostic, Graph, Operator, Phase};
+use snnc_passes::{CANONICALISE, Pass, PassCx, PassError, Settings, manager};
+use snnc_runtime::artifact;
+use std::path::{Path, PathBuf};
+
+/// Numbers of time steps that `--timesteps auto` tries, in order.
+const CANDIDATES: [usize; 6] = [4, 8, 16, 32, 64, 128];
+
+/// What a compilation makes. Nothing of it is on disk yet.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The spiking network.
+    pub artifact: artifact::Artifact,
+    /// The report.
+    pub report: serde_json::Value,
+    /// The graph that the artifact was emitted from.
+    pub graph: Graph,
+    /// What it was calibrated on. Samples made from a network show what it knows: they are a leak.
+    pub samples: Labelled,
+    /// Every file that was read, for a build system.
+    pub dependencies: Vec<PathBuf>,
+}
+
+/// Imports a model and brings it into the canonical phase: the float network that everything is compared with.
+///
+/// # Errors
+/// If the model cannot be read or converted.
+pub fn canonical(model: &Path, output: Option<&str>, observer: &mut dyn Observer) -> Result<(Imported, Graph)> {
+    let start = std::time::Instant::now();
+    observer.stage("import", None);
+    let imported = import(model, &ImportOptions { output: output.map(str::to_owned) })?;
+    imported.warnings.iter().for_each(|w| observer.warning(w));
+    observer.stage_done(start.elapsed());
+    let mut graph = imported.graph.clone();
+    let settings = Settings::default();
+    let mut cx = PassCx { settings: &settings, calibration: None };
+    run_stage("canonicalise", CANONICALISE, Phase::Canonical, &mut graph, &mut cx, &mut Vec::new(), observer)
+        .map_err(|e| in_file(e, model))?;
+    Ok((imported, graph))
+}
+
+/// Compiles one model.
+///
+/// # Errors
+/// If the model cannot be read or converted, or a file of samples does not fit it.
+pub fn compile(model: &Path, options: &Options, observer: &mut dyn Observer) -> Result<Compiled> {
+    let (imported, float) = canonical(model, options.output.as_deref(), observer)?;
+    let mut dependencies = imported.dependencies.clone();
+    let input = float.input().ok_or_else(|| Error::Internal("a verified graph has an input".into()))?;
+    let input_type = float[input].ty.clone();
+
+    let data = match &options.calibration {
+        Calibration::File(path) => {
+            let images = Images::read(path)?;
+            let plan = Plan::new(&images, &input_type.dims, options.layout, &options.preprocess)?;
+            dependencies.push(path.clone());
+            Some((images, plan))
+        }
+        Calibration::Synthetic(_) => None,
+    };
+    let layout = options
+        .layout
+        .or_else(|| data.as_ref().and_then(|(_, plan)| plan.layout()))
+        .or_else(|| layout::of_shape(&input_type.dims))
+        .unwrap_or(if input_type.dims.len() == 4 { Layout::Nchw } else { Layout::Flat });
+    input::check_layout(layout, &input_type.dims)?;
+    let canvas = Canvas::new(&input_type, layout, &options.preprocess);
+    input::check_channels(options, &canvas)?;
+    let normed = with_batch_norms(&imported.graph)?;
+    if matches!(options.threshold, Threshold::Rule(Rule::BatchNorm(_))) && normed.is_none() {
+        return Err(Error::Usage("--threshold batch-norm: the model has no batch norms; they were folded, or it never had any".into()));
+    }
+    let material = material::gather(&float, normed.as_ref(), &canvas, options, data, observer)?;
+
+    let job = Job { model, options, imported: &imported, float: &float, canvas: &canvas, layout, material: &material };
+    let candidates = match options.timesteps {
+        Timesteps::Fixed(n) => vec![n],
+        Timesteps::Auto => CANDIDATES.to_vec(),
+    };
+    let mut best: Option<Converted> = None;
+    let mut tried: Vec<Agreement> = Vec::new();
+    for timesteps in candidates {
+        let converted = job.convert(timesteps, observer)?;
+        let agreement = converted.report.agreement_at_compiled();
+        tried.extend(converted.report.agreement.last());
+        // More steps only where they help: on a plateau the earlier, cheaper network stays.
+        if best.as_ref().is_none_or(|b| agreement > b.report.agreement_at_compiled()) {
+            best = Some(converted);
+        }
+        if agreement >= ENOUGH_AGREEMENT {
+            break;
+        }
+    }
+    let Converted { artifact, mut report, graph } = best.ok_or_else(|| Error::Internal("no number of time steps was tried".into()))?;
+    if options.timesteps == Timesteps::Auto {
+        report.timesteps_tried = Some(tried);
+    }
+    Ok(Compiled { artifact, report: report.to_json(), graph, samples: material.calibration, dependencies })
+}
+
+fn run_stage(
+    name: &'static str,
+    passes: &[&'static dyn Pass],
+    phase: Phase,
+    graph: &mut Graph,
+    cx: &mut PassCx<'_>,
+    record: &mut Vec<PassRecord>,
+    observer: &mut dyn Observer,
+) -> std::result::Result<(), PassError> {
+    let start = std::time::Instant::now();
+    observer.stage(name, None);
+    manager::run_stage(passes, phase, graph, cx, &mut |pass, changed, elapsed, graph| {
+        let changed = changed == snnc_passes::Changed::Yes;
+        record.push(PassRecord { name: pass, changed });
+        observer.pass_done(pass, changed, elapsed, graph);
+    })?;
+    observer.stage_done(start.elapsed());
+    Ok(())
+}
+
+fn in_file(error: PassError, model: &Path) -> Error {
+    match error {
+        PassError::User(diagnostic) => {
+            let file = model.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            Error::Diagnostics(vec![Diagnostic { place: snnc_ir::diagnostic::Place { file, ..diagnostic.place }, ..diagnostic }])
+        }
+        PassError::Bug(message) => Error::Internal(message),
+    }
+}
+
+/// The network as imported, its head aside, if it has batch norms: what they recorded says what the training images were like.
+fn with_batch_norms(imported: &Graph) -> Result<Option<Graph>> {
+    if !imported.node_ids().into_iter().any(|n| matches!(imported[n].op, Operator::BatchNorm { .. })) {
+        return Ok(None);
+    }
+    let mut graph = imported.clone();
+    let settings = Settings::default();
+    let mut cx = PassCx { settings: &settings, calibration: None };
+    let pass = snnc_passes::find("extract-head").ok_or_else(|| Error::Internal("pass `extract-head` is in the list".into()))?;
+    match manager::run(pass, &mut graph, &mut cx, &mut |_, _, _, _| ()) {
+        Ok(_) => Ok(Some(graph)),
+        Err(PassError::User(diagnostic)) => Err(diagnostic.into()),
+        Err(PassError::Bug(message)) => Err(Error::Internal(message)),
+    }
+}
