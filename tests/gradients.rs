@@ -1,15 +1,16 @@
-//! The gradient with respect to the image, through our candle operators, against central differences of the reference
+//! The gradient with respect to the image against central differences of the reference
 //! evaluator in double-precision accumulation: non-square images, strides, asymmetric padding, groups, pools, residuals, clips.
 
 #![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
-use candle_core::{Device, Tensor, Var};
-use snnc::simulate::FloatNetwork;
+use candle_core::{Device, Tensor};
+use snnc::simulate::{FloatNetwork, Watch};
 use snnc_ir::{
     Graph, Tensor as Values,
     eval::{self, Mode},
     text,
 };
+use std::collections::BTreeMap;
 
 const NETWORK: &str = r#"
 graph @g imported {
@@ -54,12 +55,14 @@ fn input_gradient_is_that_of_the_reference() {
     let graph = text::parse(NETWORK).unwrap();
     let x = text::noise(2 * 70, 11, 1.0);
     let network = FloatNetwork::new(&graph).unwrap();
-    let variable = Var::from_tensor(&Tensor::from_slice(&x, (2, 2, 7, 5), &Device::Cpu).unwrap()).unwrap();
-    let ours = network.logits(&variable).unwrap();
-    let value = f64::from(ours.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap());
+    let images = Tensor::from_slice(&x, (2, 2, 7, 5), &Device::Cpu).unwrap();
+    let squares = |logits: &[f32]| {
+        let loss = logits.iter().map(|&z| f64::from(z).powi(2)).sum();
+        (loss, logits.iter().map(|z| 2.0 * z).collect())
+    };
+    let result = network.gradient(&images, &BTreeMap::new(), 0.0, squares).unwrap();
+    let (value, gradient) = (result.loss, result.images);
     assert!((value - loss(&graph, &x)).abs() < 1e-4 * value, "the forward agrees first: {value}");
-    let gradients = ours.sqr().unwrap().sum_all().unwrap().backward().unwrap();
-    let gradient = gradients.get(&variable).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
 
     let largest = gradient.iter().fold(0.0f32, |m, g| m.max(g.abs()));
     let step = 2e-3f32;
@@ -83,4 +86,49 @@ fn input_gradient_is_that_of_the_reference() {
     }
     assert!(kinks < x.len() / 3, "most pixels are away from kinks: {kinks}");
     assert!(largest > 0.1);
+}
+
+/// The distance from recorded statistics, as its definition says it, in double precision.
+fn distance(values: &[f32], watch: &Watch, count: usize) -> f64 {
+    let channels = watch.mean.len();
+    let plane = values.len() / count / channels;
+    let of_channel = |c: usize| {
+        let all: Vec<f64> = values.chunks(plane).skip(c).step_by(channels).flatten().map(|&v| f64::from(v)).collect();
+        let mean = all.iter().sum::<f64>() / all.len() as f64;
+        let variance = all.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / all.len() as f64;
+        let deviation = f64::from(watch.deviation[c]);
+        ((mean - f64::from(watch.mean[c])) / deviation).powi(2) + (variance / deviation.powi(2) - 1.0).powi(2)
+    };
+    (0..channels).map(of_channel).sum::<f64>() / channels as f64
+}
+
+#[test]
+fn watched_statistics_pull_the_image() {
+    let graph = text::parse(NETWORK).unwrap();
+    let node = |name: &str| graph.node_ids().into_iter().find(|&n| graph[n].origin.to_string() == name).unwrap();
+    let conv = node("/conv2");
+    let watch = Watch { mean: vec![0.3, -0.2, 0.0, 1.0], deviation: vec![0.5, 1.0, 2.0, 0.7] };
+    let network = FloatNetwork::keeping(&graph, &[conv]).unwrap();
+    let x = text::noise(2 * 70, 11, 1.0);
+    let images = |x: &[f32]| Tensor::from_slice(x, (2, 2, 7, 5), &Device::Cpu).unwrap();
+    let nothing = |logits: &[f32]| (0.0, vec![0.0; logits.len()]);
+    let result = network.gradient(&images(&x), &BTreeMap::from([(conv, watch.clone())]), 3.0, nothing).unwrap();
+    let at = |x: &[f32]| {
+        let values = network.run(&images(x)).unwrap()[&conv].flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        3.0 * distance(&values, &watch, 2)
+    };
+    assert!((result.loss - at(&x)).abs() < 1e-5 * result.loss, "{} {}", result.loss, at(&x));
+    let largest = result.images.iter().fold(0.0f32, |m, g| m.max(g.abs()));
+    assert!(largest > 0.01);
+    for i in (0..x.len()).step_by(7) {
+        let moved = |h: f32| {
+            let mut moved = x.clone();
+            moved[i] += h;
+            at(&moved)
+        };
+        let (step, here) = (1e-2f32, f64::from(result.images[i]));
+        let central = (moved(step) - moved(-step)) / (2.0 * f64::from(step));
+        // A rectifier that switches inside the step bends the line a little.
+        assert!((central - here).abs() < 0.05 * f64::from(largest), "pixel {i}: {central} by differences, {here} by the sweep");
+    }
 }

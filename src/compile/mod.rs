@@ -157,7 +157,10 @@ fn in_file(error: PassError, model: &Path) -> Error {
 }
 
 /// The network as imported, its head aside, if it has batch norms: what they recorded says what the training images were like.
-fn with_batch_norms(imported: &Graph) -> Result<Option<Graph>> {
+///
+/// # Errors
+/// Only on a bug.
+pub fn with_batch_norms(imported: &Graph) -> Result<Option<Graph>> {
     if !imported.node_ids().into_iter().any(|n| matches!(imported[n].op, Operator::BatchNorm { .. })) {
         return Ok(None);
     }

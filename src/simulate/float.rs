@@ -8,18 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A float network (or the rate twin of a spiking one) ready to run on batches.
 pub struct FloatNetwork {
-    steps: Vec<Step>,
-    input: NodeId,
-    output: NodeId,
+    pub(super) steps: Vec<Step>,
+    pub(super) input: NodeId,
+    pub(super) output: NodeId,
     head: Head,
 }
 
-struct Step {
-    node: NodeId,
-    operands: Vec<NodeId>,
-    action: Action,
+pub(super) struct Step {
+    pub(super) node: NodeId,
+    pub(super) operands: Vec<NodeId>,
+    pub(super) action: Action,
     /// A division behind the action: the rate twin of a neuron.
-    divisor: Option<Tensor>,
+    pub(super) divisor: Option<Tensor>,
     /// Results that nothing needs after this step.
     done: Vec<NodeId>,
 }
@@ -107,17 +107,25 @@ impl FloatNetwork {
     pub fn run(&self, images: &Tensor) -> Result<BTreeMap<NodeId, Tensor>> {
         let mut results = BTreeMap::from([(self.input, images.clone())]);
         for step in &self.steps {
-            let operands: Vec<&Tensor> = step.operands.iter().map(|o| &results[o]).collect();
-            let mut result = step.action.apply(&operands)?;
-            if let Some(divisor) = &step.divisor {
-                result = result.broadcast_div(divisor)?;
-            }
+            let result = step.apply(&results)?;
             results.insert(step.node, result);
             for node in &step.done {
                 results.remove(node);
             }
         }
         Ok(results)
+    }
+}
+
+impl Step {
+    /// The result, from those of the operands.
+    pub(super) fn apply(&self, results: &BTreeMap<NodeId, Tensor>) -> Result<Tensor> {
+        let operands: Vec<&Tensor> = self.operands.iter().map(|o| &results[o]).collect();
+        let result = self.action.apply(&operands)?;
+        match &self.divisor {
+            Some(divisor) => Ok(result.broadcast_div(divisor)?),
+            None => Ok(result),
+        }
     }
 }
 

@@ -1,8 +1,7 @@
-//! CPU kernels as candle operators that know their input gradient.
+//! CPU kernels as candle operators, and their input gradients for [`gradient`](super::gradient).
 //!
-//! Parameters are captured by the operator instead of being tensors of the candle graph: synthesis differentiates with
-//! respect to images only, and a gradient that nobody asked for is the dearest one (a weight gradient costs as much as the
-//! forward pass).
+//! Parameters are captured by the operator: synthesis differentiates with respect to images only, and a gradient that nobody
+//! asked for is the dearest one (a weight gradient costs as much as the forward pass).
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Storage, Tensor};
 use snnc_kernels::{Conv2d, Pool2d, linear_forward, linear_input_gradient};
@@ -41,15 +40,6 @@ impl CustomOp1 for Operator {
         let mut y = vec![0.0; result.iter().product()];
         self.0.forward(x, layout.dims(), &mut y);
         Ok((CpuStorage::F32(y), result.into()))
-    }
-
-    fn bwd(&self, x: &Tensor, y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let dy = dy.contiguous()?;
-        let mut dx = vec![0.0; x.elem_count()];
-        with_slice(x, |x_values| {
-            with_slice(y, |y_values| with_slice(&dy, |dy_values| self.0.input_gradient(x_values, y_values, dy_values, x.dims(), &mut dx)))
-        })???;
-        Tensor::from_vec(dx, x.shape(), x.device()).map(Some)
     }
 }
 

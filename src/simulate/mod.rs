@@ -8,8 +8,10 @@
 
 pub mod action;
 pub mod float;
+pub mod gradient;
 pub mod kernel;
 pub mod spiking;
 
 pub use float::FloatNetwork;
+pub use gradient::{Gradient, Watch};
 pub use spiking::{Signal, SpikingSimulator};

@@ -5,15 +5,11 @@ use super::{
     canvas::Canvas,
     dirichlet::{concentrations, confident, dirichlet},
     random::Random,
+    statistics::Watched,
 };
-use crate::{
-    error::Result,
-    observer::Observer,
-    parallel,
-    simulate::{FloatNetwork, action::log_softmax, kernel::with_slice},
-};
-use candle_core::{Device, Tensor, Var};
-use snnc_ir::{Graph, NodeId, Operator};
+use crate::{error::Result, observer::Observer, parallel};
+use candle_core::{Device, Tensor};
+use snnc_ir::Graph;
 use std::{
     sync::Mutex,
     time::{Duration, Instant},
@@ -56,7 +52,8 @@ pub const PAPER: Inversion = Inversion { steps: 2499, rate: 0.0005, temperature:
 /// # Errors
 /// Only on a bug.
 pub fn invert(
-    graph: &Graph,
+    float: &Graph,
+    normed: Option<&Graph>,
     canvas: &Canvas,
     images: &mut [f32],
     indices: &[usize],
@@ -64,12 +61,19 @@ pub fn invert(
     recipe: &Recipe,
     observer: &mut dyn Observer,
 ) -> Result<usize> {
-    let network = Inverted::new(graph, inversion)?;
-    let input = graph.input().expect("a verified graph has an input");
-    let dims = graph[input].ty.dims.clone();
-    let output = graph.output().expect("a verified graph has an output").node;
-    let classes = graph[output].ty.len();
-    let concentrations = if inversion.dirichlet { concentrations(graph, classes) } else { None };
+    let input = float.input().expect("a verified graph has an input");
+    let dims = float[input].ty.dims.clone();
+    let output = float.output().expect("a verified graph has an output").node;
+    let classes = float[output].ty.len();
+    let watched = match normed.filter(|_| inversion.statistics > 0.0 && !images.is_empty()) {
+        Some(normed) => {
+            let shape: Vec<usize> = std::iter::once(1).chain(dims[1..].iter().copied()).collect();
+            let image = Tensor::from_slice(&images[..canvas.len()], shape, &Device::Cpu)?;
+            Watched::norms(float, normed, &image)?
+        }
+        None => Watched::nothing(float)?,
+    };
+    let concentrations = if inversion.dirichlet { concentrations(float, classes) } else { None };
     let batches: Vec<(&mut [f32], &[usize])> = images.chunks_mut(BATCH * canvas.len()).zip(indices.chunks(BATCH)).collect();
     // Batches run side by side on the threads there are; each gets its share of the time.
     let rounds = batches.len().div_ceil(rayon::current_num_threads()).max(1);
@@ -96,74 +100,17 @@ pub fn invert(
                 }
             })
             .collect();
-        let targets = Tensor::from_vec(targets, (indices.len(), classes), &Device::Cpu)?;
-        descend(&network, canvas, &dims, images, &targets, inversion, allowance, &step_done)
+        descend(&watched, canvas, &dims, images, &targets, inversion, allowance, &step_done)
     });
     results.into_iter().try_fold(inversion.steps, |least, steps| Ok(least.min(steps?)))
 }
 
-/// A network with what its batch norms recorded.
-struct Inverted {
-    network: FloatNetwork,
-    output: NodeId,
-    recorded: Vec<Recorded>,
-}
-
-/// One batch norm: the node before it, and mean and variance of that node's channels over the training data.
-struct Recorded {
-    node: NodeId,
-    mean: Tensor,
-    variance: Tensor,
-}
-
-impl Inverted {
-    fn new(graph: &Graph, inversion: &Inversion) -> Result<Self> {
-        let mut recorded = Vec::new();
-        for norm in graph.topological() {
-            let Operator::BatchNorm { mean, variance, .. } = graph[norm].op else { continue };
-            if inversion.statistics == 0.0 {
-                break;
-            }
-            let values = |id| -> Result<Tensor> {
-                let data = &graph.param(id).tensor.data;
-                Ok(Tensor::from_slice(data, data.len(), &Device::Cpu)?)
-            };
-            // A channel that never varied says nothing about how far off a batch is.
-            let variance = values(variance)?.maximum(1e-6)?;
-            recorded.push(Recorded { node: graph.operand(norm).expect("a normalisation has one operand"), mean: values(mean)?, variance });
-        }
-        let kept: Vec<NodeId> = recorded.iter().map(|r| r.node).collect();
-        let output = graph.output().expect("a verified graph has an output").node;
-        Ok(Self { network: FloatNetwork::keeping(graph, &kept)?, output, recorded })
-    }
-
-    /// Logits, and how far the statistics of this batch are from the recorded ones: the mean over channels of the squared
-    /// distances of mean (in standard deviations) and of variance (in variances), summed over the batch norms.
-    fn run(&self, x: &Tensor) -> Result<(Tensor, Option<Tensor>)> {
-        let results = self.network.run(x)?;
-        let mut distance: Option<Tensor> = None;
-        for recorded in &self.recorded {
-            let channels = results[&recorded.node].transpose(0, 1)?.flatten_from(1)?;
-            let mean = channels.mean_keepdim(1)?;
-            let variance = channels.broadcast_sub(&mean)?.sqr()?.mean(1)?;
-            let shift = ((mean.squeeze(1)? - &recorded.mean)?.sqr()? / &recorded.variance)?.mean_all()?;
-            let spread = ((variance / &recorded.variance)? - 1.0)?.sqr()?.mean_all()?;
-            let here = (shift + spread)?;
-            distance = Some(match distance {
-                Some(sum) => (sum + here)?,
-                None => here,
-            });
-        }
-        Ok((results[&self.output].flatten_from(1)?, distance))
-    }
-}
-
 fn descend(
-    network: &Inverted,
+    watched: &Watched,
     canvas: &Canvas,
     dims: &[usize],
     images: &mut [f32],
-    targets: &Tensor,
+    targets: &[f32],
     inversion: &Inversion,
     allowance: Option<Duration>,
     step_done: &(dyn Fn() + Sync),
@@ -180,33 +127,24 @@ fn descend(
         if allowance.is_some_and(|allowance| began.elapsed() >= allowance) {
             break;
         }
-        let x = Var::from_tensor(&Tensor::from_slice(images, shape.clone(), &Device::Cpu)?)?;
-        let (logits, distance) = network.run(&x)?;
-        // Summed, not averaged: each image's gradient must not depend on its batch.
-        let mut loss = (targets * log_softmax(&(logits / inversion.temperature)?)?)?.sum_all()?.neg()?;
-        if let Some(distance) = distance {
-            loss = (loss + (distance * (inversion.statistics * shape[0] as f64))?)?;
+        let x = Tensor::from_slice(images, shape.clone(), &Device::Cpu)?;
+        let weight = inversion.statistics * shape[0] as f64;
+        let gradient = watched.network.gradient(&x, &watched.nodes, weight, |logits| cross_entropy(logits, targets, shape[0], inversion.temperature))?;
+        if best.as_ref().is_none_or(|(least, _)| gradient.loss < *least) {
+            best = Some((gradient.loss, images.to_vec()));
         }
-        let value = f64::from(loss.to_scalar::<f32>()?);
-        if best.as_ref().is_none_or(|(least, _)| value < *least) {
-            best = Some((value, images.to_vec()));
-        }
-        let gradients = loss.backward()?;
-        let Some(gradient) = gradients.get(&x) else { return Ok(inversion.steps) };
         let (power1, power2) = (1.0 - BETA[0].powi(step as i32), 1.0 - BETA[1].powi(step as i32));
-        with_slice(&gradient.contiguous()?, |gradient| {
-            for (i, pixel) in images.iter_mut().enumerate() {
-                let (low, high) = canvas.range[channel[i % channel.len()]];
-                let width = (high - low).max(1e-12);
-                // In shares of the range, so that a recipe means the same for every preprocessing.
-                let pull = 2.0 * inversion.anchor as f32 * (*pixel - start[i]) / width / canvas.len() as f32;
-                let g = gradient[i] * width + pull;
-                first[i] = BETA[0] * first[i] + (1.0 - BETA[0]) * g;
-                second[i] = BETA[1] * second[i] + (1.0 - BETA[1]) * g * g;
-                let update = first[i] / power1 / ((second[i] / power2).sqrt() + 1e-12);
-                *pixel = (*pixel - inversion.rate * width * update).clamp(low, high);
-            }
-        })?;
+        for (i, pixel) in images.iter_mut().enumerate() {
+            let (low, high) = canvas.range[channel[i % channel.len()]];
+            let width = (high - low).max(1e-12);
+            // In shares of the range, so that a recipe means the same for every preprocessing.
+            let pull = 2.0 * inversion.anchor as f32 * (*pixel - start[i]) / width / canvas.len() as f32;
+            let g = gradient.images[i] * width + pull;
+            first[i] = BETA[0] * first[i] + (1.0 - BETA[0]) * g;
+            second[i] = BETA[1] * second[i] + (1.0 - BETA[1]) * g * g;
+            let update = first[i] / power1 / ((second[i] / power2).sqrt() + 1e-12);
+            *pixel = (*pixel - inversion.rate * width * update).clamp(low, high);
+        }
         done = step;
         step_done();
     }
@@ -214,4 +152,43 @@ fn descend(
         images.copy_from_slice(&best);
     }
     Ok(done)
+}
+
+/// The cross-entropy of soft targets and the softmax of the logits at a temperature, summed over `count` images, and its gradient
+/// with respect to the logits. Summed, not averaged: an image's gradient must not depend on its batch.
+fn cross_entropy(logits: &[f32], targets: &[f32], count: usize, temperature: f64) -> (f64, Vec<f32>) {
+    let classes = logits.len() / count.max(1);
+    let mut loss = 0.0;
+    let mut gradient = Vec::with_capacity(logits.len());
+    for (row, target) in logits.chunks(classes).zip(targets.chunks(classes)) {
+        let scaled: Vec<f64> = row.iter().map(|&z| f64::from(z) / temperature).collect();
+        let largest = scaled.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let norm = scaled.iter().map(|z| (z - largest).exp()).sum::<f64>().ln() + largest;
+        let total: f64 = target.iter().map(|&t| f64::from(t)).sum();
+        for (z, &t) in scaled.iter().zip(target) {
+            loss -= f64::from(t) * (z - norm);
+            gradient.push(((total * (z - norm).exp() - f64::from(t)) / temperature) as f32);
+        }
+    }
+    (loss, gradient)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gradient_of_the_cross_entropy_is_that_of_differences() {
+        let (logits, targets) = ([0.3f32, -1.0, 2.0, 0.0, 0.5, -0.5], [0.2f32, 0.1, 0.7, 0.6, 0.3, 0.1]);
+        let (_, gradient) = cross_entropy(&logits, &targets, 2, 2.0);
+        for i in 0..logits.len() {
+            let at = |h: f32| {
+                let mut moved = logits;
+                moved[i] += h;
+                cross_entropy(&moved, &targets, 2, 2.0).0
+            };
+            let difference = (at(1e-2) - at(-1e-2)) / 2e-2;
+            assert!((difference - f64::from(gradient[i])).abs() < 1e-4, "{i}: {difference} {}", gradient[i]);
+        }
+    }
 }

@@ -14,6 +14,7 @@ pub mod dirichlet;
 mod inversion;
 mod prior;
 pub mod random;
+mod statistics;
 
 pub use canvas::Canvas;
 
@@ -117,11 +118,11 @@ pub fn synthesize(
     observer: &mut dyn Observer,
 ) -> Result<Made> {
     let start = std::time::Instant::now();
-    let (graph, inversion) = match (recipe.method, normed) {
-        (Synthesis::Natural, Some(normed)) => (normed, Some(inversion::STATISTICS)),
-        (Synthesis::Natural, None) => (network, Some(inversion::NEAR_START)),
-        (Synthesis::Paper, _) => (network, Some(inversion::PAPER)),
-        (Synthesis::Prior | Synthesis::Noise, _) => (network, None),
+    let inversion = match recipe.method {
+        Synthesis::Natural if normed.is_some() => Some(inversion::STATISTICS),
+        Synthesis::Natural => Some(inversion::NEAR_START),
+        Synthesis::Paper => Some(inversion::PAPER),
+        Synthesis::Prior | Synthesis::Noise => None,
     };
     let inversion = inversion.map(|default| inversion::Inversion { steps: recipe.steps.unwrap_or(default.steps), ..default });
     let is_inverted = |k: usize| inversion.is_some() && (recipe.method != Synthesis::Natural || k % 2 == 1);
@@ -143,7 +144,7 @@ pub fn synthesize(
         let places: Vec<usize> = (0..indices.len()).filter(|&place| is_inverted(indices[place])).collect();
         let at = |place: usize| place * canvas.len()..(place + 1) * canvas.len();
         let mut chosen: Vec<f32> = places.iter().flat_map(|&place| data[at(place)].iter().copied()).collect();
-        let least = inversion::invert(graph, canvas, &mut chosen, &inverted, inversion, recipe, observer)?;
+        let least = inversion::invert(network, normed, canvas, &mut chosen, &inverted, inversion, recipe, observer)?;
         done = (!inverted.is_empty()).then_some((least, inversion.steps));
         for (image, &place) in chosen.chunks(canvas.len()).zip(&places) {
             data[at(place)].copy_from_slice(image);
