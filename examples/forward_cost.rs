@@ -14,7 +14,7 @@ use snnc::{
     observer::Silent,
     options::{Layout, Preprocess, Synthesis},
     simulate::FloatNetwork,
-    synthesize::{Canvas, Recipe, synthesize},
+    synthesize::{Canvas, Recipe, Source, synthesize},
 };
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -48,6 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let layout = layout::of_shape(&input.dims).unwrap_or(Layout::Flat);
     let canvas = Canvas::new(&input, layout, &Preprocess::default());
     let recipe = Recipe { method: Synthesis::Natural, steps: Some(INNER), budget: None, seed: 0 };
+    let source = Source { float: &graph, normed: normed.as_ref(), canvas: &canvas };
     // Those of odd index are inverted.
     let indices: Vec<usize> = (0..batch).map(|k| 2 * k + 1).collect();
     let mut best = [f64::INFINITY; 4];
@@ -55,7 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for (slot, best) in best.iter_mut().enumerate() {
             let start = cpu();
             if slot == 3 {
-                synthesize(&graph, normed.as_ref(), &canvas, &recipe, &indices, &mut Silent)?;
+                synthesize(source, &recipe, &indices, &mut Silent)?;
             }
             for _ in 0..INNER {
                 match slot {

@@ -135,6 +135,13 @@ fn help_shows_every_option() {
             "--depfile",
             "--output",
             "--synthesis",
+            "--synthesis-steps",
+            "--budget",
+            "--save-samples",
+            "--spikes",
+            "--threshold-per",
+            "least-squares",
+            "batch-norm=K",
             "--quiet",
             "--verbose",
             "--version",
@@ -228,6 +235,75 @@ fn compiling_writes_artifact_and_report() {
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
     assert_eq!(compiled.files(), set(&["m.snn", "m.report.json", "n.snn", "other.json"]));
     assert_eq!(compiled.read("other.json"), compiled.read("m.report.json"));
+}
+
+#[test]
+fn samples_leave_the_process_only_when_asked_and_can_come_back() {
+    let compiled = Compiled::new();
+    compiled.compile("saved", &["--save-samples", "s.npz"]).ok();
+    compiled.compile("again", &["--save-samples", "t.npz"]).ok();
+    assert!(compiled.read("s.npz") == compiled.read("t.npz"), "the same bytes");
+    assert!(compiled.read("saved.snn") == compiled.read("m.snn"), "saving changes nothing");
+    let mut npz = ndarray_npy::NpzReader::new(fs::File::open(compiled.path("s.npz")).unwrap()).unwrap();
+    let x: ndarray::ArrayD<f32> = npz.by_name("x").unwrap();
+    let logits: ndarray::ArrayD<f32> = npz.by_name("logits").unwrap();
+    assert_eq!((x.shape(), logits.shape()), (&[8, 1, 8, 8][..], &[8, 10][..]));
+    // As a file of the user's, in the model's own layout and units.
+    compiled.compile("back", &["--calibration", "s.npz"]).ok();
+    compiled.compile("clash", &["--save-samples", "clash.snn"]).error("--save-samples would overwrite -o");
+}
+
+#[test]
+fn a_budget_ends_the_synthesis_and_the_report_says_so() {
+    let compiled = Compiled::new();
+    compiled.compile("short", &["--budget", "0.000001"]).ok();
+    let report: Value = serde_json::from_slice(&compiled.read("short.report.json")).unwrap();
+    let steps = &report["samples"]["synthesis_steps"];
+    assert!(steps["made"].as_u64() < steps["asked"].as_u64(), "{steps}");
+    let advice = report["advice"].to_string();
+    assert!(advice.contains("--budget"), "{advice}");
+    compiled.compile("whole", &["--budget", "3600"]).ok();
+    let report: Value = serde_json::from_slice(&compiled.read("whole.report.json")).unwrap();
+    assert_eq!(report["samples"]["synthesis_steps"]["made"], report["samples"]["synthesis_steps"]["asked"]);
+}
+
+#[test]
+fn binary_spikes_are_never_taken_back() {
+    let compiled = Compiled::new();
+    compiled.compile("binary", &["--spikes", "binary"]).ok();
+    let corrections = |name: &str| {
+        let report: Value = serde_json::from_slice(&compiled.read(name)).unwrap();
+        report["operations"]["corrections"].as_f64().unwrap()
+    };
+    assert_eq!(corrections("binary.report.json"), 0.0);
+    assert!(corrections("m.report.json") > 0.0);
+    let text = snnc_in(compiled.folder.path(), ["inspect", "m.snn"]).ok().stdout;
+    assert!(text.contains("signed"), "{text}");
+    let text = snnc_in(compiled.folder.path(), ["inspect", "binary.snn"]).ok().stdout;
+    assert!(!text.contains("signed"), "{text}");
+}
+
+#[test]
+fn the_report_names_the_rule_and_what_was_tried() {
+    let compiled = Compiled::new();
+    let report: Value = serde_json::from_slice(&compiled.read("m.report.json")).unwrap();
+    let tried = report["threshold"]["tried"].as_array().unwrap();
+    assert!(tried[0]["rule"] == "least-squares" && tried.iter().any(|t| t["rule"] == report["threshold"]["rule"]), "{tried:?}");
+    let last = report["agreement"]["over_timesteps"].as_array().unwrap().last().unwrap().clone();
+    let (low, high) = (last["interval_95"][0].as_f64().unwrap(), last["interval_95"][1].as_f64().unwrap());
+    assert!(low < high && (low..=high).contains(&last["percent"].as_f64().unwrap()), "{last}");
+    for rule in ["balance", "percentile=99", "max"] {
+        compiled.compile("rule", &["--threshold", rule, "--threshold-per", "layer"]).ok();
+        let report: Value = serde_json::from_slice(&compiled.read("rule.report.json")).unwrap();
+        assert_eq!((report["threshold"]["rule"].as_str(), &report["threshold"]["tried"]), (Some(rule), &Value::Null));
+        for layer in report["layers"].as_array().unwrap() {
+            assert_eq!(layer["threshold"]["min"], layer["threshold"]["max"], "{rule}: one threshold a layer");
+        }
+    }
+    compiled.compile("norm", &["--threshold", "batch-norm=3"]).ok();
+    let without = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/onnx/mlp_flat.onnx");
+    let args = [without.to_str().unwrap(), "-o", "none.snn", "--threshold", "batch-norm=3"];
+    snnc_in(compiled.folder.path(), args).error("the model has no batch norms");
 }
 
 #[test]

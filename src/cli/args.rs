@@ -60,7 +60,7 @@ pub struct Cli {
 pub enum Command {
     /// Compile a model (what snnc does without a command)
     #[command(override_usage = "snnc compile [OPTIONS] MODEL.onnx -o MODEL.snn")]
-    Compile(CompileArgs),
+    Compile(Box<CompileArgs>),
     /// Measure accuracy, spikes and energy of an artifact on labelled images
     Eval(EvalArgs),
     /// Run an artifact on images and give out the logits
@@ -558,14 +558,18 @@ mod tests {
     #[test]
     fn all_options_arrive() {
         let args = "m.onnx -o m.snn --timesteps auto --coding poisson --calibration c.npz --samples 7 --threshold percentile=99.9 \
-                    --v-init zero --layout nhwc --scale 1 --mean -1,.5,2e-1 --std 1,2,3 --seed 5 --output logits";
+                    --threshold-per layer --spikes binary --v-init zero --layout nhwc --scale 1 --mean -1,.5,2e-1 --std 1,2,3 --seed 5 --output logits";
         let options = compile(args).unwrap().options().unwrap();
         let expected = Options {
             timesteps: Timesteps::Auto,
             coding: Coding::Poisson,
             calibration: Calibration::File("c.npz".into()),
             samples: 7,
+            synthesis_steps: None,
+            budget: None,
+            spikes: Spikes::Binary,
             threshold: Threshold::Rule(Rule::Percentile(99.9)),
+            threshold_scope: Some(Scope::Layer),
             initial: InitialPotential::Zero,
             layout: Some(Layout::Nhwc),
             preprocess: Preprocess { scale: 1.0, mean: vec![-1.0, 0.5, 0.2], std: vec![1.0, 2.0, 3.0] },
@@ -573,6 +577,17 @@ mod tests {
             seed: 5,
         };
         assert_eq!(options, expected);
+        let synthetic = compile("m.onnx -o m.snn --synthesis paper --synthesis-steps 9 --budget 2.5").unwrap().options().unwrap();
+        assert_eq!(synthetic.calibration, Calibration::Synthetic(Synthesis::Paper));
+        assert_eq!((synthetic.synthesis_steps, synthetic.budget), (Some(9), Some(2.5)));
+    }
+
+    #[test]
+    fn every_rule_reads_back_as_it_is_written() {
+        let rules = [Rule::LeastSquares, Rule::Balance, Rule::BatchNorm(2.5), Rule::Max, Rule::Percentile(99.9), Rule::Fixed(0.5)];
+        for rule in rules {
+            assert_eq!(parse_threshold(&rule.to_string()), Ok(Threshold::Rule(rule)));
+        }
     }
 
     #[test]
@@ -589,6 +604,14 @@ mod tests {
             ("--threshold fixed=nan", "`nan` is not a finite number"),
             ("--threshold fixed", "`fixed=99.9`"),
             ("--threshold best", "want `auto`"),
+            ("--threshold batch-norm", "`batch-norm=3`"),
+            ("--threshold batch-norm=0", "more than 0"),
+            ("--threshold-per neuron", "possible values: channel, layer"),
+            ("--spikes graded", "possible values: signed, binary"),
+            ("--synthesis-steps -1", "unexpected argument"),
+            ("--synthesis-steps x", "the number of gradient steps must be"),
+            ("--budget 0", "more than 0"),
+            ("--budget soon", "a number of seconds"),
             ("--scale 0", "must be more than 0"),
             ("--scale -255", "must be more than 0"),
             ("--scale inf", "not a finite number"),
@@ -608,6 +631,8 @@ mod tests {
     fn contradictions_are_refused() {
         for (args, message) in [
             ("--calibration c.npz --synthesis prior", "names a file"),
+            ("--calibration c.npz --budget 3", "names a file"),
+            ("--calibration c.npz --synthesis-steps 3", "names a file"),
             ("--mean 1,2,3 --std 1,2", "--std has 2"),
             ("--scale 1e-40", "infinite"),
         ] {

@@ -89,7 +89,8 @@ pub fn main() -> ExitCode {
 
 fn run(cli: &Cli, style: &Style) -> Outcome {
     match (&cli.command, &cli.compile) {
-        (Some(Command::Compile(args)), _) | (None, Some(args)) => commands::compile::run(args, style),
+        (Some(Command::Compile(args)), _) => commands::compile::run(args, style),
+        (None, Some(args)) => commands::compile::run(args, style),
         (Some(Command::Eval(args)), _) => commands::eval::run(args, style),
         (Some(Command::Run(args)), _) => commands::run::run(args, style),
         (Some(Command::Inspect(args)), _) => commands::inspect::run(args, style),

@@ -6,7 +6,7 @@ use crate::{
     observer::Observer,
     options::{Calibration, Options, Rule, Synthesis, Threshold},
     simulate::FloatNetwork,
-    synthesize::{Canvas, Recipe, Samples, calibration_indices, held_out_indices, synthesize},
+    synthesize::{Recipe, Samples, Source, calibration_indices, held_out_indices, synthesize},
 };
 use snnc_ir::{Graph, Head};
 use snnc_runtime::argmax;
@@ -99,14 +99,8 @@ pub struct Material {
 ///
 /// # Errors
 /// Only on a bug.
-pub fn gather(
-    float: &Graph,
-    normed: Option<&Graph>,
-    canvas: &Canvas,
-    options: &Options,
-    data: Option<(Images, Plan)>,
-    observer: &mut dyn Observer,
-) -> Result<Material> {
+pub fn gather(source: Source<'_>, options: &Options, data: Option<(Images, Plan)>, observer: &mut dyn Observer) -> Result<Material> {
+    let float = source.float;
     let is_fixed = matches!(options.threshold, Threshold::Rule(Rule::Fixed(_)));
     let method = match options.calibration {
         // Fixed thresholds need no samples, and with data at hand the held-out ones need no inversion.
@@ -120,7 +114,7 @@ pub fn gather(
     let mut make = |indices: Vec<usize>, observer: &mut dyn Observer| -> Result<Labelled> {
         let budget = options.budget.map(|seconds| seconds * indices.len() as f64 / all);
         let recipe = Recipe { method, steps: options.synthesis_steps, budget, seed: options.seed };
-        let made = synthesize(float, normed, canvas, &recipe, &indices, observer)?;
+        let made = synthesize(source, &recipe, &indices, observer)?;
         steps = match (steps, made.steps) {
             (Some(a), Some(b)) => Some((a.0.min(b.0), a.1)),
             (a, b) => a.or(b),

@@ -23,7 +23,7 @@ use crate::{
     observer::Observer,
     options::{Calibration, Layout, Options, Rule, Threshold, Timesteps},
     report::{Agreement, PassRecord},
-    synthesize::Canvas,
+    synthesize::{Canvas, Source},
 };
 use job::{Converted, Job};
 use snnc_ir::{Diagnostic, Graph, Operator, Phase};
@@ -98,7 +98,7 @@ pub fn compile(model: &Path, options: &Options, observer: &mut dyn Observer) -> 
     if matches!(options.threshold, Threshold::Rule(Rule::BatchNorm(_))) && normed.is_none() {
         return Err(Error::Usage("--threshold batch-norm: the model has no batch norms; they were folded, or it never had any".into()));
     }
-    let material = material::gather(&float, normed.as_ref(), &canvas, options, data, observer)?;
+    let material = material::gather(Source { float: &float, normed: normed.as_ref(), canvas: &canvas }, options, data, observer)?;
 
     let job = Job { model, options, imported: &imported, float: &float, canvas: &canvas, layout, material: &material };
     let candidates = match options.timesteps {

@@ -1,7 +1,7 @@
 //! Inversion: images that a network answers as asked, by gradient descent on the pixels.
 
 use super::{
-    Recipe,
+    Recipe, Source,
     canvas::Canvas,
     dirichlet::{concentrations, confident, dirichlet},
     random::Random,
@@ -9,7 +9,6 @@ use super::{
 };
 use crate::{error::Result, observer::Observer, parallel};
 use candle_core::{Device, Tensor};
-use snnc_ir::Graph;
 use std::{
     sync::Mutex,
     time::{Duration, Instant},
@@ -52,15 +51,14 @@ pub const PAPER: Inversion = Inversion { steps: 2499, rate: 0.0005, temperature:
 /// # Errors
 /// Only on a bug.
 pub fn invert(
-    float: &Graph,
-    normed: Option<&Graph>,
-    canvas: &Canvas,
+    source: Source<'_>,
     images: &mut [f32],
     indices: &[usize],
     inversion: &Inversion,
     recipe: &Recipe,
     observer: &mut dyn Observer,
 ) -> Result<usize> {
+    let Source { float, normed, canvas } = source;
     let input = float.input().expect("a verified graph has an input");
     let dims = float[input].ty.dims.clone();
     let output = float.output().expect("a verified graph has an output").node;
@@ -78,6 +76,7 @@ pub fn invert(
     // Batches run side by side on the threads there are; each gets its share of the time.
     let rounds = batches.len().div_ceil(rayon::current_num_threads()).max(1);
     let allowance = recipe.budget.map(|seconds| Duration::from_secs_f64(seconds / rounds as f64));
+    let descent = Descent { watched: &watched, canvas, dims: &dims, inversion, allowance };
     // Whoever finishes a step reports it; the observer hears one at a time.
     let listener = Mutex::new((0, observer));
     let step_done = || {
@@ -100,58 +99,66 @@ pub fn invert(
                 }
             })
             .collect();
-        descend(&watched, canvas, &dims, images, &targets, inversion, allowance, &step_done)
+        descent.run(images, &targets, &step_done)
     });
     results.into_iter().try_fold(inversion.steps, |least, steps| Ok(least.min(steps?)))
 }
 
-fn descend(
-    watched: &Watched,
-    canvas: &Canvas,
-    dims: &[usize],
-    images: &mut [f32],
-    targets: &[f32],
-    inversion: &Inversion,
+/// What the descents of all batches share.
+struct Descent<'a> {
+    watched: &'a Watched,
+    canvas: &'a Canvas,
+    /// Of the input.
+    dims: &'a [usize],
+    inversion: &'a Inversion,
+    /// Time for a batch.
     allowance: Option<Duration>,
-    step_done: &(dyn Fn() + Sync),
-) -> Result<usize> {
-    const BETA: [f32; 2] = [0.9, 0.999];
-    let began = Instant::now();
-    let channel = canvas.channel_of_entry();
-    let shape: Vec<usize> = std::iter::once(images.len() / canvas.len()).chain(dims[1..].iter().copied()).collect();
-    let start = images.to_vec();
-    let (mut first, mut second) = (vec![0.0f32; images.len()], vec![0.0f32; images.len()]);
-    let mut best: Option<(f64, Vec<f32>)> = None;
-    let mut done = 0;
-    for step in 1..=inversion.steps {
-        if allowance.is_some_and(|allowance| began.elapsed() >= allowance) {
-            break;
+}
+
+impl Descent<'_> {
+    /// Changes a batch of images in place and returns the number of steps.
+    fn run(&self, images: &mut [f32], targets: &[f32], step_done: &(dyn Fn() + Sync)) -> Result<usize> {
+        let Self { watched, canvas, dims, inversion, allowance } = *self;
+        const BETA: [f32; 2] = [0.9, 0.999];
+        let began = Instant::now();
+        let channel = canvas.channel_of_entry();
+        let shape: Vec<usize> = std::iter::once(images.len() / canvas.len()).chain(dims[1..].iter().copied()).collect();
+        let start = images.to_vec();
+        let (mut first, mut second) = (vec![0.0f32; images.len()], vec![0.0f32; images.len()]);
+        let mut best: Option<(f64, Vec<f32>)> = None;
+        let mut done = 0;
+        for step in 1..=inversion.steps {
+            if allowance.is_some_and(|allowance| began.elapsed() >= allowance) {
+                break;
+            }
+            let x = Tensor::from_slice(images, shape.clone(), &Device::Cpu)?;
+            let weight = inversion.statistics * shape[0] as f64;
+            let gradient = watched
+                .network
+                .gradient(&x, &watched.nodes, weight, |logits| cross_entropy(logits, targets, shape[0], inversion.temperature))?;
+            if best.as_ref().is_none_or(|(least, _)| gradient.loss < *least) {
+                best = Some((gradient.loss, images.to_vec()));
+            }
+            let (power1, power2) = (1.0 - BETA[0].powi(step as i32), 1.0 - BETA[1].powi(step as i32));
+            for (i, pixel) in images.iter_mut().enumerate() {
+                let (low, high) = canvas.range[channel[i % channel.len()]];
+                let width = (high - low).max(1e-12);
+                // In shares of the range, so that a recipe means the same for every preprocessing.
+                let pull = 2.0 * inversion.anchor as f32 * (*pixel - start[i]) / width / canvas.len() as f32;
+                let g = gradient.images[i] * width + pull;
+                first[i] = BETA[0] * first[i] + (1.0 - BETA[0]) * g;
+                second[i] = BETA[1] * second[i] + (1.0 - BETA[1]) * g * g;
+                let update = first[i] / power1 / ((second[i] / power2).sqrt() + 1e-12);
+                *pixel = (*pixel - inversion.rate * width * update).clamp(low, high);
+            }
+            done = step;
+            step_done();
         }
-        let x = Tensor::from_slice(images, shape.clone(), &Device::Cpu)?;
-        let weight = inversion.statistics * shape[0] as f64;
-        let gradient = watched.network.gradient(&x, &watched.nodes, weight, |logits| cross_entropy(logits, targets, shape[0], inversion.temperature))?;
-        if best.as_ref().is_none_or(|(least, _)| gradient.loss < *least) {
-            best = Some((gradient.loss, images.to_vec()));
+        if let Some((_, best)) = best {
+            images.copy_from_slice(&best);
         }
-        let (power1, power2) = (1.0 - BETA[0].powi(step as i32), 1.0 - BETA[1].powi(step as i32));
-        for (i, pixel) in images.iter_mut().enumerate() {
-            let (low, high) = canvas.range[channel[i % channel.len()]];
-            let width = (high - low).max(1e-12);
-            // In shares of the range, so that a recipe means the same for every preprocessing.
-            let pull = 2.0 * inversion.anchor as f32 * (*pixel - start[i]) / width / canvas.len() as f32;
-            let g = gradient.images[i] * width + pull;
-            first[i] = BETA[0] * first[i] + (1.0 - BETA[0]) * g;
-            second[i] = BETA[1] * second[i] + (1.0 - BETA[1]) * g * g;
-            let update = first[i] / power1 / ((second[i] / power2).sqrt() + 1e-12);
-            *pixel = (*pixel - inversion.rate * width * update).clamp(low, high);
-        }
-        done = step;
-        step_done();
+        Ok(done)
     }
-    if let Some((_, best)) = best {
-        images.copy_from_slice(&best);
-    }
-    Ok(done)
 }
 
 /// The cross-entropy of soft targets and the softmax of the logits at a temperature, summed over `count` images, and its gradient

@@ -14,7 +14,7 @@ pub mod dirichlet;
 mod inversion;
 mod prior;
 pub mod random;
-mod statistics;
+pub mod statistics;
 
 pub use canvas::Canvas;
 
@@ -77,6 +77,17 @@ pub fn held_out_indices(count: usize) -> Vec<usize> {
     (0..count).map(|k| (1 << 32) + 2 * k + 1).collect()
 }
 
+/// What samples are made from.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    /// The float network.
+    pub float: &'a Graph,
+    /// The same with its batch norms not yet folded, if it has any: what they recorded is then matched.
+    pub normed: Option<&'a Graph>,
+    /// The image behind its input.
+    pub canvas: &'a Canvas,
+}
+
 /// How samples are to be made.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Recipe {
@@ -99,8 +110,7 @@ pub struct Made {
     pub steps: Option<(usize, usize)>,
 }
 
-/// Makes the samples of the given indices for a float network. `normed` is the same network with its batch norms not yet
-/// folded, if it has any: what they recorded is then matched.
+/// Makes the samples of the given indices.
 ///
 /// Without a budget, sample k depends on the seed and on k alone (where statistics are matched: also on its batch), never on the
 /// number of threads. With [`Synthesis::Natural`], samples of even index stay as the prior made them: inverted images excite a
@@ -109,17 +119,11 @@ pub struct Made {
 ///
 /// # Errors
 /// Only on a bug.
-pub fn synthesize(
-    network: &Graph,
-    normed: Option<&Graph>,
-    canvas: &Canvas,
-    recipe: &Recipe,
-    indices: &[usize],
-    observer: &mut dyn Observer,
-) -> Result<Made> {
+pub fn synthesize(source: Source<'_>, recipe: &Recipe, indices: &[usize], observer: &mut dyn Observer) -> Result<Made> {
+    let canvas = source.canvas;
     let start = std::time::Instant::now();
     let inversion = match recipe.method {
-        Synthesis::Natural if normed.is_some() => Some(inversion::STATISTICS),
+        Synthesis::Natural if source.normed.is_some() => Some(inversion::STATISTICS),
         Synthesis::Natural => Some(inversion::NEAR_START),
         Synthesis::Paper => Some(inversion::PAPER),
         Synthesis::Prior | Synthesis::Noise => None,
@@ -144,7 +148,7 @@ pub fn synthesize(
         let places: Vec<usize> = (0..indices.len()).filter(|&place| is_inverted(indices[place])).collect();
         let at = |place: usize| place * canvas.len()..(place + 1) * canvas.len();
         let mut chosen: Vec<f32> = places.iter().flat_map(|&place| data[at(place)].iter().copied()).collect();
-        let least = inversion::invert(network, normed, canvas, &mut chosen, &inverted, inversion, recipe, observer)?;
+        let least = inversion::invert(source, &mut chosen, &inverted, inversion, recipe, observer)?;
         done = (!inverted.is_empty()).then_some((least, inversion.steps));
         for (image, &place) in chosen.chunks(canvas.len()).zip(&places) {
             data[at(place)].copy_from_slice(image);

@@ -48,7 +48,8 @@ impl Watched {
     /// Only on a bug.
     pub fn norms(float: &Graph, normed: &Graph, images: &Tensor) -> Result<Self> {
         let norms = norms(normed);
-        let folded = |norm: &Norm| matches!(float.get(norm.operand).map(|n| &n.op), Some(Operator::Conv2d { .. } | Operator::Linear { .. }));
+        let folded =
+            |norm: &Norm| matches!(float.get(norm.operand).map(|n| &n.op), Some(Operator::Conv2d { .. } | Operator::Linear { .. }));
         if norms.iter().all(folded) {
             let kept: Vec<NodeId> = norms.iter().map(|n| n.operand).collect();
             let network = FloatNetwork::keeping(float, &kept)?;
