@@ -4,7 +4,7 @@
 Needs: nothing
 Usage: calibration_study.py MODELS_DIR DATA_DIR [--binary target/debug/snnc] [--limit 256] [--timesteps 4,8,16,32,64]
                             [--networks A,B,..] [--paper-steps 2499] [--paper-samples 48] [--jobs 1] [--json FILE]
-                            [--out DIR]
+                            [--out docs/calibration] [--doc docs/calibration.md]
 
 Every network is compiled for each number of time steps, evaluated there on the first images of the file that
 MODELS_DIR/manifest.json names first, and compared with its float network on the same images. The samples are
@@ -14,8 +14,8 @@ MODELS_DIR/manifest.json names first, and compared with its float network on the
   prior  the default's starting points, without inversion
   paper  made as in PrivateSNN (AAAI 2022), thresholds at the maximum; made once a network and used for every T
   noise  uniform noise, a control
-with signed spikes; `binary` is without negative ones. Writes DIR/calibration-table.md, which is printed too, and
-DIR/calibration-NETWORK.svg. With --json, results are kept in FILE and the paper's samples beside it, and a later run with
+with signed spikes; `binary` is without negative ones. Prints the tables, writes DIR/NETWORK.svg, and with --doc puts tables and
+charts between the two marks of a Markdown file beside DIR. With --json, results are kept in FILE and the paper's samples beside it, and a later run with
 the same settings skips what is there. Exits 1 where something failed: its cell says so.
 """
 import argparse
@@ -30,6 +30,7 @@ import common
 
 NETWORKS = "aka_resnet20_opset11_bn,aka_resnet20_opset13_fold,mlc_resnet8,vgg16_half_cifar10_bn,vnn22_biasfield_cifar_base,burn_mnist"
 METHODS = ["real", "ours", "prior", "paper", "noise", "ours, binary", "real, binary"]
+MARKS = ("<!-- measured: from here on written by scripts/calibration_study.py -->", "<!-- measured: up to here -->")
 TRAINING = "cifar10_train_jpeg_1000.npz"
 SET_APART = 500
 
@@ -191,7 +192,8 @@ def main():
     parser.add_argument("--paper-samples", type=int, default=48, help="samples of the paper's synthesis (default 48)")
     parser.add_argument("--jobs", type=int, default=1, help="compilations at a time")
     parser.add_argument("--json", type=pathlib.Path, help="keep results here and resume from it")
-    parser.add_argument("--out", type=pathlib.Path, help="write the tables and charts into this folder")
+    parser.add_argument("--out", type=pathlib.Path, help="write the charts into this folder")
+    parser.add_argument("--doc", type=pathlib.Path, help="put tables and charts between the marks of this file")
     args = parser.parse_args()
     args.steps = sorted({int(t) for t in args.timesteps.split(",")})
     models = common.named(args.models, args.networks.split(","), parser.error)
@@ -222,11 +224,13 @@ def main():
         text += [f"### {name}", "", f"{judged}; drop in points:", "",
                  common.markdown(["samples", *(f"T={t}" for t in args.steps), f"compile CPU s, T={last}"], cells), ""]
         if args.out and good:
-            (args.out / f"calibration-{name}.svg").write_text(chart(name, args.steps, lines))
+            (args.out / f"{name}.svg").write_text(chart(name, args.steps, lines))
+            text += [f"![{name}: drop over T]({args.out.name}/{name}.svg)", ""]
     text = "\n".join(text + ["CPU seconds of `paper` include making its samples, once for all T.", ""])
     print(text, end="")
-    if args.out:
-        (args.out / "calibration-table.md").write_text(text)
+    if args.doc:
+        before, rest = args.doc.read_text().split(MARKS[0])
+        args.doc.write_text(before + MARKS[0] + "\n\n" + text + "\n" + MARKS[1] + rest.split(MARKS[1])[1])
     return 1 if any(r["status"] == "failed" for r in rows.values()) else 0
 
 

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
 use candle_core::{Device, Tensor};
-use snnc::simulate::{FloatNetwork, Watch};
+use snnc::simulate::{FloatNetwork, Watch, Workspace};
 use snnc_ir::{
     Graph, Tensor as Values,
     eval::{self, Mode},
@@ -55,12 +55,11 @@ fn input_gradient_is_that_of_the_reference() {
     let graph = text::parse(NETWORK).unwrap();
     let x = text::noise(2 * 70, 11, 1.0);
     let network = FloatNetwork::new(&graph).unwrap();
-    let images = Tensor::from_slice(&x, (2, 2, 7, 5), &Device::Cpu).unwrap();
     let squares = |logits: &[f32]| {
         let loss = logits.iter().map(|&z| f64::from(z).powi(2)).sum();
         (loss, logits.iter().map(|z| 2.0 * z).collect())
     };
-    let result = network.gradient(&images, &BTreeMap::new(), 0.0, squares).unwrap();
+    let result = network.gradient(&x, &[2, 2, 7, 5], (&BTreeMap::new(), 0.0), &mut Workspace::default(), squares).unwrap();
     let (value, gradient) = (result.loss, result.images);
     assert!((value - loss(&graph, &x)).abs() < 1e-4 * value, "the forward agrees first: {value}");
 
@@ -112,7 +111,8 @@ fn watched_statistics_pull_the_image() {
     let x = text::noise(2 * 70, 11, 1.0);
     let images = |x: &[f32]| Tensor::from_slice(x, (2, 2, 7, 5), &Device::Cpu).unwrap();
     let nothing = |logits: &[f32]| (0.0, vec![0.0; logits.len()]);
-    let result = network.gradient(&images(&x), &BTreeMap::from([(conv, watch.clone())]), 3.0, nothing).unwrap();
+    let watched = BTreeMap::from([(conv, watch.clone())]);
+    let result = network.gradient(&x, &[2, 2, 7, 5], (&watched, 3.0), &mut Workspace::default(), nothing).unwrap();
     let at = |x: &[f32]| {
         let values = network.run(&images(x)).unwrap()[&conv].flatten_all().unwrap().to_vec1::<f32>().unwrap();
         3.0 * distance(&values, &watch, 2)

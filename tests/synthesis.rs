@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 use snnc::{
     observer::Silent,
     options::{Layout, Preprocess, Synthesis},
-    simulate::FloatNetwork,
+    simulate::{FloatNetwork, Workspace},
     synthesize::{Canvas, Recipe, Samples, Source, statistics::Watched, synthesize},
 };
 use snnc_ir::{Graph, text};
@@ -60,8 +60,10 @@ fn made(method: Synthesis, steps: usize, indices: &[usize]) -> Samples {
 
 /// Distance from the recorded statistics, all batch norms together.
 fn distance(watched: &Watched, samples: &Samples) -> (f64, Vec<f32>) {
-    let images = samples.tensor(&[1, 3, 8, 8]).unwrap();
-    let gradient = watched.network.gradient(&images, &watched.nodes, 1.0, |logits| (0.0, vec![0.0; logits.len()])).unwrap();
+    let nothing = |logits: &[f32]| (0.0, vec![0.0; logits.len()]);
+    let dims = [samples.count, 3, 8, 8];
+    let mut workspace = Workspace::default();
+    let gradient = watched.network.gradient(&samples.data, &dims, (&watched.nodes, 1.0), &mut workspace, nothing).unwrap();
     (gradient.loss, gradient.images)
 }
 

@@ -78,6 +78,10 @@ impl Pool2d {
                 dispatch(HalfForward::<false> { x: &x[4 * start..][..4 * y.len()], width: self.output[1], y });
             });
         }
+        if self.is_global(size) {
+            let places = size[0] * size[1];
+            return y.iter_mut().zip(x.chunks_exact(places)).for_each(|(y, x)| *y = sum(x) / places as f32);
+        }
         self.for_each_plane(y, planes, self.output, |plane, y| {
             let x = &x[plane * size[0] * size[1]..][..size[0] * size[1]];
             dispatch(AverageForward { pool: self, x, size, y });
@@ -94,6 +98,10 @@ impl Pool2d {
             return self.for_each_share(dx, planes, size, |start, dx| {
                 dispatch(HalfAverageGradient { dy: &dy[start / 4..][..dx.len() / 4], width: self.output[1], dx });
             });
+        }
+        if self.is_global(size) {
+            let places = size[0] * size[1];
+            return dx.chunks_exact_mut(places).zip(dy).for_each(|(dx, &dy)| dx.fill(dy / places as f32));
         }
         let outputs = self.output[0] * self.output[1];
         self.for_each_plane(dx, planes, size, |plane, dx| {
@@ -117,6 +125,11 @@ impl Pool2d {
     fn halves(&self, size: [usize; 2]) -> bool {
         let twos = [self.kernel, self.stride] == [[2, 2]; 2] && self.pads == [0; 4];
         twos && size == self.output.map(|output| 2 * output) && self.output[1] > 0
+    }
+
+    /// Whether one window covers the whole plane.
+    fn is_global(&self, size: [usize; 2]) -> bool {
+        self.output == [1, 1] && self.kernel == size && self.pads == [0; 4] && size[0] * size[1] > 0
     }
 
     /// Hands out the planes of `target`, a few per task, to `body(index, plane)`.
@@ -183,6 +196,19 @@ fn along(outputs: &mut [f32], inputs: &[f32], step: usize, mut body: impl FnMut(
         }
         _ => outputs.iter_mut().zip(inputs.iter().step_by(step)).for_each(|(output, &input)| body(output, input)),
     }
+}
+
+/// The sum of some values, in an order that depends on their number alone.
+fn sum(values: &[f32]) -> f32 {
+    const LANES: usize = 16;
+    let mut lanes = [0.0f32; LANES];
+    let chunks = values.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        lanes.iter_mut().zip(chunk).for_each(|(lane, value)| *lane += value);
+    }
+    lanes.iter_mut().zip(rest).for_each(|(lane, value)| *lane += value);
+    lanes.iter().sum()
 }
 
 /// Whether `value` replaces `best` in a maximum.

@@ -119,9 +119,13 @@ impl FloatNetwork {
 
 impl Step {
     /// The result, from those of the operands.
-    pub(super) fn apply(&self, results: &BTreeMap<NodeId, Tensor>) -> Result<Tensor> {
-        let operands: Vec<&Tensor> = self.operands.iter().map(|o| &results[o]).collect();
-        let result = self.action.apply(&operands)?;
+    fn apply(&self, results: &BTreeMap<NodeId, Tensor>) -> Result<Tensor> {
+        self.applied(&self.operands.iter().map(|o| &results[o]).collect::<Vec<_>>())
+    }
+
+    /// The result for these operands.
+    pub(super) fn applied(&self, operands: &[&Tensor]) -> Result<Tensor> {
+        let result = self.action.apply(operands)?;
         match &self.divisor {
             Some(divisor) => Ok(result.broadcast_div(divisor)?),
             None => Ok(result),

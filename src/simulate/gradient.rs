@@ -1,13 +1,12 @@
 //! Forward and backward to the image in one sweep each, without a general tape.
 //!
 //! candle's own backward makes a tensor of zeros for every gradient and adds to it, which on small networks costs as much as the
-//! convolutions. Here a gradient is a buffer that moves from step to step, and what batch norms recorded is compared and
-//! differentiated on the way ([`Watch`]).
+//! convolutions. Here values and gradients are buffers that go round in a [`Workspace`], and what batch norms recorded is compared
+//! and differentiated on the way ([`Watch`]).
 
 use super::{
     action::Action,
     float::{FloatNetwork, Step},
-    kernel::with_slice,
 };
 use crate::error::{Error, Result};
 use candle_core::{Device, Tensor, Var};
@@ -33,70 +32,146 @@ pub struct Gradient {
     pub images: Vec<f32>,
 }
 
+/// Buffers that are done with, by length, to be used again: one a thread, over all steps of a descent. Whoever takes one overwrites
+/// all of it.
+#[derive(Default)]
+pub struct Workspace(BTreeMap<usize, Vec<Vec<f32>>>);
+
+impl Workspace {
+    fn take(&mut self, len: usize) -> Vec<f32> {
+        self.0.get_mut(&len).and_then(Vec::pop).unwrap_or_else(|| vec![0.0; len])
+    }
+
+    fn give(&mut self, buffer: Vec<f32>) {
+        self.0.entry(buffer.len()).or_default().push(buffer);
+    }
+}
+
+/// What a node made.
+struct Value {
+    /// Batch first.
+    dims: Vec<usize>,
+    data: Vec<f32>,
+}
+
+impl Value {
+    fn tensor(&self) -> candle_core::Result<Tensor> {
+        Tensor::from_slice(&self.data, self.dims.clone(), &Device::Cpu)
+    }
+}
+
 impl FloatNetwork {
-    /// The gradient with respect to images `[N, ..]` of `of(logits) + weight · Σ distances`. `of` gets the logits `[N, classes]`
-    /// and returns the loss and its gradient, in the same order. The network must keep the watched nodes.
+    /// The gradient with respect to `images`, of shape `dims` `[N, ..]`, of `of(logits) + weight · Σ distances`. `of` gets the logits
+    /// `[N, classes]` and returns the loss and its gradient, in the same order. The network must keep the watched nodes.
     ///
     /// # Errors
     /// Only on a bug.
     pub fn gradient(
         &self,
-        images: &Tensor,
-        watched: &BTreeMap<NodeId, Watch>,
-        weight: f64,
+        images: &[f32],
+        dims: &[usize],
+        (watched, weight): (&BTreeMap<NodeId, Watch>, f64),
+        workspace: &mut Workspace,
         of: impl FnOnce(&[f32]) -> (f64, Vec<f32>),
     ) -> Result<Gradient> {
-        let mut results = BTreeMap::from([(self.input, images.clone())]);
+        let mut first = workspace.take(images.len());
+        first.copy_from_slice(images);
+        let mut values = BTreeMap::from([(self.input, Value { dims: dims.to_vec(), data: first })]);
         for step in &self.steps {
-            let result = step.apply(&results)?;
-            results.insert(step.node, result.contiguous()?);
+            let value = step.forward(&values, workspace)?;
+            values.insert(step.node, value);
         }
-        let logits = &results[&self.output];
-        let (mut loss, seed) = with_slice(logits, of)?;
+        let (mut loss, seed) = of(&values[&self.output].data);
         let mut gradients: BTreeMap<NodeId, Vec<f32>> = BTreeMap::from([(self.output, seed)]);
         for step in self.steps.iter().rev() {
             let Some(mut gradient) = gradients.remove(&step.node) else { continue };
-            let y = &results[&step.node];
+            let y = &values[&step.node];
             if let Some(watch) = watched.get(&step.node) {
-                loss += weight * watch.add_gradient(y, weight, &mut gradient)?;
+                loss += weight * watch.add_gradient(y, weight, &mut gradient);
             }
-            for (&operand, part) in step.operands.iter().zip(step.backward(&results, y, gradient)?) {
+            for (&operand, part) in step.operands.iter().zip(step.backward(&values, y, gradient, workspace)?) {
                 match gradients.get_mut(&operand) {
-                    Some(sum) => sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part),
+                    Some(sum) => {
+                        sum.iter_mut().zip(&part).for_each(|(sum, part)| *sum += part);
+                        workspace.give(part);
+                    }
                     None => drop(gradients.insert(operand, part)),
                 }
             }
         }
+        values.into_values().for_each(|value| workspace.give(value.data));
         let images = gradients.remove(&self.input).ok_or_else(|| Error::Internal("the output depends on the image".into()))?;
         Ok(Gradient { loss, images })
     }
 }
 
 impl Step {
-    /// The gradients of the operands from that of the result.
-    fn backward(&self, results: &BTreeMap<NodeId, Tensor>, y: &Tensor, gradient: Vec<f32>) -> Result<Vec<Vec<f32>>> {
-        let operands: Vec<&Tensor> = self.operands.iter().map(|o| &results[o]).collect();
+    fn forward(&self, values: &BTreeMap<NodeId, Value>, workspace: &mut Workspace) -> Result<Value> {
+        let x = &values[&self.operands[0]];
+        let mut copied = |data: &[f32]| {
+            let mut copy = workspace.take(data.len());
+            copy.copy_from_slice(data);
+            copy
+        };
         match (&self.action, &self.divisor) {
             (Action::Kernel(kernel), None) => {
-                let x = operands[0];
-                let mut dx = vec![0.0; x.elem_count()];
-                with_slice(x, |values| with_slice(y, |result| kernel.input_gradient(values, result, &gradient, x.dims(), &mut dx)))??;
+                let dims = kernel.result_dims(&x.dims);
+                let mut data = workspace.take(dims.iter().product());
+                kernel.forward(&x.data, &x.dims, &mut data);
+                Ok(Value { dims, data })
+            }
+            (Action::Add, None) => {
+                let mut data = copied(&x.data);
+                for operand in &self.operands[1..] {
+                    data.iter_mut().zip(&values[operand].data).for_each(|(sum, term)| *sum += term);
+                }
+                Ok(Value { dims: x.dims.clone(), data })
+            }
+            (Action::Reshape(dims), None) => {
+                let dims = std::iter::once(x.dims[0]).chain(dims.iter().copied()).collect();
+                Ok(Value { dims, data: copied(&x.data) })
+            }
+            _ => {
+                let operands: Vec<Tensor> = self.operands.iter().map(|o| values[o].tensor()).collect::<candle_core::Result<_>>()?;
+                let result = self.applied(&operands.iter().collect::<Vec<_>>())?;
+                Ok(Value { dims: result.dims().to_vec(), data: result.flatten_all()?.to_vec1::<f32>()? })
+            }
+        }
+    }
+
+    /// The gradients of the operands from that of the result.
+    fn backward(
+        &self,
+        values: &BTreeMap<NodeId, Value>,
+        y: &Value,
+        gradient: Vec<f32>,
+        workspace: &mut Workspace,
+    ) -> Result<Vec<Vec<f32>>> {
+        let x = &values[&self.operands[0]];
+        match (&self.action, &self.divisor) {
+            (Action::Kernel(kernel), None) => {
+                let mut dx = workspace.take(x.data.len());
+                kernel.input_gradient(&x.data, &y.data, &gradient, &x.dims, &mut dx);
+                workspace.give(gradient);
                 Ok(vec![dx])
             }
             (Action::Reshape(_) | Action::Shift(_), None) => Ok(vec![gradient]),
             (Action::Add, None) => {
-                let mut parts: Vec<Vec<f32>> = operands[1..].iter().map(|_| gradient.clone()).collect();
+                let mut parts: Vec<Vec<f32>> = self.operands[1..].iter().map(|_| gradient.clone()).collect();
                 parts.push(gradient);
                 Ok(parts)
             }
+            (Action::Slice(ranges), None) => Ok(vec![scattered(&x.dims, ranges, &gradient)]),
+            (Action::Pad(pads, _), None) => {
+                // What the operand got is the part of the result inside the border.
+                let inside: Vec<(usize, isize, usize)> = pads.iter().zip(&x.dims).map(|(p, &len)| (p.0, 1, len)).collect();
+                Ok(vec![gathered(&y.dims, &inside, &gradient)])
+            }
             // Rare, and small: candle differentiates.
             _ => {
-                let vars: Vec<Var> = operands.iter().map(|x| Var::from_tensor(x)).collect::<candle_core::Result<_>>()?;
-                let tensors: Vec<&Tensor> = vars.iter().map(Var::as_tensor).collect();
-                let mut result = self.action.apply(&tensors)?;
-                if let Some(divisor) = &self.divisor {
-                    result = result.broadcast_div(divisor)?;
-                }
+                let operands = self.operands.iter().map(|o| Var::from_tensor(&values[o].tensor()?));
+                let vars: Vec<Var> = operands.collect::<candle_core::Result<_>>()?;
+                let result = self.applied(&vars.iter().map(Var::as_tensor).collect::<Vec<_>>())?;
                 let seed = Tensor::from_vec(gradient, result.shape(), &Device::Cpu)?;
                 let gradients = (result * seed)?.sum_all()?.backward()?;
                 vars.iter()
@@ -110,40 +185,73 @@ impl Step {
     }
 }
 
+/// Calls `body(whole, part)` with the places of every entry of the part of a tensor that `ranges` (start, step, length per axis)
+/// choose; the batch is whole whatever its range says.
+fn places(dims: &[usize], ranges: &[(usize, isize, usize)], mut body: impl FnMut(usize, usize)) {
+    let range = |axis: usize| if axis == 0 { (0, 1, dims[0]) } else { ranges[axis] };
+    let last = dims.len() - 1;
+    let mut rows = vec![0usize];
+    for axis in 0..last {
+        let (start, step, count) = range(axis);
+        let stride: usize = dims[axis + 1..].iter().product();
+        let at = |k: usize| (start as isize + k as isize * step) as usize * stride;
+        rows = rows.iter().flat_map(|&row| (0..count).map(move |k| row + at(k))).collect();
+    }
+    let (start, step, count) = range(last);
+    let mut part = 0;
+    for row in rows {
+        for k in 0..count {
+            body((row as isize + start as isize + k as isize * step) as usize, part);
+            part += 1;
+        }
+    }
+}
+
+/// The part of a tensor.
+fn gathered(dims: &[usize], ranges: &[(usize, isize, usize)], values: &[f32]) -> Vec<f32> {
+    let mut part = Vec::new();
+    places(dims, ranges, |whole, _| part.push(values[whole]));
+    part
+}
+
+/// Zeros of shape `dims` with the part filled in.
+fn scattered(dims: &[usize], ranges: &[(usize, isize, usize)], part: &[f32]) -> Vec<f32> {
+    let mut whole = vec![0.0; dims.iter().product()];
+    places(dims, ranges, |place, k| whole[place] = part[k]);
+    whole
+}
+
 impl Watch {
     /// The distance of values `[N, C, ..]`; `weight` times its gradient is added to `gradient`.
-    fn add_gradient(&self, values: &Tensor, weight: f64, gradient: &mut [f32]) -> Result<f64> {
+    fn add_gradient(&self, values: &Value, weight: f64, gradient: &mut [f32]) -> f64 {
         let channels = self.mean.len();
-        let plane = values.elem_count() / values.dim(0)? / channels;
-        let count = (values.dim(0)? * plane) as f64;
-        Ok(with_slice(values, |values| {
-            let mut sums = vec![[0.0f64; 2]; channels];
-            for (k, plane) in values.chunks(plane).enumerate() {
-                // About the recorded mean, so that the variance does not come from a difference of large numbers.
-                let mean = self.mean[k % channels];
-                let [first, second] = moments(plane, mean);
-                sums[k % channels][0] += first;
-                sums[k % channels][1] += second;
+        let plane = values.data.len() / values.dims[0] / channels;
+        let count = (values.dims[0] * plane) as f64;
+        let mut sums = vec![[0.0f64; 2]; channels];
+        for (k, plane) in values.data.chunks(plane).enumerate() {
+            // About the recorded mean, so that the variance does not come from a difference of large numbers.
+            let [first, second] = moments(plane, self.mean[k % channels]);
+            sums[k % channels][0] += first;
+            sums[k % channels][1] += second;
+        }
+        let mut distance = 0.0;
+        let mut slopes = vec![(0.0f32, 0.0f32, 0.0f32); channels];
+        for (channel, slope) in slopes.iter_mut().enumerate() {
+            let square = f64::from(self.deviation[channel]).powi(2);
+            if square == 0.0 {
+                continue;
             }
-            let mut distance = 0.0;
-            let mut slopes = vec![(0.0f32, 0.0f32, 0.0f32); channels];
-            for (channel, slope) in slopes.iter_mut().enumerate() {
-                let square = f64::from(self.deviation[channel]).powi(2);
-                if square == 0.0 {
-                    continue;
-                }
-                let shift = sums[channel][0] / count;
-                let excess = (sums[channel][1] / count - shift * shift) / square - 1.0;
-                distance += (shift * shift / square + excess * excess) / channels as f64;
-                let unit = weight * 2.0 / (square * count * channels as f64);
-                *slope = ((unit * shift) as f32, (2.0 * unit * excess) as f32, self.mean[channel] + shift as f32);
-            }
-            for (k, (values, gradient)) in values.chunks(plane).zip(gradient.chunks_mut(plane)).enumerate() {
-                let (constant, linear, centre) = slopes[k % channels];
-                gradient.iter_mut().zip(values).for_each(|(g, &x)| *g += constant + linear * (x - centre));
-            }
-            distance
-        })?)
+            let shift = sums[channel][0] / count;
+            let excess = (sums[channel][1] / count - shift * shift) / square - 1.0;
+            distance += (shift * shift / square + excess * excess) / channels as f64;
+            let unit = weight * 2.0 / (square * count * channels as f64);
+            *slope = ((unit * shift) as f32, (2.0 * unit * excess) as f32, self.mean[channel] + shift as f32);
+        }
+        for (k, (values, gradient)) in values.data.chunks(plane).zip(gradient.chunks_mut(plane)).enumerate() {
+            let (constant, linear, centre) = slopes[k % channels];
+            gradient.iter_mut().zip(values).for_each(|(g, &x)| *g += constant + linear * (x - centre));
+        }
+        distance
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     random::Random,
     statistics::Watched,
 };
-use crate::{error::Result, observer::Observer, parallel};
+use crate::{error::Result, observer::Observer, parallel, simulate::Workspace};
 use candle_core::{Device, Tensor};
 use std::{
     sync::Mutex,
@@ -126,16 +126,15 @@ impl Descent<'_> {
         let start = images.to_vec();
         let (mut first, mut second) = (vec![0.0f32; images.len()], vec![0.0f32; images.len()]);
         let mut best: Option<(f64, Vec<f32>)> = None;
+        let mut workspace = Workspace::default();
         let mut done = 0;
         for step in 1..=inversion.steps {
             if allowance.is_some_and(|allowance| began.elapsed() >= allowance) {
                 break;
             }
-            let x = Tensor::from_slice(images, shape.clone(), &Device::Cpu)?;
             let weight = inversion.statistics * shape[0] as f64;
-            let gradient = watched
-                .network
-                .gradient(&x, &watched.nodes, weight, |logits| cross_entropy(logits, targets, shape[0], inversion.temperature))?;
+            let loss = |logits: &[f32]| cross_entropy(logits, targets, shape[0], inversion.temperature);
+            let gradient = watched.network.gradient(images, &shape, (&watched.nodes, weight), &mut workspace, loss)?;
             if best.as_ref().is_none_or(|(least, _)| gradient.loss < *least) {
                 best = Some((gradient.loss, images.to_vec()));
             }

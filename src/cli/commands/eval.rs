@@ -39,6 +39,8 @@ struct AtTimesteps {
     /// Images, in percent, whose class is that of the float network.
     agreement: Option<f64>,
     spikes_per_neuron: f64,
+    /// Those of -1 among them.
+    corrections_per_neuron: f64,
     synaptic_ops: f64,
     energy_pj: f64,
 }
@@ -97,6 +99,7 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
             sum.right += same(&classes, labels);
             sum.agreeing += expected.as_ref().map_or(0, |expected| same(&classes, expected));
             sum.spikes_per_neuron += cost.spikes_per_neuron() * count;
+            sum.corrections_per_neuron += cost.corrections / cost.neurons.max(1) as f64 * count;
             sum.synaptic_ops += cost.synaptic_ops * count;
             sum.energy_pj += cost.energy_pj(Energy::FLOAT32_45NM) * count;
         }
@@ -117,6 +120,7 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
                 top1: percent(sum.right),
                 agreement: ann.as_ref().map(|_| percent(sum.agreeing)),
                 spikes_per_neuron: sum.spikes_per_neuron / count,
+                corrections_per_neuron: sum.corrections_per_neuron / count,
                 synaptic_ops: sum.synaptic_ops / count,
                 energy_pj: sum.energy_pj / count,
             })
@@ -129,6 +133,7 @@ struct Sums {
     right: usize,
     agreeing: usize,
     spikes_per_neuron: f64,
+    corrections_per_neuron: f64,
     synaptic_ops: f64,
     energy_pj: f64,
 }
@@ -180,7 +185,7 @@ fn timesteps(asked: &[usize], compiled: usize) -> Vec<usize> {
 
 fn readable(args: &EvalArgs, measured: &Measured) -> String {
     let with_ann = measured.ann_top1.is_some();
-    let heads = ["time steps", "top-1", "agreement", "spikes/neuron", "synaptic ops", "energy"];
+    let heads = ["time steps", "top-1", "agreement", "spikes/neuron", "of -1", "synaptic ops", "energy"];
     let keep =
         |row: Vec<String>| row.into_iter().enumerate().filter(|(column, _)| with_ann || *column != 2).map(|(_, cell)| cell).collect();
     let mut rows: Vec<Vec<String>> = vec![keep(heads.map(str::to_owned).to_vec())];
@@ -190,6 +195,7 @@ fn readable(args: &EvalArgs, measured: &Measured) -> String {
             format!("{:.2} %", at.top1),
             at.agreement.map(|a| format!("{a:.2} %")).unwrap_or_default(),
             format!("{:.3}", at.spikes_per_neuron),
+            format!("{:.3}", at.corrections_per_neuron),
             si(at.synaptic_ops),
             joules(at.energy_pj),
         ]));
