@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Result},
     import::Imported,
     observer::Observer,
-    options::{Calibration, Coding, InitialPotential, Layout, Options, Rule, Spikes, Threshold},
+    options::{Calibration, Coding, InitialPotential, Layout, Options, Rule, Spikes, Threshold, Timesteps},
     recorded,
     report::{self, Agreement, Judges, Layer, PassRecord, Report, RuleTried},
     synthesize::Canvas,
@@ -95,6 +95,8 @@ impl Job<'_> {
     pub fn convert(&self, timesteps: usize, observer: &mut dyn Observer) -> Result<Converted> {
         let rules = match self.options.threshold {
             Threshold::Rule(rule) => vec![rule],
+            // One search at a time: where the number of steps is sought, the first rule it is.
+            Threshold::Auto if self.options.timesteps == Timesteps::Auto => RULES[..1].to_vec(),
             Threshold::Auto => RULES.to_vec(),
         };
         let mut tried = Vec::new();
