@@ -37,7 +37,7 @@ pub enum Spikes {
 /// How thresholds are chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Threshold {
-    /// The rule that agrees best with the float network on held-out samples.
+    /// Least squares, unless another rule agrees with the float network more often beyond chance on held-out samples.
     Auto,
     /// This rule.
     Rule(Rule),

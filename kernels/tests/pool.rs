@@ -20,6 +20,7 @@ fn geometries() -> Vec<(Pool2d, [usize; 2])> {
         pool([3, 2], [1, 3], [1, 0, 1, 1], [5, 4],  [5, 10]),
         pool([3, 3], [3, 3], [1, 1, 1, 1], [3, 3],  [6, 5]),   // ceil_mode past the padding
         pool([4, 4], [1, 1], [0, 0, 0, 0], [1, 1],  [4, 4]),   // global
+        pool([5, 7], [3, 2], [0, 0, 0, 0], [1, 1],  [5, 7]),   // global, of an odd size
         pool([1, 7], [1, 1], [0, 3, 0, 3], [2, 3],  [2, 3]),   // wider than the plane
         pool([2, 2], [2, 2], [0, 0, 0, 0], [2, 2],  [2, 2]),   // last windows see nothing
     ]

@@ -116,8 +116,8 @@ pub struct CompileArgs {
     /// What neurons may send: spikes that can be taken back need fewer time steps, and hardware whose spikes carry a sign
     #[arg(long, value_name = "KIND", default_value = "signed", value_parser = spikes(), help_heading = "Conversion")]
     pub spikes: Spikes,
-    /// How thresholds are chosen: `auto` tries several rules and keeps the one that agrees best with the float network on
-    /// held-out samples; `least-squares` fits the simulated firing; `balance` is local threshold balancing; `batch-norm=K` takes
+    /// How thresholds are chosen: `auto` takes least squares, unless another rule agrees with the float network more often beyond
+    /// chance on held-out samples; `least-squares` fits the simulated firing; `balance` is local threshold balancing; `batch-norm=K` takes
     /// mean + K deviations as the file's batch norms recorded them; `max` and `percentile=P` look at activations; `fixed=V` is one
     /// value for all
     #[arg(long, value_name = "RULE", default_value = "auto", value_parser = parse_threshold, help_heading = "Conversion")]

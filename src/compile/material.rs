@@ -134,8 +134,5 @@ pub fn gather(source: Source<'_>, options: &Options, data: Option<(Images, Plan)
     let used = wanted.min(images.count - judges);
     let part = |range: std::ops::Range<usize>| Labelled::new(float, Samples { count: range.len(), data: plan.convert(&images, range) });
     let held_out = if judges > 0 { part(used..used + judges)? } else { make(held_out_indices(HELD_OUT), observer)? };
-    if images.count == 0 {
-        return Err(Error::Internal("a file of images has at least one".into()));
-    }
     Ok(Material { calibration: part(0..used)?, held_out, judged_by_data: judges > 0, steps: None })
 }
