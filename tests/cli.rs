@@ -408,8 +408,9 @@ fn eval_prints_one_object() {
     assert!(result["ann_top1"].as_f64().unwrap() > 90.0, "{result}");
     let snn = result["snn"].as_array().unwrap();
     assert_eq!(snn.iter().map(|at| at["timesteps"].as_u64().unwrap()).collect::<Vec<_>>(), [2, 8]);
+    let known = ["timesteps", "top1", "agreement", "spikes_per_neuron", "corrections_per_neuron", "synaptic_ops", "energy_pj"];
     for at in snn {
-        assert_eq!(keys(at), set(&["timesteps", "top1", "agreement", "spikes_per_neuron", "synaptic_ops", "energy_pj"]));
+        assert_eq!(keys(at), set(&known));
         assert!(["spikes_per_neuron", "synaptic_ops", "energy_pj"].iter().all(|key| at[key].as_f64().unwrap() > 0.0), "{at}");
     }
     assert!(snn[1]["top1"].as_f64().unwrap() > 70.0 && snn[1]["agreement"].as_f64().unwrap() > 70.0, "{result}");
