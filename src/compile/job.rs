@@ -77,14 +77,14 @@ impl Trial {
     fn agreement(&self) -> f64 {
         100.0 * self.agrees.iter().filter(|&&a| a).count() as f64 / self.agrees.len().max(1) as f64
     }
+}
 
-    /// Whether this one agrees better than `other` beyond chance: where just one of both agrees, it is this one by more than two
-    /// standard deviations (the sign test).
-    fn clearly_beats(&self, other: &Self) -> bool {
-        let pairs = || self.agrees.iter().zip(&other.agrees);
-        let (won, lost) = (pairs().filter(|(a, b)| **a && !**b).count(), pairs().filter(|(a, b)| !**a && **b).count());
-        won > lost && (won - lost) as f64 > 2.0 * ((won + lost) as f64).sqrt()
-    }
+/// Whether `a` is true more often than `b` beyond chance: where just one of both is, it is `a` by more than two standard deviations
+/// (the sign test).
+fn clearly_more(a: &[bool], b: &[bool]) -> bool {
+    let only = |a: &[bool], b: &[bool]| a.iter().zip(b).filter(|(a, b)| **a && !**b).count();
+    let (won, lost) = (only(a, b), only(b, a));
+    won > lost && (won - lost) as f64 > 2.0 * ((won + lost) as f64).sqrt()
 }
 
 impl Job<'_> {
@@ -104,7 +104,7 @@ impl Job<'_> {
         for rule in rules {
             let trial = self.trial(rule, timesteps, observer)?;
             tried.push(RuleTried { rule: rule.to_string(), percent: trial.agreement() });
-            if best.as_ref().is_none_or(|b| trial.clearly_beats(b)) {
+            if best.as_ref().is_none_or(|b| clearly_more(&trial.agrees, &b.agrees)) {
                 best = Some(trial);
             }
             if best.as_ref().is_some_and(|b| b.agreement() >= ENOUGH_AGREEMENT) {
@@ -252,4 +252,20 @@ fn measure(graph: &Graph, mut laboratory: Option<&mut Laboratory>) -> Result<Vec
         layers.push(Layer::new(graph[node].origin.to_string(), graph[node].ty.len(), theta, error));
     }
     Ok(layers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clearly_more;
+
+    #[test]
+    fn a_few_samples_more_are_chance() {
+        let first = |n: usize| (0..64).map(|k| k < n).collect::<Vec<bool>>();
+        assert!(!clearly_more(&first(54), &first(50)), "4 of 4: still two standard deviations");
+        assert!(clearly_more(&first(55), &first(50)), "5 of 5");
+        assert!(!clearly_more(&first(50), &first(55)) && !clearly_more(&first(50), &first(50)));
+        // As many more, but each is right where the other is wrong.
+        let last: Vec<bool> = (0..64).map(|k| k >= 64 - 35).collect();
+        assert!(!clearly_more(&last, &first(30)));
+    }
 }
