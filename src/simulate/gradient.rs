@@ -7,6 +7,7 @@
 use super::{
     action::Action,
     float::{FloatNetwork, Step},
+    kernel::with_slice,
 };
 use crate::error::{Error, Result};
 use candle_core::{Device, Tensor, Var};
@@ -33,13 +34,19 @@ pub struct Gradient {
 }
 
 /// Buffers that are done with, by length, to be used again: one a thread, over all steps of a descent. Whoever takes one overwrites
-/// all of it.
+/// all of it; only what was taken is given back, so that it does not grow from step to step.
 #[derive(Default)]
 pub struct Workspace(BTreeMap<usize, Vec<Vec<f32>>>);
 
 impl Workspace {
     fn take(&mut self, len: usize) -> Vec<f32> {
         self.0.get_mut(&len).and_then(Vec::pop).unwrap_or_else(|| vec![0.0; len])
+    }
+
+    fn copy(&mut self, values: &[f32]) -> Vec<f32> {
+        let mut buffer = self.take(values.len());
+        buffer.copy_from_slice(values);
+        buffer
     }
 
     fn give(&mut self, buffer: Vec<f32>) {
@@ -74,15 +81,13 @@ impl FloatNetwork {
         workspace: &mut Workspace,
         of: impl FnOnce(&[f32]) -> (f64, Vec<f32>),
     ) -> Result<Gradient> {
-        let mut first = workspace.take(images.len());
-        first.copy_from_slice(images);
-        let mut values = BTreeMap::from([(self.input, Value { dims: dims.to_vec(), data: first })]);
+        let mut values = BTreeMap::from([(self.input, Value { dims: dims.to_vec(), data: workspace.copy(images) })]);
         for step in &self.steps {
             let value = step.forward(&values, workspace)?;
             values.insert(step.node, value);
         }
         let (mut loss, seed) = of(&values[&self.output].data);
-        let mut gradients: BTreeMap<NodeId, Vec<f32>> = BTreeMap::from([(self.output, seed)]);
+        let mut gradients: BTreeMap<NodeId, Vec<f32>> = BTreeMap::from([(self.output, workspace.copy(&seed))]);
         for step in self.steps.iter().rev() {
             let Some(mut gradient) = gradients.remove(&step.node) else { continue };
             let y = &values[&step.node];
@@ -108,11 +113,6 @@ impl FloatNetwork {
 impl Step {
     fn forward(&self, values: &BTreeMap<NodeId, Value>, workspace: &mut Workspace) -> Result<Value> {
         let x = &values[&self.operands[0]];
-        let mut copied = |data: &[f32]| {
-            let mut copy = workspace.take(data.len());
-            copy.copy_from_slice(data);
-            copy
-        };
         match (&self.action, &self.divisor) {
             (Action::Kernel(kernel), None) => {
                 let dims = kernel.result_dims(&x.dims);
@@ -121,7 +121,7 @@ impl Step {
                 Ok(Value { dims, data })
             }
             (Action::Add, None) => {
-                let mut data = copied(&x.data);
+                let mut data = workspace.copy(&x.data);
                 for operand in &self.operands[1..] {
                     data.iter_mut().zip(&values[operand].data).for_each(|(sum, term)| *sum += term);
                 }
@@ -129,12 +129,13 @@ impl Step {
             }
             (Action::Reshape(dims), None) => {
                 let dims = std::iter::once(x.dims[0]).chain(dims.iter().copied()).collect();
-                Ok(Value { dims, data: copied(&x.data) })
+                Ok(Value { dims, data: workspace.copy(&x.data) })
             }
             _ => {
                 let operands: Vec<Tensor> = self.operands.iter().map(|o| values[o].tensor()).collect::<candle_core::Result<_>>()?;
                 let result = self.applied(&operands.iter().collect::<Vec<_>>())?;
-                Ok(Value { dims: result.dims().to_vec(), data: result.flatten_all()?.to_vec1::<f32>()? })
+                let data = with_slice(&result.contiguous()?, |values| workspace.copy(values))?;
+                Ok(Value { dims: result.dims().to_vec(), data })
             }
         }
     }
@@ -157,27 +158,37 @@ impl Step {
             }
             (Action::Reshape(_) | Action::Shift(_), None) => Ok(vec![gradient]),
             (Action::Add, None) => {
-                let mut parts: Vec<Vec<f32>> = self.operands[1..].iter().map(|_| gradient.clone()).collect();
+                let mut parts: Vec<Vec<f32>> = self.operands[1..].iter().map(|_| workspace.copy(&gradient)).collect();
                 parts.push(gradient);
                 Ok(parts)
             }
-            (Action::Slice(ranges), None) => Ok(vec![scattered(&x.dims, ranges, &gradient)]),
+            (Action::Slice(ranges), None) => {
+                let mut dx = workspace.take(x.data.len());
+                dx.fill(0.0);
+                places(&x.dims, ranges, |whole, part| dx[whole] = gradient[part]);
+                workspace.give(gradient);
+                Ok(vec![dx])
+            }
             (Action::Pad(pads, _), None) => {
                 // What the operand got is the part of the result inside the border.
                 let inside: Vec<(usize, isize, usize)> = pads.iter().zip(&x.dims).map(|(p, &len)| (p.0, 1, len)).collect();
-                Ok(vec![gathered(&y.dims, &inside, &gradient)])
+                let mut dx = workspace.take(x.data.len());
+                places(&y.dims, &inside, |whole, part| dx[part] = gradient[whole]);
+                workspace.give(gradient);
+                Ok(vec![dx])
             }
             // Rare, and small: candle differentiates.
             _ => {
                 let operands = self.operands.iter().map(|o| Var::from_tensor(&values[o].tensor()?));
                 let vars: Vec<Var> = operands.collect::<candle_core::Result<_>>()?;
                 let result = self.applied(&vars.iter().map(Var::as_tensor).collect::<Vec<_>>())?;
-                let seed = Tensor::from_vec(gradient, result.shape(), &Device::Cpu)?;
+                let seed = Tensor::from_slice(&gradient, result.shape(), &Device::Cpu)?;
+                workspace.give(gradient);
                 let gradients = (result * seed)?.sum_all()?.backward()?;
                 vars.iter()
                     .map(|x| match gradients.get(x) {
-                        Some(gradient) => Ok(gradient.flatten_all()?.to_vec1::<f32>()?),
-                        None => Ok(vec![0.0; x.elem_count()]),
+                        Some(gradient) => Ok(with_slice(&gradient.contiguous()?, |values| workspace.copy(values))?),
+                        None => Ok(workspace.copy(&vec![0.0; x.elem_count()])),
                     })
                     .collect()
             }
@@ -205,20 +216,6 @@ fn places(dims: &[usize], ranges: &[(usize, isize, usize)], mut body: impl FnMut
             part += 1;
         }
     }
-}
-
-/// The part of a tensor.
-fn gathered(dims: &[usize], ranges: &[(usize, isize, usize)], values: &[f32]) -> Vec<f32> {
-    let mut part = Vec::new();
-    places(dims, ranges, |whole, _| part.push(values[whole]));
-    part
-}
-
-/// Zeros of shape `dims` with the part filled in.
-fn scattered(dims: &[usize], ranges: &[(usize, isize, usize)], part: &[f32]) -> Vec<f32> {
-    let mut whole = vec![0.0; dims.iter().product()];
-    places(dims, ranges, |place, k| whole[place] = part[k]);
-    whole
 }
 
 impl Watch {
@@ -273,4 +270,40 @@ fn moments(values: &[f32], mean: f32) -> [f64; 2] {
         second[lane] += (x - mean) * (x - mean);
     }
     [first, second].map(|lanes| lanes.iter().map(|&v| f64::from(v)).sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_workspace_does_not_grow_from_step_to_step() {
+        let text = r#"graph @g imported {
+  %0 = input : f32[1x2x4x4] "x"
+  %1 = conv2d %0, @w {pads=1} : f32[1x2x4x4] "/conv"
+  %2 = relu %1 : f32[1x2x4x4] "/relu"
+  %3 = add %2, %0 : f32[1x2x4x4] "/sum"
+  %4 = slice %3 {ranges=[0:1:1, 0:1:2, 0:2:2, 3:-1:4]} : f32[1x2x2x4] "/slice"
+  %5 = pad %4 {pads=[0:0, 1:0, 0:0, 0:1]} : f32[1x3x2x5] "/pad"
+  %6 = transpose %5 {permutation=[0, 2, 3, 1]} : f32[1x2x5x3] "/transpose"
+  %7 = leaky_relu %6 {slope=0.25} : f32[1x2x5x3] "/leaky"
+  %8 = reshape %7 : f32[1x30] "/flatten"
+  %9 = linear %8, @v : f32[1x3] "/fc"
+  output %9 "y"
+  @v : f32[3x30] = noise(2, 1) source
+  @w : f32[2x2x3x3] = noise(1, 1) source
+}
+"#;
+        let graph = snnc_ir::text::parse(text).expect("the graph is well formed");
+        let network = FloatNetwork::new(&graph).expect("the graph runs");
+        let mut workspace = Workspace::default();
+        let mut sizes = Vec::new();
+        for _ in 0..4 {
+            let squares = |z: &[f32]| (0.0, z.iter().map(|z| 2.0 * z).collect());
+            let nothing = (&BTreeMap::new(), 0.0);
+            network.gradient(&[0.5; 64], &[2, 2, 4, 4], nothing, &mut workspace, squares).expect("the graph runs");
+            sizes.push(workspace.0.values().map(Vec::len).sum::<usize>());
+        }
+        assert!(sizes[1] == sizes[3] && sizes[0] >= sizes[3], "buffers at rest after each step: {sizes:?}");
+    }
 }
