@@ -58,22 +58,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for _ in 0..rounds {
         for (slot, best) in best.iter_mut().enumerate() {
             let start = cpu();
-            if slot == 3 {
-                synthesize(source, &recipe, &indices, &mut Silent)?;
-            }
-            for _ in 0..INNER {
-                match slot {
-                    3 => {}
-                    0 => drop(judge.outputs(None, &dims, &values)?),
-                    1 => drop(network.logits(&Tensor::from_slice(&values, dims.clone(), &Device::Cpu)?)?),
-                    _ => {
-                        let squares = |z: &[f32]| (0.0, z.iter().map(|z| 2.0 * z).collect());
-                        let gradient = network.gradient(&values, &dims, (&BTreeMap::new(), 0.0), &mut workspace, squares)?;
-                        assert_eq!(gradient.images.len(), values.len());
-                    }
-                }
-            }
             let count = if slot == 3 { STEPS } else { INNER };
+            match slot {
+                0 => (0..INNER).try_for_each(|_| judge.outputs(None, &dims, &values).map(drop))?,
+                1 => (0..INNER).try_for_each(|_| network.logits(&Tensor::from_slice(&values, dims.clone(), &Device::Cpu)?).map(drop))?,
+                2 => (0..INNER).try_for_each(|_| {
+                    let squares = |z: &[f32]| (0.0, z.iter().map(|z| 2.0 * z).collect());
+                    network.gradient(&values, &dims, (&BTreeMap::new(), 0.0), &mut workspace, squares).map(drop)
+                })?,
+                _ => drop(synthesize(source, &recipe, &indices, &mut Silent)?),
+            }
             *best = best.min((cpu() - start).as_secs_f64() * 1e3 / count as f64);
         }
     }

@@ -6,11 +6,7 @@ use crate::{
     observer::Silent,
     simulate::FloatNetwork,
 };
-use candle_core::{Device, Tensor};
 use std::path::Path;
-
-/// Images that run together.
-const BATCH: usize = 32;
 
 /// A float network that is ready to run.
 pub struct Ann {
@@ -65,13 +61,6 @@ impl Ann {
         if images.len() != count * len {
             return Err(Error::Internal(format!("{} values are not {count} images of {len}", images.len())));
         }
-        let mut logits = Vec::with_capacity(count * self.classes);
-        for chunk in images.chunks(BATCH * len.max(1)) {
-            let mut shape = self.dims.clone();
-            shape[0] = chunk.len() / len;
-            let tensor = Tensor::from_slice(chunk, shape, &Device::Cpu)?;
-            logits.extend(self.network.outputs(&tensor)?.flatten_all()?.to_vec1::<f32>()?);
-        }
-        Ok(logits)
+        self.network.batched(images, &self.dims, FloatNetwork::outputs)
     }
 }

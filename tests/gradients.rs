@@ -4,12 +4,13 @@
 #![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
 use candle_core::{Device, Tensor};
-use snnc::simulate::{FloatNetwork, Watch, Workspace};
+use snnc::simulate::{FloatNetwork, Workspace};
 use snnc_ir::{
     Graph, Tensor as Values,
     eval::{self, Mode},
     text,
 };
+use snnc_passes::threshold::Recorded;
 use std::collections::BTreeMap;
 
 const NETWORK: &str = r#"
@@ -88,7 +89,7 @@ fn input_gradient_is_that_of_the_reference() {
 }
 
 /// The distance from recorded statistics, as its definition says it, in double precision.
-fn distance(values: &[f32], watch: &Watch, count: usize) -> f64 {
+fn distance(values: &[f32], watch: &Recorded, count: usize) -> f64 {
     let channels = watch.mean.len();
     let plane = values.len() / count / channels;
     let of_channel = |c: usize| {
@@ -106,7 +107,7 @@ fn watched_statistics_pull_the_image() {
     let graph = text::parse(NETWORK).unwrap();
     let node = |name: &str| graph.node_ids().into_iter().find(|&n| graph[n].origin.to_string() == name).unwrap();
     let conv = node("/conv2");
-    let watch = Watch { mean: vec![0.3, -0.2, 0.0, 1.0], deviation: vec![0.5, 1.0, 2.0, 0.7] };
+    let watch = Recorded { mean: vec![0.3, -0.2, 0.0, 1.0], deviation: vec![0.5, 1.0, 2.0, 0.7] };
     let network = FloatNetwork::keeping(&graph, &[conv]).unwrap();
     let x = text::noise(2 * 70, 11, 1.0);
     let images = |x: &[f32]| Tensor::from_slice(x, (2, 2, 7, 5), &Device::Cpu).unwrap();

@@ -46,14 +46,6 @@ pub struct Traces {
 }
 
 impl Traces {
-    /// All places of activations, as currents that do not vary.
-    #[must_use]
-    pub fn constant(values: &Activations) -> Self {
-        let plane = values.plane;
-        let places = (0..values.images() * plane).map(|k| (k / plane, k % plane)).collect();
-        Self { steps: 1, places, data: (0..values.channels).flat_map(|c| values.channel(c)).collect() }
-    }
-
     /// `[step, place]` of one channel.
     #[must_use]
     pub fn channel(&self, channel: usize) -> &[f32] {

@@ -14,9 +14,6 @@ use snnc_runtime::argmax;
 /// Samples that judge: enough for a difference of a few percent, few enough to cost little.
 const HELD_OUT: usize = 64;
 
-/// Samples that go through the float network together.
-const BATCH: usize = 32;
-
 /// What the user's file must have at least for a part of it to judge.
 const FEW: usize = 16;
 
@@ -36,12 +33,7 @@ impl Labelled {
         let broken = || Error::Internal("a verified graph has an input and an output".into());
         let (input, output) = (float.input().ok_or_else(broken)?, float.output().ok_or_else(broken)?);
         let network = FloatNetwork::new(float)?;
-        let images = samples.tensor(&float[input].ty.dims)?;
-        let mut logits = Vec::new();
-        for first in (0..samples.count).step_by(BATCH) {
-            let batch = images.narrow(0, first, BATCH.min(samples.count - first))?;
-            logits.extend(network.logits(&batch)?.flatten_all()?.to_vec1::<f32>()?);
-        }
+        let mut logits = network.batched(&samples.data, &float[input].ty.dims, FloatNetwork::logits)?;
         if output.head == Head::Relu {
             logits.iter_mut().for_each(|z| *z = z.max(0.0));
         }

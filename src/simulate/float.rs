@@ -6,6 +6,9 @@ use candle_core::{Device, Tensor};
 use snnc_ir::{Graph, Head, NodeId, Operator, types::broadcast_index};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Images that run together.
+const BATCH: usize = 32;
+
 /// A float network (or the rate twin of a spiking one) ready to run on batches.
 pub struct FloatNetwork {
     pub(super) steps: Vec<Step>,
@@ -98,6 +101,21 @@ impl FloatNetwork {
     /// Only on a bug.
     pub fn outputs(&self, images: &Tensor) -> Result<Tensor> {
         Ok(apply_head(self.head, &self.logits(images)?)?)
+    }
+
+    /// What `of` makes of images `[.., dims[1..]]`, batch after batch, joined.
+    ///
+    /// # Errors
+    /// Only on a bug.
+    pub fn batched(&self, images: &[f32], dims: &[usize], of: impl Fn(&Self, &Tensor) -> Result<Tensor>) -> Result<Vec<f32>> {
+        let len: usize = dims[1..].iter().product();
+        let mut results = Vec::new();
+        for batch in images.chunks(BATCH * len.max(1)) {
+            let shape: Vec<usize> = std::iter::once(batch.len() / len).chain(dims[1..].iter().copied()).collect();
+            let tensor = Tensor::from_slice(batch, shape, &Device::Cpu)?;
+            results.extend(of(self, &tensor)?.flatten_all()?.to_vec1::<f32>()?);
+        }
+        Ok(results)
     }
 
     /// Results of the output and of the kept nodes.

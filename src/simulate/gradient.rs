@@ -2,7 +2,7 @@
 //!
 //! candle's own backward makes a tensor of zeros for every gradient and adds to it, which on small networks costs as much as the
 //! convolutions. Here values and gradients are buffers that go round in a [`Workspace`], and what batch norms recorded is compared
-//! and differentiated on the way ([`Watch`]).
+//! and differentiated on the way ([`FloatNetwork::gradient`]).
 
 use super::{
     action::Action,
@@ -12,17 +12,8 @@ use super::{
 use crate::error::{Error, Result};
 use candle_core::{Device, Tensor, Var};
 use snnc_ir::NodeId;
+use snnc_passes::threshold::Recorded;
 use std::collections::BTreeMap;
-
-/// What the channels of a node should look like over a batch: the distance is the mean over channels of
-/// `((μ - mean) / deviation)² + (σ² / deviation² - 1)²` (DeepInversion; Yin et al., CVPR 2020).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Watch {
-    /// One a channel.
-    pub mean: Vec<f32>,
-    /// One a channel; a channel with 0 is left alone.
-    pub deviation: Vec<f32>,
-}
 
 /// A loss and its gradient.
 #[derive(Clone, Debug)]
@@ -68,7 +59,9 @@ impl Value {
 }
 
 impl FloatNetwork {
-    /// The gradient with respect to `images`, of shape `dims` `[N, ..]`, of `of(logits) + weight · Σ distances`. `of` gets the logits
+    /// The gradient with respect to `images`, of shape `dims` `[N, ..]`, of `of(logits) + weight · Σ distances`. The distance of a watched
+    /// node is the mean over channels of `((μ - mean) / deviation)² + (σ² / deviation² - 1)²`, μ and σ being those of the batch
+    /// (DeepInversion; Yin et al., CVPR 2020). `of` gets the logits
     /// `[N, classes]` and returns the loss and its gradient, in the same order. The network must keep the watched nodes.
     ///
     /// # Errors
@@ -77,7 +70,7 @@ impl FloatNetwork {
         &self,
         images: &[f32],
         dims: &[usize],
-        (watched, weight): (&BTreeMap<NodeId, Watch>, f64),
+        (watched, weight): (&BTreeMap<NodeId, Recorded>, f64),
         workspace: &mut Workspace,
         of: impl FnOnce(&[f32]) -> (f64, Vec<f32>),
     ) -> Result<Gradient> {
@@ -92,7 +85,7 @@ impl FloatNetwork {
             let Some(mut gradient) = gradients.remove(&step.node) else { continue };
             let y = &values[&step.node];
             if let Some(watch) = watched.get(&step.node) {
-                loss += weight * watch.add_gradient(y, weight, &mut gradient);
+                loss += weight * add_distance(watch, y, weight, &mut gradient);
             }
             for (&operand, part) in step.operands.iter().zip(step.backward(&values, y, gradient, workspace)?) {
                 match gradients.get_mut(&operand) {
@@ -218,38 +211,36 @@ fn places(dims: &[usize], ranges: &[(usize, isize, usize)], mut body: impl FnMut
     }
 }
 
-impl Watch {
-    /// The distance of values `[N, C, ..]`; `weight` times its gradient is added to `gradient`.
-    fn add_gradient(&self, values: &Value, weight: f64, gradient: &mut [f32]) -> f64 {
-        let channels = self.mean.len();
-        let plane = values.data.len() / values.dims[0] / channels;
-        let count = (values.dims[0] * plane) as f64;
-        let mut sums = vec![[0.0f64; 2]; channels];
-        for (k, plane) in values.data.chunks(plane).enumerate() {
-            // About the recorded mean, so that the variance does not come from a difference of large numbers.
-            let [first, second] = moments(plane, self.mean[k % channels]);
-            sums[k % channels][0] += first;
-            sums[k % channels][1] += second;
-        }
-        let mut distance = 0.0;
-        let mut slopes = vec![(0.0f32, 0.0f32, 0.0f32); channels];
-        for (channel, slope) in slopes.iter_mut().enumerate() {
-            let square = f64::from(self.deviation[channel]).powi(2);
-            if square == 0.0 {
-                continue;
-            }
-            let shift = sums[channel][0] / count;
-            let excess = (sums[channel][1] / count - shift * shift) / square - 1.0;
-            distance += (shift * shift / square + excess * excess) / channels as f64;
-            let unit = weight * 2.0 / (square * count * channels as f64);
-            *slope = ((unit * shift) as f32, (2.0 * unit * excess) as f32, self.mean[channel] + shift as f32);
-        }
-        for (k, (values, gradient)) in values.data.chunks(plane).zip(gradient.chunks_mut(plane)).enumerate() {
-            let (constant, linear, centre) = slopes[k % channels];
-            gradient.iter_mut().zip(values).for_each(|(g, &x)| *g += constant + linear * (x - centre));
-        }
-        distance
+/// The distance of values `[N, C, ..]`; `weight` times its gradient is added to `gradient`. A channel with deviation 0 is left alone.
+fn add_distance(watch: &Recorded, values: &Value, weight: f64, gradient: &mut [f32]) -> f64 {
+    let channels = watch.mean.len();
+    let plane = values.data.len() / values.dims[0] / channels;
+    let count = (values.dims[0] * plane) as f64;
+    let mut sums = vec![[0.0f64; 2]; channels];
+    for (k, plane) in values.data.chunks(plane).enumerate() {
+        // About the recorded mean, so that the variance does not come from a difference of large numbers.
+        let [first, second] = moments(plane, watch.mean[k % channels]);
+        sums[k % channels][0] += first;
+        sums[k % channels][1] += second;
     }
+    let mut distance = 0.0;
+    let mut slopes = vec![(0.0f32, 0.0f32, 0.0f32); channels];
+    for (channel, slope) in slopes.iter_mut().enumerate() {
+        let square = f64::from(watch.deviation[channel]).powi(2);
+        if square == 0.0 {
+            continue;
+        }
+        let shift = sums[channel][0] / count;
+        let excess = (sums[channel][1] / count - shift * shift) / square - 1.0;
+        distance += (shift * shift / square + excess * excess) / channels as f64;
+        let unit = weight * 2.0 / (square * count * channels as f64);
+        *slope = ((unit * shift) as f32, (2.0 * unit * excess) as f32, watch.mean[channel] + shift as f32);
+    }
+    for (k, (values, gradient)) in values.data.chunks(plane).zip(gradient.chunks_mut(plane)).enumerate() {
+        let (constant, linear, centre) = slopes[k % channels];
+        gradient.iter_mut().zip(values).for_each(|(g, &x)| *g += constant + linear * (x - centre));
+    }
+    distance
 }
 
 /// Sums of `x - mean` and of its square.

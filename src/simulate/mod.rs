@@ -13,5 +13,5 @@ pub mod kernel;
 pub mod spiking;
 
 pub use float::FloatNetwork;
-pub use gradient::{Gradient, Watch, Workspace};
+pub use gradient::{Gradient, Workspace};
 pub use spiking::{Signal, SpikingSimulator};

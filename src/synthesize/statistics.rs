@@ -5,10 +5,11 @@
 
 use crate::{
     error::{Error, Result},
-    simulate::{FloatNetwork, Watch},
+    simulate::FloatNetwork,
 };
 use candle_core::Tensor;
 use snnc_ir::{Graph, NodeId, Operator};
+use snnc_passes::threshold::Recorded;
 use std::collections::BTreeMap;
 
 /// Relative difference up to which a folded batch norm is the same.
@@ -19,7 +20,7 @@ pub struct Watched {
     /// Keeps the watched nodes.
     pub network: FloatNetwork,
     /// By node.
-    pub nodes: BTreeMap<NodeId, Watch>,
+    pub nodes: BTreeMap<NodeId, Recorded>,
 }
 
 /// A batch norm, and where its values are.
@@ -27,9 +28,9 @@ struct Norm {
     node: NodeId,
     operand: NodeId,
     /// Of its operand.
-    before: Watch,
+    before: Recorded,
     /// Of its result.
-    after: Watch,
+    after: Recorded,
 }
 
 impl Watched {
@@ -73,11 +74,11 @@ fn norms(normed: &Graph) -> Vec<Norm> {
         norms.push(Norm {
             node,
             operand: normed.operand(node).expect("a normalisation has one operand"),
-            after: Watch {
+            after: Recorded {
                 mean: values(shift).clone(),
                 deviation: after.map(|((gamma, v), d)| gamma.abs() * d / (v + epsilon).sqrt()).collect(),
             },
-            before: Watch { mean: values(mean).clone(), deviation },
+            before: Recorded { mean: values(mean).clone(), deviation },
         });
     }
     norms

@@ -78,7 +78,7 @@ pub enum Scope {
     Layer,
 }
 
-/// Mean and standard deviation of every channel before its rectifier over the training data, as batch norms recorded them.
+/// Mean and standard deviation of every channel of a node over the training data, as batch norms recorded them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recorded {
     /// One mean a channel, in units of the activation.
@@ -102,15 +102,10 @@ pub struct Layer<'a> {
 }
 
 impl Layer<'_> {
-    /// The float activation at a place of the traces.
-    fn target_at(&self, channel: usize, place: usize) -> f32 {
-        let (image, position) = self.traces.places[place];
-        self.target.data[(image * self.target.channels + channel) * self.target.plane + position]
-    }
-
     /// The float activations of a channel at the places of the traces.
     fn targets(&self, channel: usize) -> Vec<f32> {
-        (0..self.traces.places.len()).map(|place| self.target_at(channel, place)).collect()
+        let at = |&(image, position): &(usize, usize)| (image * self.target.channels + channel) * self.target.plane + position;
+        self.traces.places.iter().map(|place| self.target.data[at(place)]).collect()
     }
 }
 
@@ -130,16 +125,16 @@ pub trait Method {
 /// A channel that no sample excites gets the mean of the others, so that it can still speak on images unlike the samples.
 #[must_use]
 pub fn choose(method: &dyn Method, layer: &Layer<'_>, scope: Option<Scope>) -> Vec<f32> {
-    let channels = layer.target.channels;
-    let found = method.thresholds(layer);
-    let known = || found.iter().flatten().copied().filter(|theta| theta.is_finite() && *theta > f32::MIN_POSITIVE);
-    let raw: Vec<Option<f32>> = match scope.unwrap_or(method.usual_scope()) {
-        Scope::Channel => found.iter().map(|theta| theta.filter(|t| t.is_finite() && *t > f32::MIN_POSITIVE)).collect(),
-        // No channel may be clipped more than it would be by itself.
-        Scope::Layer => vec![known().reduce(f32::max); channels],
-    };
+    let usable = |theta: &f32| theta.is_finite() && *theta > f32::MIN_POSITIVE;
+    let found: Vec<Option<f32>> = method.thresholds(layer).into_iter().map(|theta| theta.filter(usable)).collect();
+    let known = || found.iter().flatten().copied();
     let count = known().count();
     let fallback = if count == 0 { 1.0 } else { known().sum::<f32>() / count as f32 };
+    let raw = match scope.unwrap_or(method.usual_scope()) {
+        // No channel may be clipped more than it would be by itself.
+        Scope::Layer => vec![known().reduce(f32::max); found.len()],
+        Scope::Channel => found,
+    };
     raw.into_iter().map(|theta| theta.unwrap_or(fallback).min(layer.bound)).collect()
 }
 

@@ -7,7 +7,9 @@ fn activations(channels: usize, plane: usize, data: Vec<f32>) -> Activations {
 
 /// Currents that are the activations themselves, at every step.
 fn even(target: &Activations) -> Traces {
-    Traces::constant(target)
+    let plane = target.plane;
+    let places = (0..target.images() * plane).map(|k| (k / plane, k % plane)).collect();
+    Traces { steps: 1, places, data: (0..target.channels).flat_map(|c| target.channel(c)).collect() }
 }
 
 fn thresholds(rule: Rule, target: &Activations, traces: &Traces, timesteps: usize, bound: f32, scope: Option<Scope>) -> Vec<f32> {
