@@ -43,6 +43,7 @@
 mod conv;
 mod linear;
 mod matmul;
+pub mod neuron;
 mod pool;
 mod scratch;
 mod simd;
