@@ -27,3 +27,4 @@ pub mod recorded;
 pub mod report;
 pub mod simulate;
 pub mod synthesize;
+pub mod train;

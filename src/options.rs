@@ -76,6 +76,102 @@ pub enum Synthesis {
     Noise,
 }
 
+/// Whether the converted network is trained through time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Train {
+    /// If it is estimated to take no longer than it may.
+    Auto,
+    /// Yes.
+    Temporal,
+    /// No.
+    None,
+}
+
+/// What a training changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// What a spike adds.
+    Weights,
+    /// Constant currents.
+    Biases,
+    /// θ.
+    Thresholds,
+    /// v(0).
+    Initial,
+    /// λ.
+    Leak,
+}
+
+/// Where a training runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// A graphics card where this build can use one and there is one, else the processor.
+    Auto,
+    /// The processor.
+    Cpu,
+    /// The graphics card of this number.
+    Cuda(usize),
+}
+
+/// What stands in for the derivative of a spike.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Surrogate {
+    /// `h · max(0, 1 - |u|)` of this height, u being the distance from the threshold over the threshold.
+    Triangle(f32),
+    /// The derivative of an arcus tangent of this slope.
+    Atan(f32),
+    /// The derivative of a sigmoid of this slope.
+    Sigmoid(f32),
+}
+
+/// How the converted network is trained through time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Training {
+    /// Whether it is.
+    pub train: Train,
+    /// Synthetic samples beside those for calibration.
+    pub samples: usize,
+    /// Passes over the samples.
+    pub epochs: usize,
+    /// Images a step.
+    pub batch: usize,
+    /// Relative step at the start: a weight moves by at most about this share of the size of its neighbours.
+    pub rate: f64,
+    /// τ of the distillation.
+    pub temperature: f64,
+    /// Share of the cross-entropy with the float network's class.
+    pub cross_entropy: f64,
+    /// Stands in for the derivative of a spike.
+    pub surrogate: Surrogate,
+    /// Whether the reset is differentiated too.
+    pub through_reset: bool,
+    /// What stays as it is, sorted.
+    pub frozen: Vec<Part>,
+    /// Where it runs.
+    pub device: Device,
+}
+
+impl Default for Training {
+    fn default() -> Self {
+        Self {
+            train: Train::Auto,
+            samples: 256,
+            epochs: 20,
+            batch: 32,
+            rate: 1e-3,
+            temperature: 2.0,
+            cross_entropy: 0.0,
+            surrogate: Surrogate::Triangle(0.5),
+            through_reset: false,
+            frozen: Vec::new(),
+            device: Device::Auto,
+        }
+    }
+}
+
 /// Everything that shapes the artifact.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
@@ -89,7 +185,7 @@ pub struct Options {
     pub samples: usize,
     /// Gradient steps of the synthesis; the method's own number if left out.
     pub synthesis_steps: Option<usize>,
-    /// Seconds after which the synthesis goes on with the best samples so far.
+    /// Seconds that synthesis and training may take.
     pub budget: Option<f64>,
     /// What neurons may send.
     pub spikes: Spikes,
@@ -99,6 +195,10 @@ pub struct Options {
     pub threshold_scope: Option<Scope>,
     /// Start potential.
     pub initial: InitialPotential,
+    /// λ of every neuron; none for neurons without leak.
+    pub leak: Option<f32>,
+    /// Training through time.
+    pub training: Training,
     /// Layout of the model's input; `None` is inferred from its shape.
     pub layout: Option<Layout>,
     /// Preprocessing of 8-bit images.
@@ -122,6 +222,8 @@ impl Default for Options {
             threshold: Threshold::Auto,
             threshold_scope: None,
             initial: InitialPotential::Half,
+            leak: None,
+            training: Training::default(),
             layout: None,
             preprocess: Preprocess::default(),
             output: None,

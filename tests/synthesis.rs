@@ -46,7 +46,7 @@ fn networks() -> (Graph, Graph, Canvas) {
     let normed = text::parse(NETWORK).unwrap();
     let mut float = normed.clone();
     let settings = Settings::default();
-    let mut cx = PassCx { settings: &settings, calibration: None };
+    let mut cx = PassCx::new(&settings);
     manager::run_stage(CANONICALISE, snnc_ir::Phase::Canonical, &mut float, &mut cx, &mut |_, _, _, _| ()).unwrap();
     let canvas = Canvas::new(&normed[normed.input().unwrap()].ty, Layout::Nchw, &Preprocess::default());
     (normed, float, canvas)

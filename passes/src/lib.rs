@@ -10,6 +10,7 @@
 //! | spike | [`SPIKE`] |
 //! | calibrate | [`CALIBRATE`] |
 //! | deploy | [`DEPLOY`] |
+//! | train | [`TRAIN`] |
 //!
 //! A stage ends by moving the graph to the next phase ([`manager::run_stage`]).
 
@@ -31,8 +32,10 @@ mod sink_transposes;
 mod spike_units;
 mod swap_max_pool;
 pub mod threshold;
+mod train_weights;
 
 pub use calibration::{Activations, Calibration, Traces};
+pub use train_weights::Training;
 
 use snnc_ir::{Diagnostic, Graph, Phase, Reset, infer::TypeError};
 use std::ops::RangeInclusive;
@@ -86,11 +89,13 @@ pub struct Settings {
     pub scope: Option<threshold::Scope>,
     /// Start potential as a fraction of the threshold: 0.5 rounds, 0 truncates.
     pub initial: f32,
+    /// λ: what is left of a potential after a step; none for neurons without leak.
+    pub leak: Option<f32>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { timesteps: 32, reset: Reset::Signed, threshold: threshold::Rule::LeastSquares, scope: None, initial: 0.5 }
+        Self { timesteps: 32, reset: Reset::Signed, threshold: threshold::Rule::LeastSquares, scope: None, initial: 0.5, leak: None }
     }
 }
 
@@ -100,6 +105,16 @@ pub struct PassCx<'a> {
     pub settings: &'a Settings,
     /// A running network with samples, where there is one.
     pub calibration: Option<&'a mut dyn Calibration>,
+    /// A training, where there is to be one.
+    pub training: Option<&'a mut dyn Training>,
+}
+
+impl<'a> PassCx<'a> {
+    /// Settings alone: enough for passes that need no running network.
+    #[must_use]
+    pub fn new(settings: &'a Settings) -> Self {
+        Self { settings, calibration: None, training: None }
+    }
 }
 
 /// One rewrite.
@@ -139,11 +154,14 @@ pub const CALIBRATE: &[&dyn Pass] = &[&set_thresholds::SetThresholds, &correct_b
 /// From `Spiking` to `Calibrated`.
 pub const DEPLOY: &[&dyn Pass] = &[&spike_units::SpikeUnits, &remove_no_ops::RemoveNoOps];
 
+/// Within `Calibrated`; the graph is then `Sealed` if no parameter is left that was computed from the source network's.
+pub const TRAIN: &[&dyn Pass] = &[&train_weights::TrainWeights];
+
 /// Every pass once, in the order of the stages.
 #[must_use]
 pub fn all() -> Vec<&'static dyn Pass> {
     let mut list: Vec<&'static dyn Pass> = Vec::new();
-    for pass in CANONICALISE.iter().chain(SPIKE).chain(CALIBRATE).chain(DEPLOY) {
+    for pass in CANONICALISE.iter().chain(SPIKE).chain(CALIBRATE).chain(DEPLOY).chain(TRAIN) {
         if list.iter().all(|known| known.name() != pass.name()) {
             list.push(*pass);
         }

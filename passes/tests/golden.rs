@@ -167,7 +167,7 @@ fn check(path: &Path, pass: &str) -> Result<(), String> {
     let mut graph = text::parse(&case.before).map_err(|e| e.to_string())?;
     let before = graph.clone();
     let mut reference = Reference::new(&graph, case.settings.timesteps);
-    let mut cx = PassCx { settings: &case.settings, calibration: Some(&mut reference) };
+    let mut cx = PassCx { calibration: Some(&mut reference), ..PassCx::new(&case.settings) };
     let mut refused = None;
     for name in &case.passes {
         let pass = snnc_passes::find(name).ok_or_else(|| format!("no pass is named `{name}`"))?;

@@ -2,7 +2,10 @@
 
 use crate::{
     error::{Error, Result},
-    options::{Calibration, Coding, InitialPotential, Layout, Options, Preprocess, Rule, Scope, Spikes, Synthesis, Threshold, Timesteps},
+    options::{
+        Calibration, Coding, Device, InitialPotential, Layout, Options, Part, Preprocess, Rule, Scope, Spikes, Surrogate, Synthesis, Threshold,
+        Timesteps, Train, Training,
+    },
 };
 use clap::{
     Args, Parser, Subcommand, ValueHint,
@@ -128,6 +131,9 @@ pub struct CompileArgs {
     /// Potential before the first step
     #[arg(long, value_name = "V", default_value = "half", value_parser = initial(), help_heading = "Conversion")]
     pub v_init: InitialPotential,
+    /// Leaky neurons: the share of the potential that is left after a time step, more than 0 and less than 1
+    #[arg(long, value_name = "L", value_parser = parse_leak, help_heading = "Conversion")]
+    pub leak: Option<f32>,
     /// Which output of the model to compile, where there are several
     #[arg(long, value_name = "NAME", help_heading = "Conversion")]
     pub output: Option<String>,
@@ -147,14 +153,51 @@ pub struct CompileArgs {
     /// Gradient steps of the synthesis [default: natural 30, or 100 where the file has batch norms; paper 2499]
     #[arg(long, value_name = "N", value_parser = parse_synthesis_steps, help_heading = "Calibration")]
     pub synthesis_steps: Option<usize>,
-    /// Stop the synthesis after so many seconds and go on with the best samples so far; the bytes of the output then depend on
-    /// the machine
+    /// Seconds for synthesis and training: the synthesis stops after a third of them and goes on with the best samples so far, the
+    /// training stops at their end with the best network so far; the bytes of the output then depend on the machine
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, help_heading = "Calibration")]
     pub budget: Option<f64>,
     /// Also write the samples with the float network's answers: they show what the network knows, so keep the file as private as
     /// training data
     #[arg(long, value_name = "FILE.npz", value_hint = ValueHint::FilePath, help_heading = "Calibration")]
     pub save_samples: Option<PathBuf>,
+
+    /// Train the converted network through time on synthetic samples, so that it agrees with the float network at few time steps
+    /// and its weights are no longer those of the float network [default: `temporal`, where that is estimated to fit the budget (10
+    /// minutes if none is given)]
+    #[arg(long, value_name = "KIND", value_parser = train(), help_heading = "Training")]
+    pub train: Option<Train>,
+    /// Passes over the samples
+    #[arg(long, value_name = "N", default_value = "20", value_parser = parse_epochs, help_heading = "Training")]
+    pub epochs: usize,
+    /// Relative step at the start: a weight moves by about this share of the size of the weights beside it; it falls to 0 along a
+    /// cosine
+    #[arg(long, value_name = "R", default_value = "0.001", value_parser = parse_rate, help_heading = "Training")]
+    pub learning_rate: f64,
+    /// Images a step
+    #[arg(long, value_name = "N", default_value = "32", value_parser = parse_batch, help_heading = "Training")]
+    pub batch: usize,
+    /// Synthetic samples to train on beside those for calibration
+    #[arg(long, value_name = "N", default_value = "256", value_parser = parse_train_samples, help_heading = "Training")]
+    pub train_samples: usize,
+    /// Temperature of the distillation from the float network's answers
+    #[arg(long, value_name = "T", default_value = "2", value_parser = parse_temperature, help_heading = "Training")]
+    pub temperature: f64,
+    /// Share of the cross-entropy with the float network's class in the loss, from 0 to 1
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = parse_share, help_heading = "Training")]
+    pub cross_entropy: f64,
+    /// What stands in for the derivative of a spike, with its height or slope
+    #[arg(long, value_name = "triangle|atan|sigmoid[=V]", default_value = "triangle", value_parser = parse_surrogate, help_heading = "Training")]
+    pub surrogate: Surrogate,
+    /// Differentiate the reset too
+    #[arg(long, help_heading = "Training")]
+    pub through_reset: bool,
+    /// What is not trained: any of `weights`, `biases`, `thresholds`, `initial` and `leak`; the artifact is then not `sealed`
+    #[arg(long, value_name = "PART[,PART..]", value_delimiter = ',', value_parser = part(), help_heading = "Training")]
+    pub freeze: Vec<Part>,
+    /// Where to train
+    #[arg(long, value_name = "auto|cpu|cuda[:N]", default_value = "auto", value_parser = parse_device, help_heading = "Training")]
+    pub device: Device,
 
     /// Order of the axes of the model's input
     #[arg(long, value_name = "LAYOUT", default_value = "auto", value_parser = layout(), help_heading = "Input: an 8-bit pixel x becomes (x/S - M)/D")]
@@ -351,11 +394,32 @@ impl CompileArgs {
             threshold: self.threshold,
             threshold_scope: self.threshold_per,
             initial: self.v_init,
+            leak: self.leak,
+            training: self.training(),
             layout: self.layout.0,
             preprocess,
             output: self.output.clone(),
             seed: self.seed,
         })
+    }
+
+    fn training(&self) -> Training {
+        let mut frozen = self.freeze.clone();
+        frozen.sort_unstable();
+        frozen.dedup();
+        Training {
+            train: self.train.unwrap_or(Train::Auto),
+            samples: self.train_samples,
+            epochs: self.epochs,
+            batch: self.batch,
+            rate: self.learning_rate,
+            temperature: self.temperature,
+            cross_entropy: self.cross_entropy,
+            surrogate: self.surrogate,
+            through_reset: self.through_reset,
+            frozen,
+            device: self.device,
+        }
     }
 }
 
@@ -398,6 +462,23 @@ fn synthesis() -> impl TypedValueParser<Value = Synthesis> {
         ("prior", Synthesis::Prior, "natural-image priors as they are"),
         ("paper", Synthesis::Paper, "Dirichlet targets, inversion from uniform noise (PrivateSNN)"),
         ("noise", Synthesis::Noise, "uniform noise: the control"),
+    ])
+}
+
+fn train() -> impl TypedValueParser<Value = Train> {
+    words(&[
+        ("temporal", Train::Temporal, "surrogate-gradient descent through all time steps"),
+        ("none", Train::None, "calibration alone"),
+    ])
+}
+
+fn part() -> impl TypedValueParser<Value = Part> {
+    words(&[
+        ("weights", Part::Weights, "what a spike adds"),
+        ("biases", Part::Biases, "constant currents"),
+        ("thresholds", Part::Thresholds, "potential at which a neuron fires"),
+        ("initial", Part::Initial, "potential before the first step"),
+        ("leak", Part::Leak, "share of the potential that stays"),
     ])
 }
 
@@ -483,6 +564,68 @@ fn parse_seconds(text: &str) -> std::result::Result<f64, String> {
     }
 }
 
+fn parse_epochs(text: &str) -> std::result::Result<usize, String> {
+    parse_count(text, "the number of epochs", 1..=100_000)
+}
+
+fn parse_batch(text: &str) -> std::result::Result<usize, String> {
+    parse_count(text, "the number of images a step", 1..=4096)
+}
+
+fn parse_train_samples(text: &str) -> std::result::Result<usize, String> {
+    parse_count(text, "the number of samples", 0..=1_000_000)
+}
+
+fn parse_within(text: &str, what: &str, fits: impl Fn(f64) -> bool) -> std::result::Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() && fits(value) => Ok(value),
+        _ => Err(what.to_owned()),
+    }
+}
+
+fn parse_rate(text: &str) -> std::result::Result<f64, String> {
+    parse_within(text, "the learning rate is more than 0 and at most 1", |v| v > 0.0 && v <= 1.0)
+}
+
+fn parse_temperature(text: &str) -> std::result::Result<f64, String> {
+    parse_within(text, "the temperature is more than 0", |v| v > 0.0)
+}
+
+fn parse_share(text: &str) -> std::result::Result<f64, String> {
+    parse_within(text, "the share is from 0 to 1", |v| (0.0..=1.0).contains(&v))
+}
+
+fn parse_leak(text: &str) -> std::result::Result<f32, String> {
+    parse_within(text, "the leak factor is more than 0 and less than 1", |v| v > 0.0 && v < 1.0).map(|v| v as f32)
+}
+
+fn parse_surrogate(text: &str) -> std::result::Result<Surrogate, String> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (text, None),
+    };
+    let of = |default: f32| match value {
+        None => Ok(default),
+        Some(value) => parse_number(value).and_then(|v| if v > 0.0 { Ok(v) } else { Err("a height or slope is more than 0".to_owned()) }),
+    };
+    match name {
+        "triangle" => of(0.5).map(Surrogate::Triangle),
+        "atan" => of(2.0).map(Surrogate::Atan),
+        "sigmoid" => of(4.0).map(Surrogate::Sigmoid),
+        _ => Err("want `triangle`, `atan` or `sigmoid`, with `=` and its height or slope behind it".into()),
+    }
+}
+
+fn parse_device(text: &str) -> std::result::Result<Device, String> {
+    match (text, text.strip_prefix("cuda:").map(str::parse)) {
+        ("auto", _) => Ok(Device::Auto),
+        ("cpu", _) => Ok(Device::Cpu),
+        ("cuda", _) => Ok(Device::Cuda(0)),
+        (_, Some(Ok(number))) => Ok(Device::Cuda(number)),
+        _ => Err("want `auto`, `cpu`, `cuda` or `cuda:N`".into()),
+    }
+}
+
 pub(super) fn parse_threshold(text: &str) -> std::result::Result<Threshold, String> {
     let rule = match text.split_once('=') {
         None if text == "auto" => return Ok(Threshold::Auto),
@@ -558,7 +701,9 @@ mod tests {
     #[test]
     fn all_options_arrive() {
         let args = "m.onnx -o m.snn --timesteps auto --coding poisson --calibration c.npz --samples 7 --threshold percentile=99.9 \
-                    --threshold-per layer --spikes binary --v-init zero --layout nhwc --scale 1 --mean -1,.5,2e-1 --std 1,2,3 --seed 5 --output logits";
+                    --threshold-per layer --spikes binary --v-init zero --layout nhwc --scale 1 --mean -1,.5,2e-1 --std 1,2,3 --seed 5 --output logits --leak 0.9 \
+                    --train temporal --train-samples 9 --epochs 3 --batch 5 --learning-rate 0.01 --temperature 4 --cross-entropy 0.5 --surrogate atan=3 \
+                    --through-reset --freeze leak,weights --device cuda:1";
         let options = compile(args).unwrap().options().unwrap();
         let expected = Options {
             timesteps: Timesteps::Auto,
@@ -571,6 +716,20 @@ mod tests {
             threshold: Threshold::Rule(Rule::Percentile(99.9)),
             threshold_scope: Some(Scope::Layer),
             initial: InitialPotential::Zero,
+            leak: Some(0.9),
+            training: Training {
+                train: Train::Temporal,
+                samples: 9,
+                epochs: 3,
+                batch: 5,
+                rate: 0.01,
+                temperature: 4.0,
+                cross_entropy: 0.5,
+                surrogate: Surrogate::Atan(3.0),
+                through_reset: true,
+                frozen: vec![Part::Weights, Part::Leak],
+                device: Device::Cuda(1),
+            },
             layout: Some(Layout::Nhwc),
             preprocess: Preprocess { scale: 1.0, mean: vec![-1.0, 0.5, 0.2], std: vec![1.0, 2.0, 3.0] },
             output: Some("logits".into()),

@@ -3,6 +3,7 @@
 use super::{
     in_file, input,
     material::{Labelled, Material},
+    training::Course,
     run_stage,
 };
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
 };
 use candle_core::Tensor;
 use snnc_ir::{Graph, Operator, Phase, Reset, verify};
-use snnc_passes::{CALIBRATE, Calibration as _, DEPLOY, PassCx, SPIKE, Settings};
+use snnc_passes::{CALIBRATE, Calibration as _, DEPLOY, PassCx, SPIKE, Settings, TRAIN, manager};
 use snnc_runtime::{Network, Outcome, artifact};
 use std::path::Path;
 
@@ -59,15 +60,22 @@ pub struct Converted {
     pub graph: Graph,
 }
 
-/// A conversion by one rule, and how it did.
-struct Trial {
+/// A spiking graph, and what was done to get there.
+#[derive(Clone)]
+struct Draft {
     rule: Rule,
-    artifact: artifact::Artifact,
+    settings: Settings,
     graph: Graph,
-    network: Network,
     passes: Vec<PassRecord>,
     layers: Vec<Layer>,
     samples: usize,
+}
+
+/// A draft that was measured.
+struct Trial {
+    draft: Draft,
+    artifact: artifact::Artifact,
+    network: Network,
     outcomes: Vec<Outcome>,
     /// Whether the network agreed, for each held-out sample, at the last number of steps.
     agrees: Vec<bool>,
@@ -102,7 +110,7 @@ impl Job<'_> {
         let mut tried = Vec::new();
         let mut best: Option<Trial> = None;
         for rule in rules {
-            let trial = self.trial(rule, timesteps, observer)?;
+            let trial = self.measure(self.draft(rule, timesteps, observer)?, timesteps, observer)?;
             tried.push(RuleTried { rule: rule.to_string(), percent: trial.agreement() });
             if best.as_ref().is_none_or(|b| clearly_more(&trial.agrees, &b.agrees)) {
                 best = Some(trial);
@@ -111,12 +119,16 @@ impl Job<'_> {
                 break;
             }
         }
-        let trial = best.ok_or_else(|| Error::Internal("no rule was tried".into()))?;
+        let mut trial = best.ok_or_else(|| Error::Internal("no rule was tried".into()))?;
+        if std::env::var_os("SNNC_TRAIN").is_some() {
+            trial = self.measure(self.train(&trial.draft, timesteps, observer)?, timesteps, observer)?;
+        }
         let rules = (self.options.threshold == Threshold::Auto).then_some(tried);
         self.report(trial, timesteps, rules)
     }
 
-    fn trial(&self, rule: Rule, timesteps: usize, observer: &mut dyn Observer) -> Result<Trial> {
+    /// Converts and calibrates by one rule.
+    fn draft(&self, rule: Rule, timesteps: usize, observer: &mut dyn Observer) -> Result<Draft> {
         let options = self.options;
         let mut graph = self.float.clone();
         let mut passes = Vec::new();
@@ -136,9 +148,10 @@ impl Job<'_> {
                 InitialPotential::Half => 0.5,
                 InitialPotential::Zero => 0.0,
             },
+            leak: options.leak,
         };
         let bugs = |e| in_file(e, self.model);
-        let mut cx = PassCx { settings: &settings, calibration: None };
+        let mut cx = PassCx::new(&settings);
         run_stage("spike", SPIKE, Phase::Spiking, &mut graph, &mut cx, &mut passes, observer).map_err(bugs)?;
 
         let available = &self.material.calibration.samples;
@@ -150,18 +163,44 @@ impl Job<'_> {
             let recorded = recorded::before_rectifiers(&self.imported.graph);
             Some(Laboratory::new(self.float, &available.take(count), timesteps, recorded, encode)?)
         };
-        let mut cx = PassCx { settings: &settings, calibration: laboratory.as_mut().map(|l| l as &mut dyn snnc_passes::Calibration) };
+        let mut cx = PassCx { calibration: laboratory.as_mut().map(|l| l as &mut dyn snnc_passes::Calibration), ..PassCx::new(&settings) };
         run_stage("calibrate", CALIBRATE, Phase::Spiking, &mut graph, &mut cx, &mut passes, observer).map_err(bugs)?;
-        let layers = measure(&graph, laboratory.as_mut())?;
+        let layers = layers(&graph, laboratory.as_mut())?;
         drop(laboratory);
-        let mut cx = PassCx { settings: &settings, calibration: None };
+        let mut cx = PassCx::new(&settings);
         run_stage("deploy", DEPLOY, Phase::Calibrated, &mut graph, &mut cx, &mut passes, observer).map_err(bugs)?;
 
+        Ok(Draft { rule, settings, graph, passes, layers, samples: count })
+    }
+
+    /// Trains a draft through time. Its graph is sealed then, if nothing is left of the source network.
+    fn train(&self, draft: &Draft, timesteps: usize, observer: &mut dyn Observer) -> Result<Draft> {
+        let mut draft = draft.clone();
+        let mut course = Course { job: self, timesteps, recipe: recipe_from_env(), observer, trained: None };
+        let mut cx = PassCx { training: Some(&mut course), ..PassCx::new(&draft.settings) };
+        let mut changed = false;
+        for pass in TRAIN {
+            manager::run(*pass, &mut draft.graph, &mut cx, &mut |_, c, _, _| changed |= c == snnc_passes::Changed::Yes)
+                .map_err(|e| in_file(e, self.model))?;
+        }
+        let mut sealed = draft.graph.clone();
+        Phase::Sealed.enter(&mut sealed);
+        match verify(&sealed) {
+            Ok(_) if changed => draft.graph = sealed,
+            Err(e) => eprintln!("not sealed: {e}"),
+            _ => {}
+        }
+        Ok(draft)
+    }
+
+    /// Emits a draft and runs it on the held-out samples.
+    fn measure(&self, draft: Draft, timesteps: usize, observer: &mut dyn Observer) -> Result<Trial> {
+        let options = self.options;
         let coding = match options.coding {
             Coding::Direct => artifact::Coding::Direct,
-            Coding::Poisson => artifact::Coding::Poisson { amplitude },
+            Coding::Poisson => artifact::Coding::Poisson { amplitude: input::amplitude(self.canvas) },
         };
-        let verified = verify(&graph).map_err(|v| Error::broken("deploy", &v))?;
+        let verified = verify(&draft.graph).map_err(|v| Error::broken("deploy", &v))?;
         let about = Provenance {
             source_sha256: &self.imported.source_sha256,
             options,
@@ -182,7 +221,7 @@ impl Job<'_> {
         let last = outcomes.last().ok_or_else(|| Error::Internal("the network was run".into()))?;
         let agrees = agrees(last, held_out);
         observer.stage_done(start.elapsed());
-        Ok(Trial { rule, artifact, graph, network, passes, layers, samples: count, outcomes, agrees })
+        Ok(Trial { draft, artifact, network, outcomes, agrees })
     }
 
     fn report(&self, trial: Trial, timesteps: usize, rules: Option<Vec<RuleTried>>) -> Result<Converted> {
@@ -204,14 +243,14 @@ impl Job<'_> {
             seed: self.options.seed,
             timesteps,
             timesteps_tried: None,
-            threshold: trial.rule.to_string(),
+            threshold: trial.draft.rule.to_string(),
             threshold_tried: rules,
             is_signed: self.options.spikes == Spikes::Signed,
-            passes: trial.passes,
-            calibration_samples: trial.samples,
-            diversity: (trial.samples > 0).then(|| material.calibration.diversity()),
+            passes: trial.draft.passes,
+            calibration_samples: trial.draft.samples,
+            diversity: (trial.draft.samples > 0).then(|| material.calibration.diversity()),
             synthesis_steps: material.steps,
-            layers: report::with_rates(trial.layers, &trial.network, last),
+            layers: report::with_rates(trial.draft.layers, &trial.network, last),
             judges: match (&self.options.calibration, material.judged_by_data) {
                 (_, true) => Judges::Data,
                 (Calibration::Synthetic(_), false) => Judges::Synthetic,
@@ -226,7 +265,7 @@ impl Job<'_> {
             agreement,
             cost: trial.network.cost(last),
         };
-        Ok(Converted { artifact: trial.artifact, report, graph: trial.graph })
+        Ok(Converted { artifact: trial.artifact, report, graph: trial.draft.graph })
     }
 }
 
@@ -236,7 +275,7 @@ fn agrees(outcome: &Outcome, held_out: &Labelled) -> Vec<bool> {
 }
 
 /// Errors of every layer while the scales behind the neurons still say what a spike stands for.
-fn measure(graph: &Graph, mut laboratory: Option<&mut Laboratory>) -> Result<Vec<Layer>> {
+fn layers(graph: &Graph, mut laboratory: Option<&mut Laboratory>) -> Result<Vec<Layer>> {
     let mut layers = Vec::new();
     for node in graph.topological() {
         let Operator::Neuron { threshold, .. } = graph[node].op else { continue };
@@ -252,6 +291,30 @@ fn measure(graph: &Graph, mut laboratory: Option<&mut Laboratory>) -> Result<Vec
         layers.push(Layer::new(graph[node].origin.to_string(), graph[node].ty.len(), theta, error));
     }
     Ok(layers)
+}
+
+fn recipe_from_env() -> crate::train::Recipe {
+    use crate::train::*;
+    use snnc_kernels::neuron::*;
+    let number = |name: &str, default: f64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
+    let height = number("S_HEIGHT", 1.0) as f32;
+    Recipe {
+        epochs: number("S_EPOCHS", 10.0) as usize,
+        batch: number("S_BATCH", 32.0) as usize,
+        descent: optimiser::Descent { rate: number("S_RATE", 2e-3), weight_decay: 0.0, clip: number("S_CLIP", 1e9) },
+        loss: loss::Distillation { temperature: number("S_TAU", 2.0), cross_entropy: number("S_CE", 0.0) },
+        derivation: Derivation {
+            surrogate: match std::env::var("S_SURROGATE").as_deref() {
+                Ok("atan") => Surrogate::Atan { slope: height },
+                Ok("sigmoid") => Surrogate::Sigmoid { slope: height },
+                _ => Surrogate::Triangle { height },
+            },
+            through_reset: number("S_THROUGH", 0.0) > 0.0,
+        },
+        frozen: Vec::new(),
+        hints: number("S_HINTS", 0.0),
+        seed: 0,
+    }
 }
 
 #[cfg(test)]

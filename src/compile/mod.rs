@@ -12,6 +12,7 @@
 mod input;
 mod job;
 mod material;
+mod training;
 
 pub use job::ENOUGH_AGREEMENT;
 pub use material::{Diversity, Labelled};
@@ -61,7 +62,7 @@ pub fn canonical(model: &Path, output: Option<&str>, observer: &mut dyn Observer
     observer.stage_done(start.elapsed());
     let mut graph = imported.graph.clone();
     let settings = Settings::default();
-    let mut cx = PassCx { settings: &settings, calibration: None };
+    let mut cx = PassCx::new(&settings);
     run_stage("canonicalise", CANONICALISE, Phase::Canonical, &mut graph, &mut cx, &mut Vec::new(), observer)
         .map_err(|e| in_file(e, model))?;
     Ok((imported, graph))
@@ -166,7 +167,7 @@ pub fn with_batch_norms(imported: &Graph) -> Result<Option<Graph>> {
     }
     let mut graph = imported.clone();
     let settings = Settings::default();
-    let mut cx = PassCx { settings: &settings, calibration: None };
+    let mut cx = PassCx::new(&settings);
     let pass = snnc_passes::find("extract-head").ok_or_else(|| Error::Internal("pass `extract-head` is in the list".into()))?;
     match manager::run(pass, &mut graph, &mut cx, &mut |_, _, _, _| ()) {
         Ok(_) => Ok(Some(graph)),

@@ -85,6 +85,12 @@ impl FloatNetwork {
         Ok(Self { steps, input, output: output.node, head: output.head })
     }
 
+    /// The node whose result is the output.
+    #[must_use]
+    pub fn output(&self) -> NodeId {
+        self.output
+    }
+
     /// Logits `[N, classes]` for images `[N, ..]` in the model's own layout; the head is not applied.
     ///
     /// # Errors

@@ -30,17 +30,17 @@ pub struct Gradient {
 pub struct Workspace(BTreeMap<usize, Vec<Vec<f32>>>);
 
 impl Workspace {
-    fn take(&mut self, len: usize) -> Vec<f32> {
+    pub(crate) fn take(&mut self, len: usize) -> Vec<f32> {
         self.0.get_mut(&len).and_then(Vec::pop).unwrap_or_else(|| vec![0.0; len])
     }
 
-    fn copy(&mut self, values: &[f32]) -> Vec<f32> {
+    pub(crate) fn copy(&mut self, values: &[f32]) -> Vec<f32> {
         let mut buffer = self.take(values.len());
         buffer.copy_from_slice(values);
         buffer
     }
 
-    fn give(&mut self, buffer: Vec<f32>) {
+    pub(crate) fn give(&mut self, buffer: Vec<f32>) {
         self.0.entry(buffer.len()).or_default().push(buffer);
     }
 }

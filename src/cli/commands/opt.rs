@@ -54,7 +54,7 @@ fn transform(args: &OptArgs) -> Result<Graph> {
     };
     let passes: Vec<&dyn Pass> = names.iter().map(|name| find(name)).collect::<Result<_>>()?;
     let mut graph = parse(&case, path)?;
-    let mut cx = PassCx { settings: &header.settings, calibration: None };
+    let mut cx = PassCx::new(&header.settings);
     for pass in passes {
         let name = pass.name();
         if !pass.accepts().contains(&graph.phase) {

@@ -1,0 +1,48 @@
+//! `train-weights`: parameters are replaced by what a training through time made of them.
+//!
+//! Requires: thresholds are set and weights are in spike units; a training ([`Training`]).
+//! Leaves: every parameter that the training names with its new values, which are `trained`; the others as they were. Nothing, where
+//! the training found nothing better.
+//! Keeps: the operators and their shapes. What the network computes changes, on purpose.
+
+use crate::{Changed, Pass, PassCx, PassError};
+use snnc_ir::{Graph, ParamId, Phase, Provenance, Tensor};
+use std::ops::RangeInclusive;
+
+/// Something that can train a spiking network.
+pub trait Training {
+    /// Trains the network and returns new values for its parameters, of the same shapes; none if it found nothing better.
+    ///
+    /// # Errors
+    /// If the network cannot be run.
+    fn train(&mut self, graph: &Graph) -> Result<Vec<(ParamId, Tensor)>, String>;
+}
+
+pub struct TrainWeights;
+
+impl Pass for TrainWeights {
+    fn name(&self) -> &'static str {
+        "train-weights"
+    }
+
+    fn accepts(&self) -> RangeInclusive<Phase> {
+        Phase::Calibrated..=Phase::Calibrated
+    }
+
+    fn is_required(&self) -> bool {
+        false
+    }
+
+    fn run(&self, graph: &mut Graph, cx: &mut PassCx<'_>) -> Result<Changed, PassError> {
+        let Some(training) = cx.training.as_deref_mut() else { return Ok(Changed::No) };
+        let values = training.train(graph).map_err(PassError::Bug)?;
+        let changed = !values.is_empty();
+        for (id, tensor) in values {
+            if graph.param(id).tensor.dims != tensor.dims {
+                return Err(PassError::Bug(format!("parameter `{}` was trained in another shape", graph.param(id).name)));
+            }
+            graph.set_param(id, tensor, Provenance::Trained);
+        }
+        Ok(changed.into())
+    }
+}
