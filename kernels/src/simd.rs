@@ -97,6 +97,8 @@ pub(crate) trait Fused: Lanes {
     /// # Safety
     /// Sixteen floats can be written there, and the first lies on a cache line.
     unsafe fn write(self, values: *mut f32);
+    /// Asks for a line that is going to be read. Any address will do.
+    fn prefetch(values: *const f32);
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
@@ -175,6 +177,12 @@ pub(crate) mod x86 {
         unsafe fn write(self, values: *mut f32) {
             // SAFETY: promised by the caller; the instructions exist by the contract of the trait.
             unsafe { _mm512_store_ps(values, self.0) }
+        }
+
+        #[inline(always)]
+        fn prefetch(values: *const f32) {
+            // SAFETY: the instruction exists by the contract of the trait, and faults nowhere.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(values.cast()) }
         }
 
         #[inline(always)]
@@ -282,6 +290,12 @@ pub(crate) mod x86 {
                 _mm256_store_ps(values, self.0);
                 _mm256_store_ps(values.wrapping_add(8), self.1);
             }
+        }
+
+        #[inline(always)]
+        fn prefetch(values: *const f32) {
+            // SAFETY: the instruction exists by the contract of the trait, and faults nowhere.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(values.cast()) }
         }
 
         #[inline(always)]

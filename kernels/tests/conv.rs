@@ -34,6 +34,9 @@ fn geometries() -> Vec<(Conv2d, [usize; 2])> {
         conv([24, 16],  [3, 3], [1, 1], [1, 1], [1, 1, 1, 1], 1, [10, 64]), // whole panels to a row
         conv([18, 40],  [3, 3], [1, 1], [1, 1], [2, 1, 0, 2], 1, [13, 11]), // several spans
         conv([16, 16],  [3, 3], [1, 1], [1, 1], [1, 0, 0, 1], 1, [3, 201]), // a span ends within a row
+        conv([16, 20],  [3, 3], [1, 1], [1, 1], [1, 1, 1, 1], 1, [4, 530]), // a row is more than a patch
+        conv([150, 18], [3, 3], [1, 1], [1, 1], [1, 0, 1, 2], 1, [6, 5]),   // groups of channels ..
+        conv([17, 270], [3, 3], [1, 1], [1, 1], [1, 1, 1, 1], 1, [6, 6]),   // .. and of filters
         conv([16, 16],  [3, 3], [1, 1], [1, 1], [3, 1, 1, 1], 1, [6, 6]),   // not: more padding than kernel
         conv([16, 16],  [3, 3], [1, 1], [1, 1], [1, 1, 1, 1], 1, [1, 30]),  // not: half of each tile unused
         conv([32, 32],  [3, 3], [1, 1], [1, 1], [1, 1, 1, 1], 2, [6, 6]),   // not: groups
@@ -126,24 +129,27 @@ fn kernels_match_plain_loops() {
 /// unit in the last place, 6e-8, of a value of the size of the result, and with random signs few of them add up.
 #[test]
 fn tiles_are_accurate() {
-    for (channels, size) in [([16, 16], [16, 16]), ([64, 48], [9, 7]), ([512, 32], [4, 4])] {
+    let cases = [([16, 16], [16, 16], 3), ([64, 48], [9, 7], 3), ([512, 32], [4, 4], 9), ([16, 16], [32, 32], 20)];
+    for (channels, size, batch) in cases {
         let (conv, size) = conv(channels, [3, 3], [1, 1], [1, 1], [1; 4], 1, size);
-        let batch = 3;
         let [noise, weight, bias, dy] = operands(&conv, batch, size);
         let spikes: Vec<f32> = noise.iter().map(|&value| if value > 0.6 { 1.0 } else { 0.0 }).collect();
         for (x, what) in [(&noise, "noise"), (&spikes, "spikes")] {
             let plane = dy.len() / batch / conv.out_channels;
             let bias_of = |index: usize| f64::from(bias[index / plane % conv.out_channels]);
             let mut expected: Vec<f64> = (0..dy.len()).map(bias_of).collect();
-            let mut gradient = vec![0.0; x.len()];
+            let (mut gradient, mut kernels) = (vec![0.0; x.len()], vec![0.0; weight.len()]);
             conv_products(&conv, batch, size, |o, i, w| {
                 expected[o] += f64::from(x[i]) * f64::from(weight[w]);
                 gradient[i] += f64::from(dy[o]) * f64::from(weight[w]);
+                kernels[w] += f64::from(dy[o]) * f64::from(x[i]);
             });
-            let (mut y, mut dx) = (vec![f32::NAN; dy.len()], vec![f32::NAN; x.len()]);
+            let (mut y, mut dx, mut dw) = (vec![f32::NAN; dy.len()], vec![f32::NAN; x.len()], vec![f32::NAN; weight.len()]);
             conv.forward(x, batch, size, &weight, Some(&bias), false, &mut y);
             conv.input_gradient(&dy, batch, size, &weight, &mut dx);
-            for (found, expected, kernel) in [(&y, &expected, "forward"), (&dx, &gradient, "input gradient")] {
+            conv.weight_gradient(x, &dy, batch, size, &mut dw);
+            let pairs = [(&y, &expected, "forward"), (&dx, &gradient, "input gradient"), (&dw, &kernels, "weight gradient")];
+            for (found, expected, kernel) in pairs {
                 let error = largest_error(found, expected);
                 assert!(error < 2e-6, "{kernel} of {conv:?} on {what} is wrong by {error:e} of its largest value");
             }
@@ -156,6 +162,7 @@ fn threads_do_not_change_a_bit() {
     let mut geometries = geometries();
     // Large enough for every path to go parallel.
     geometries.push(conv([32, 48], [3, 3], [1, 1], [1, 1], [1; 4], 1, [32, 32]));
+    geometries.push(conv([144, 160], [3, 3], [1, 1], [1, 1], [1; 4], 1, [10, 12]));
     geometries.push(conv([64, 256], [3, 3], [1, 1], [1, 1], [1; 4], 1, [4, 4]));
     geometries.push(conv([64, 64], [3, 3], [1, 1], [1, 1], [1; 4], 64, [40, 40]));
     geometries.push(conv([3, 16], [3, 3], [1, 1], [1, 1], [1; 4], 1, [64, 64]));

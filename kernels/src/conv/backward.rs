@@ -64,6 +64,9 @@ impl Conv2d {
         if self.is_depthwise() {
             return self.depthwise_weight_gradient(&windows, x, dy, dw);
         }
+        if let Some(geometry) = self.winograd_weight_gradient(&windows, batch) {
+            return winograd::weight::Call { geometry, x, dy, batch, dw: Shared::new(dw) }.run();
+        }
         let tiles = windows.tiles(batch);
         let depth = windows.depth();
         let blocks = depth.div_ceil(ROWS) * self.groups;

@@ -15,7 +15,7 @@
 //!
 //! Summed over the channels, the products at each of the 16 places are one matrix product, `[filter, channel]` times
 //! `[channel, tile]`. The input gradient is a convolution too, of the output gradient with the kernels rotated and their
-//! filters and channels exchanged.
+//! filters and channels exchanged. The weight gradient, in [`weight`], multiplies at the same places and sums over the tiles.
 //!
 //! # Layout
 //!
@@ -40,6 +40,8 @@
 //!
 //! An output depends on its tile and on the weights, not on which lane or panel the tile lies in: all lanes do the same,
 //! and the channels are added one by one. The instructions round alike on all processors that have them.
+
+pub(super) mod weight;
 
 use std::marker::PhantomData;
 use std::ops::Range;
