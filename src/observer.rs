@@ -25,10 +25,35 @@ pub trait Observer: Send {
         let _ = (name, changed, elapsed, graph);
     }
 
+    /// A training has made another pass over its samples.
+    fn trained(&mut self, progress: &Progress) {
+        let _ = progress;
+    }
+
+    /// Whether the user wants a training to stop and to keep what it has.
+    fn is_interrupted(&self) -> bool {
+        false
+    }
+
     /// Something that the user should know but that does not stop the compilation.
     fn warning(&mut self, diagnostic: &Diagnostic) {
         let _ = diagnostic;
     }
+}
+
+/// How far a training has come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Passes over the samples so far.
+    pub epoch: usize,
+    /// Passes in all.
+    pub epochs: usize,
+    /// Mean loss of the last one.
+    pub loss: f64,
+    /// Held-out samples for which the spiking network chooses the float network's class, of how many.
+    pub agreeing: (usize, usize),
+    /// Speed.
+    pub samples_per_second: f64,
 }
 
 /// An observer that listens to nothing.

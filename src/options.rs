@@ -148,10 +148,22 @@ pub struct Training {
     pub surrogate: Surrogate,
     /// Whether the reset is differentiated too.
     pub through_reset: bool,
+    /// Weight of the layers' errors beside the distillation: each firing rate should stand for the float network's activation.
+    pub hints: f64,
+    /// Share of themselves by which weights shrink a step, times the rate.
+    pub weight_decay: f64,
+    /// Longest gradient, in relative units; longer ones are cut.
+    pub clip: f64,
+    /// Weight of the loss that keeps twins of the network from answering like the float network; none to train without.
+    pub seal: Option<f32>,
     /// What stays as it is, sorted.
     pub frozen: Vec<Part>,
     /// Where it runs.
     pub device: Device,
+    /// Where its state is kept after every epoch.
+    pub checkpoint: Option<std::path::PathBuf>,
+    /// Whether to go on from what is there.
+    pub resume: bool,
 }
 
 impl Default for Training {
@@ -166,8 +178,14 @@ impl Default for Training {
             cross_entropy: 0.0,
             surrogate: Surrogate::Triangle(0.5),
             through_reset: false,
+            hints: 0.0,
+            weight_decay: 0.0,
+            clip: 1.0,
+            seal: None,
             frozen: Vec::new(),
             device: Device::Auto,
+            checkpoint: None,
+            resume: false,
         }
     }
 }
@@ -229,5 +247,15 @@ impl Default for Options {
             output: None,
             seed: 0,
         }
+    }
+}
+
+impl Options {
+    /// The same with all that does not shape the result left out: a training that is cut off may be taken up with other such options.
+    #[must_use]
+    pub fn without_manner(&self) -> Self {
+        let defaults = Training::default();
+        let training = Training { device: defaults.device, checkpoint: None, resume: false, ..self.training.clone() };
+        Self { training, budget: None, ..self.clone() }
     }
 }

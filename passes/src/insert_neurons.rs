@@ -38,9 +38,8 @@ impl Pass for InsertNeurons {
             let shape = graph[node].ty.per_channel();
             let name = graph[node].origin.0.first().cloned().unwrap_or_else(|| format!("neuron{}", node.number()));
             let threshold = graph.add_param(format!("{name}.threshold"), Tensor::splat(shape.clone(), theta), Provenance::Fixed);
-            let leak = cx.settings.leak.map(|leak| {
-                graph.add_param(format!("{name}.leak"), Tensor::splat(shape.clone(), leak), Provenance::Fixed)
-            });
+            let leak =
+                cx.settings.leak.map(|leak| graph.add_param(format!("{name}.leak"), Tensor::splat(shape.clone(), leak), Provenance::Fixed));
             let initial = Tensor::splat(shape, theta * cx.settings.initial);
             let initial = graph.add_param(format!("{name}.initial"), initial, Provenance::Fixed);
             graph.set_op(node, Operator::Neuron { threshold, initial, leak, reset: cx.settings.reset, cap })?;

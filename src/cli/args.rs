@@ -3,8 +3,8 @@
 use crate::{
     error::{Error, Result},
     options::{
-        Calibration, Coding, Device, InitialPotential, Layout, Options, Part, Preprocess, Rule, Scope, Spikes, Surrogate, Synthesis, Threshold,
-        Timesteps, Train, Training,
+        Calibration, Coding, Device, InitialPotential, Layout, Options, Part, Preprocess, Rule, Scope, Spikes, Surrogate, Synthesis,
+        Threshold, Timesteps, Train, Training,
     },
 };
 use clap::{
@@ -195,6 +195,22 @@ pub struct CompileArgs {
     /// What is not trained: any of `weights`, `biases`, `thresholds`, `initial` and `leak`; the artifact is then not `sealed`
     #[arg(long, value_name = "PART[,PART..]", value_delimiter = ',', value_parser = part(), help_heading = "Training")]
     pub freeze: Vec<Part>,
+    /// Longest gradient, in relative units; longer ones are cut to it
+    #[arg(long, value_name = "LENGTH", default_value = "1", value_parser = parse_clip, help_heading = "Training")]
+    pub clip: f64,
+    /// Share of themselves by which weights shrink a step, times the learning rate
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = parse_share, help_heading = "Training")]
+    pub weight_decay: f64,
+    /// Weight of the layers' errors in the loss: the rate of every neuron should stand for the float network's activation
+    #[arg(long, value_name = "WEIGHT", default_value = "0", value_parser = parse_weight, help_heading = "Training")]
+    pub hints: f64,
+    /// Keep the state of the training in this folder, replaced after every epoch; it shows the weights, so keep it as private as the
+    /// model
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Training")]
+    pub checkpoint: Option<PathBuf>,
+    /// Go on from the state in the checkpoint folder, if there is one
+    #[arg(long, requires = "checkpoint", help_heading = "Training")]
+    pub resume: bool,
     /// Where to train
     #[arg(long, value_name = "auto|cpu|cuda[:N]", default_value = "auto", value_parser = parse_device, help_heading = "Training")]
     pub device: Device,
@@ -417,8 +433,14 @@ impl CompileArgs {
             cross_entropy: self.cross_entropy,
             surrogate: self.surrogate,
             through_reset: self.through_reset,
+            hints: self.hints,
+            weight_decay: self.weight_decay,
+            clip: self.clip,
+            seal: None,
             frozen,
             device: self.device,
+            checkpoint: self.checkpoint.clone(),
+            resume: self.resume,
         }
     }
 }
@@ -466,10 +488,7 @@ fn synthesis() -> impl TypedValueParser<Value = Synthesis> {
 }
 
 fn train() -> impl TypedValueParser<Value = Train> {
-    words(&[
-        ("temporal", Train::Temporal, "surrogate-gradient descent through all time steps"),
-        ("none", Train::None, "calibration alone"),
-    ])
+    words(&[("temporal", Train::Temporal, "surrogate-gradient descent through all time steps"), ("none", Train::None, "calibration alone")])
 }
 
 fn part() -> impl TypedValueParser<Value = Part> {
@@ -595,6 +614,14 @@ fn parse_share(text: &str) -> std::result::Result<f64, String> {
     parse_within(text, "the share is from 0 to 1", |v| (0.0..=1.0).contains(&v))
 }
 
+fn parse_weight(text: &str) -> std::result::Result<f64, String> {
+    parse_within(text, "a weight is 0 or more", |v| v >= 0.0)
+}
+
+fn parse_clip(text: &str) -> std::result::Result<f64, String> {
+    parse_within(text, "the length is more than 0", |v| v > 0.0)
+}
+
 fn parse_leak(text: &str) -> std::result::Result<f32, String> {
     parse_within(text, "the leak factor is more than 0 and less than 1", |v| v > 0.0 && v < 1.0).map(|v| v as f32)
 }
@@ -703,7 +730,7 @@ mod tests {
         let args = "m.onnx -o m.snn --timesteps auto --coding poisson --calibration c.npz --samples 7 --threshold percentile=99.9 \
                     --threshold-per layer --spikes binary --v-init zero --layout nhwc --scale 1 --mean -1,.5,2e-1 --std 1,2,3 --seed 5 --output logits --leak 0.9 \
                     --train temporal --train-samples 9 --epochs 3 --batch 5 --learning-rate 0.01 --temperature 4 --cross-entropy 0.5 --surrogate atan=3 \
-                    --through-reset --freeze leak,weights --device cuda:1";
+                    --through-reset --freeze leak,weights --device cuda:1 --hints 2 --weight-decay 0.1 --clip 3 --checkpoint state --resume";
         let options = compile(args).unwrap().options().unwrap();
         let expected = Options {
             timesteps: Timesteps::Auto,
@@ -727,8 +754,14 @@ mod tests {
                 cross_entropy: 0.5,
                 surrogate: Surrogate::Atan(3.0),
                 through_reset: true,
+                hints: 2.0,
+                weight_decay: 0.1,
+                clip: 3.0,
+                seal: None,
                 frozen: vec![Part::Weights, Part::Leak],
                 device: Device::Cuda(1),
+                checkpoint: Some("state".into()),
+                resume: true,
             },
             layout: Some(Layout::Nhwc),
             preprocess: Preprocess { scale: 1.0, mean: vec![-1.0, 0.5, 0.2], std: vec![1.0, 2.0, 3.0] },

@@ -3,8 +3,8 @@
 use super::{
     in_file, input,
     material::{Labelled, Material},
-    training::Course,
     run_stage,
+    training::{self, Course, TrainingRecord},
 };
 use crate::{
     calibrate::Laboratory,
@@ -15,13 +15,14 @@ use crate::{
     options::{Calibration, Coding, InitialPotential, Layout, Options, Rule, Spikes, Threshold, Timesteps},
     recorded,
     report::{self, Agreement, Judges, Layer, PassRecord, Report, RuleTried},
-    synthesize::Canvas,
+    synthesize::Source,
+    train::plan::Plan,
 };
 use candle_core::Tensor;
 use snnc_ir::{Graph, Operator, Phase, Reset, verify};
-use snnc_passes::{CALIBRATE, Calibration as _, DEPLOY, PassCx, SPIKE, Settings, TRAIN, manager};
+use snnc_passes::{CALIBRATE, Calibration as _, DEPLOY, Pass, PassCx, SPIKE, Settings, TRAIN, manager};
 use snnc_runtime::{Network, Outcome, artifact};
-use std::path::Path;
+use std::{path::Path, time::Instant};
 
 /// Rules that `--threshold auto` tries if the first is not content: it keeps the first unless another agrees better beyond chance.
 const RULES: [Rule; 3] = [Rule::LeastSquares, Rule::Balance, Rule::Percentile(99.9)];
@@ -40,24 +41,44 @@ pub struct Job<'a> {
     pub options: &'a Options,
     /// The model as imported.
     pub imported: &'a Imported,
-    /// The float network.
-    pub float: &'a Graph,
-    /// The image behind its input.
-    pub canvas: &'a Canvas,
-    /// Its layout.
+    /// The float network and what samples are made from.
+    pub source: Source<'a>,
+    /// The layout of the image.
     pub layout: Layout,
     /// The samples.
     pub material: &'a Material,
 }
 
-/// A conversion.
+/// A conversion for one number of time steps, measured.
 pub struct Converted {
+    trial: Trial,
+    timesteps: usize,
+    /// What `--threshold auto` tried.
+    rules: Option<Vec<RuleTried>>,
+    /// What came of training it.
+    training: TrainingRecord,
+}
+
+/// What a compilation gives out.
+pub struct Finished {
     /// What is written.
     pub artifact: artifact::Artifact,
     /// What is said of it.
     pub report: Report,
     /// What it was emitted from.
     pub graph: Graph,
+}
+
+impl Converted {
+    /// Agreement with the float network on held-out samples, over the number of steps; the last is T.
+    #[must_use]
+    pub fn agreement(&self, material: &Material) -> Vec<Agreement> {
+        let of = |outcome: &Outcome| {
+            let agrees = agrees(outcome, &material.held_out);
+            Agreement::new(outcome.timesteps, agrees.iter().filter(|&&a| a).count(), agrees.len())
+        };
+        self.trial.outcomes.iter().map(of).collect()
+    }
 }
 
 /// A spiking graph, and what was done to get there.
@@ -119,20 +140,17 @@ impl Job<'_> {
                 break;
             }
         }
-        let mut trial = best.ok_or_else(|| Error::Internal("no rule was tried".into()))?;
-        if std::env::var_os("SNNC_TRAIN").is_some() {
-            trial = self.measure(self.train(&trial.draft, timesteps, observer)?, timesteps, observer)?;
-        }
+        let trial = best.ok_or_else(|| Error::Internal("no rule was tried".into()))?;
         let rules = (self.options.threshold == Threshold::Auto).then_some(tried);
-        self.report(trial, timesteps, rules)
+        Ok(Converted { trial, timesteps, rules, training: TrainingRecord::NotAsked })
     }
 
     /// Converts and calibrates by one rule.
     fn draft(&self, rule: Rule, timesteps: usize, observer: &mut dyn Observer) -> Result<Draft> {
         let options = self.options;
-        let mut graph = self.float.clone();
+        let mut graph = self.source.float.clone();
         let mut passes = Vec::new();
-        let amplitude = input::amplitude(self.canvas);
+        let amplitude = input::amplitude(self.source.canvas);
         if options.coding == Coding::Poisson {
             input::decode_input(&mut graph, &amplitude, self.layout)?;
         }
@@ -159,9 +177,9 @@ impl Job<'_> {
         let mut laboratory = if count == 0 {
             None
         } else {
-            let encode = |images: &Tensor| input::encode(images, timesteps, &amplitude, self.canvas, options);
+            let encode = |images: &Tensor| input::encode(images, timesteps, &amplitude, self.source.canvas, options);
             let recorded = recorded::before_rectifiers(&self.imported.graph);
-            Some(Laboratory::new(self.float, &available.take(count), timesteps, recorded, encode)?)
+            Some(Laboratory::new(self.source.float, &available.take(count), timesteps, recorded, encode)?)
         };
         let mut cx = PassCx { calibration: laboratory.as_mut().map(|l| l as &mut dyn snnc_passes::Calibration), ..PassCx::new(&settings) };
         run_stage("calibrate", CALIBRATE, Phase::Spiking, &mut graph, &mut cx, &mut passes, observer).map_err(bugs)?;
@@ -173,24 +191,41 @@ impl Job<'_> {
         Ok(Draft { rule, settings, graph, passes, layers, samples: count })
     }
 
-    /// Trains a draft through time. Its graph is sealed then, if nothing is left of the source network.
-    fn train(&self, draft: &Draft, timesteps: usize, observer: &mut dyn Observer) -> Result<Draft> {
-        let mut draft = draft.clone();
-        let mut course = Course { job: self, timesteps, recipe: recipe_from_env(), observer, trained: None };
-        let mut cx = PassCx { training: Some(&mut course), ..PassCx::new(&draft.settings) };
-        let mut changed = false;
-        for pass in TRAIN {
-            manager::run(*pass, &mut draft.graph, &mut cx, &mut |_, c, _, _| changed |= c == snnc_passes::Changed::Yes)
-                .map_err(|e| in_file(e, self.model))?;
+    /// Trains a conversion through time, if that was asked for or fits the budget. Its graph is sealed then, if nothing is left of the
+    /// source network.
+    ///
+    /// # Errors
+    /// If a checkpoint cannot be read or written.
+    pub fn train(&self, converted: Converted, deadline: Option<Instant>, observer: &mut dyn Observer) -> Result<Converted> {
+        let timesteps = converted.timesteps;
+        let mut draft = converted.trial.draft.clone();
+        let plan = Plan::new(&draft.graph, timesteps, self.options.coding == Coding::Direct)?;
+        let decision = training::decide(&plan, self.options, observer);
+        if let Some(record) = decision {
+            return Ok(Converted { training: record, ..converted });
         }
+        let mut course = Course::new(self, plan, deadline, observer);
+        let mut cx = PassCx { training: Some(&mut course), ..PassCx::new(&draft.settings) };
+        let passes = &mut draft.passes;
+        let run = |pass: &&'static dyn Pass| {
+            manager::run(*pass, &mut draft.graph, &mut cx, &mut |name, changed, _, _| {
+                passes.push(PassRecord { name, changed: changed == snnc_passes::Changed::Yes });
+            })
+        };
+        let ran = TRAIN.iter().map(run).collect::<std::result::Result<Vec<_>, _>>();
+        // What the training itself has to say comes first: the pass can but hand on a text.
+        let mut training = course.finish()?;
+        ran.map_err(|e| in_file(e, self.model))?;
         let mut sealed = draft.graph.clone();
         Phase::Sealed.enter(&mut sealed);
-        match verify(&sealed) {
-            Ok(_) if changed => draft.graph = sealed,
-            Err(e) => eprintln!("not sealed: {e}"),
-            _ => {}
+        if let TrainingRecord::Ran(ran) = &mut training {
+            if verify(&sealed).is_ok() {
+                draft.graph = sealed;
+                ran.is_sealed = true;
+            }
         }
-        Ok(draft)
+        let trial = self.measure(draft, timesteps, observer)?;
+        Ok(Converted { trial, training, ..converted })
     }
 
     /// Emits a draft and runs it on the held-out samples.
@@ -198,7 +233,7 @@ impl Job<'_> {
         let options = self.options;
         let coding = match options.coding {
             Coding::Direct => artifact::Coding::Direct,
-            Coding::Poisson => artifact::Coding::Poisson { amplitude: input::amplitude(self.canvas) },
+            Coding::Poisson => artifact::Coding::Poisson { amplitude: input::amplitude(self.source.canvas) },
         };
         let verified = verify(&draft.graph).map_err(|v| Error::broken("deploy", &v))?;
         let about = Provenance {
@@ -211,7 +246,7 @@ impl Job<'_> {
         };
         let artifact = emit(verified, &about)?;
 
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         observer.stage("measure", None);
         let network = Network::new(artifact.clone()).map_err(|e| Error::Internal(e.to_string()))?;
         let mut steps: Vec<usize> = REPORTED.into_iter().filter(|&t| t < timesteps).collect();
@@ -224,16 +259,14 @@ impl Job<'_> {
         Ok(Trial { draft, artifact, network, outcomes, agrees })
     }
 
-    fn report(&self, trial: Trial, timesteps: usize, rules: Option<Vec<RuleTried>>) -> Result<Converted> {
+    /// What is written of a conversion, and what is said of it.
+    ///
+    /// # Errors
+    /// Only on a bug.
+    pub fn finish(&self, converted: Converted) -> Result<Finished> {
         let material = self.material;
-        let agreement = trial
-            .outcomes
-            .iter()
-            .map(|outcome| {
-                let agrees = agrees(outcome, &material.held_out);
-                Agreement::new(outcome.timesteps, agrees.iter().filter(|&&a| a).count(), agrees.len())
-            })
-            .collect();
+        let agreement = converted.agreement(material);
+        let Converted { trial, timesteps, rules, training } = converted;
         let last = trial.outcomes.last().ok_or_else(|| Error::Internal("the network was run".into()))?;
         let report = Report {
             source_sha256: self.imported.source_sha256.clone(),
@@ -262,10 +295,11 @@ impl Job<'_> {
                 .node_ids()
                 .into_iter()
                 .any(|n| matches!(self.imported.graph[n].op, Operator::BatchNorm { .. })),
+            training,
             agreement,
             cost: trial.network.cost(last),
         };
-        Ok(Converted { artifact: trial.artifact, report, graph: trial.draft.graph })
+        Ok(Finished { artifact: trial.artifact, report, graph: trial.draft.graph })
     }
 }
 
@@ -291,30 +325,6 @@ fn layers(graph: &Graph, mut laboratory: Option<&mut Laboratory>) -> Result<Vec<
         layers.push(Layer::new(graph[node].origin.to_string(), graph[node].ty.len(), theta, error));
     }
     Ok(layers)
-}
-
-fn recipe_from_env() -> crate::train::Recipe {
-    use crate::train::*;
-    use snnc_kernels::neuron::*;
-    let number = |name: &str, default: f64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
-    let height = number("S_HEIGHT", 1.0) as f32;
-    Recipe {
-        epochs: number("S_EPOCHS", 10.0) as usize,
-        batch: number("S_BATCH", 32.0) as usize,
-        descent: optimiser::Descent { rate: number("S_RATE", 2e-3), weight_decay: 0.0, clip: number("S_CLIP", 1e9) },
-        loss: loss::Distillation { temperature: number("S_TAU", 2.0), cross_entropy: number("S_CE", 0.0) },
-        derivation: Derivation {
-            surrogate: match std::env::var("S_SURROGATE").as_deref() {
-                Ok("atan") => Surrogate::Atan { slope: height },
-                Ok("sigmoid") => Surrogate::Sigmoid { slope: height },
-                _ => Surrogate::Triangle { height },
-            },
-            through_reset: number("S_THROUGH", 0.0) > 0.0,
-        },
-        frozen: Vec::new(),
-        hints: number("S_HINTS", 0.0),
-        seed: 0,
-    }
 }
 
 #[cfg(test)]

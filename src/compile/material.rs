@@ -4,7 +4,7 @@ use crate::{
     data::{Images, Plan},
     error::{Error, Result},
     observer::Observer,
-    options::{Calibration, Options, Rule, Synthesis, Threshold},
+    options::{Calibration, Options, Rule, Synthesis, Threshold, Train},
     simulate::FloatNetwork,
     synthesize::{Recipe, Samples, Source, calibration_indices, held_out_indices, synthesize},
 };
@@ -13,6 +13,9 @@ use snnc_runtime::argmax;
 
 /// Samples that judge: enough for a difference of a few percent, few enough to cost little.
 const HELD_OUT: usize = 64;
+
+/// Share of the budget that samples may take; the rest is for training.
+const SYNTHESIS_SHARE: f64 = 1.0 / 3.0;
 
 /// What the user's file must have at least for a part of it to judge.
 const FEW: usize = 16;
@@ -83,6 +86,8 @@ pub struct Material {
     pub held_out: Labelled,
     /// Whether the judges are images of the user.
     pub judged_by_data: bool,
+    /// Images of the user beyond those, to train on.
+    pub spare: Samples,
     /// Gradient steps that were made and that were asked for, where there was an inversion.
     pub steps: Option<(usize, usize)>,
 }
@@ -101,10 +106,11 @@ pub fn gather(source: Source<'_>, options: &Options, data: Option<(Images, Plan)
     };
     let wanted = if is_fixed { 0 } else { options.samples };
     // Time is shared out by the number of images.
-    let all = (HELD_OUT + wanted) as f64;
+    let lessons = if options.training.train == Train::None || is_fixed { 0 } else { options.training.samples };
+    let all = (HELD_OUT + wanted + lessons) as f64;
     let mut steps: Option<(usize, usize)> = None;
     let mut make = |indices: Vec<usize>, observer: &mut dyn Observer| -> Result<Labelled> {
-        let budget = options.budget.map(|seconds| seconds * indices.len() as f64 / all);
+        let budget = options.budget.map(|seconds| SYNTHESIS_SHARE * seconds * indices.len() as f64 / all);
         let recipe = Recipe { method, steps: options.synthesis_steps, budget, seed: options.seed };
         let made = synthesize(source, &recipe, &indices, observer)?;
         steps = match (steps, made.steps) {
@@ -116,7 +122,8 @@ pub fn gather(source: Source<'_>, options: &Options, data: Option<(Images, Plan)
     let Some((images, plan)) = data else {
         let held_out = make(held_out_indices(HELD_OUT), observer)?;
         let calibration = make(calibration_indices(wanted), observer)?;
-        return Ok(Material { calibration, held_out, judged_by_data: false, steps });
+        let spare = Samples { count: 0, data: Vec::new() };
+        return Ok(Material { calibration, held_out, judged_by_data: false, spare, steps });
     };
     let judges = match images.count {
         count if count >= wanted + HELD_OUT => HELD_OUT,
@@ -126,5 +133,30 @@ pub fn gather(source: Source<'_>, options: &Options, data: Option<(Images, Plan)
     let used = wanted.min(images.count - judges);
     let part = |range: std::ops::Range<usize>| Labelled::new(float, Samples { count: range.len(), data: plan.convert(&images, range) });
     let held_out = if judges > 0 { part(used..used + judges)? } else { make(held_out_indices(HELD_OUT), observer)? };
-    Ok(Material { calibration: part(0..used)?, held_out, judged_by_data: judges > 0, steps: None })
+    let first = used + judges;
+    let spare = first..images.count.min(first + options.training.samples);
+    let spare = Samples { count: spare.len(), data: plan.convert(&images, spare) };
+    Ok(Material { calibration: part(0..used)?, held_out, judged_by_data: judges > 0, spare, steps: None })
+}
+
+/// Samples to train on: those for calibration and more like them.
+///
+/// # Errors
+/// Only on a bug.
+pub fn lessons(source: Source<'_>, options: &Options, material: &Material, observer: &mut dyn Observer) -> Result<Samples> {
+    let mut samples = material.calibration.samples.clone();
+    let more = match options.calibration {
+        Calibration::File(_) => material.spare.clone(),
+        Calibration::Synthetic(method) => {
+            let extra = options.training.samples;
+            let all = (HELD_OUT + options.samples + extra) as f64;
+            let budget = options.budget.map(|seconds| SYNTHESIS_SHARE * seconds * extra as f64 / all);
+            let recipe = Recipe { method, steps: options.synthesis_steps, budget, seed: options.seed };
+            let indices: Vec<usize> = (samples.count..samples.count + extra).collect();
+            synthesize(source, &recipe, &indices, observer)?.samples
+        }
+    };
+    samples.count += more.count;
+    samples.data.extend(more.data);
+    Ok(samples)
 }

@@ -26,11 +26,15 @@ use crate::{
     report::{Agreement, PassRecord},
     synthesize::{Canvas, Source},
 };
-use job::{Converted, Job};
+use job::{Converted, Finished, Job};
 use snnc_ir::{Diagnostic, Graph, Operator, Phase};
 use snnc_passes::{CANONICALISE, Pass, PassCx, PassError, Settings, manager};
 use snnc_runtime::artifact;
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+pub use training::{Ran, TrainingRecord};
 
 /// Numbers of time steps that `--timesteps auto` tries, in order.
 const CANDIDATES: [usize; 6] = [4, 8, 16, 32, 64, 128];
@@ -55,7 +59,7 @@ pub struct Compiled {
 /// # Errors
 /// If the model cannot be read or converted.
 pub fn canonical(model: &Path, output: Option<&str>, observer: &mut dyn Observer) -> Result<(Imported, Graph)> {
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     observer.stage("import", None);
     let imported = import(model, &ImportOptions { output: output.map(str::to_owned) })?;
     imported.warnings.iter().for_each(|w| observer.warning(w));
@@ -99,28 +103,32 @@ pub fn compile(model: &Path, options: &Options, observer: &mut dyn Observer) -> 
     if matches!(options.threshold, Threshold::Rule(Rule::BatchNorm(_))) && normed.is_none() {
         return Err(Error::Usage("--threshold batch-norm: the model has no batch norms; they were folded, or it never had any".into()));
     }
-    let material = material::gather(Source { float: &float, normed: normed.as_ref(), canvas: &canvas }, options, data, observer)?;
-
-    let job = Job { model, options, imported: &imported, float: &float, canvas: &canvas, layout, material: &material };
+    let deadline = options.budget.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
+    let source = Source { float: &float, normed: normed.as_ref(), canvas: &canvas };
+    let material = material::gather(source, options, data, observer)?;
+    let job = Job { model, options, imported: &imported, source, layout, material: &material };
     let candidates = match options.timesteps {
         Timesteps::Fixed(n) => vec![n],
         Timesteps::Auto => CANDIDATES.to_vec(),
     };
-    let mut best: Option<Converted> = None;
+    let mut best: Option<(f64, Converted)> = None;
     let mut tried: Vec<Agreement> = Vec::new();
     for timesteps in candidates {
         let converted = job.convert(timesteps, observer)?;
-        let agreement = converted.report.agreement_at_compiled();
-        tried.extend(converted.report.agreement.last());
+        let agreement = converted.agreement(&material).last().copied();
+        let percent = agreement.map_or(0.0, |a| a.percent);
+        tried.extend(agreement);
         // More steps only where they help: on a plateau the earlier, cheaper network stays.
-        if best.as_ref().is_none_or(|b| agreement > b.report.agreement_at_compiled()) {
-            best = Some(converted);
+        if best.as_ref().is_none_or(|(most, _)| percent > *most) {
+            best = Some((percent, converted));
         }
-        if agreement >= ENOUGH_AGREEMENT {
+        if percent >= ENOUGH_AGREEMENT {
             break;
         }
     }
-    let Converted { artifact, mut report, graph } = best.ok_or_else(|| Error::Internal("no number of time steps was tried".into()))?;
+    let (_, converted) = best.ok_or_else(|| Error::Internal("no number of time steps was tried".into()))?;
+    let converted = job.train(converted, deadline, observer)?;
+    let Finished { artifact, mut report, graph } = job.finish(converted)?;
     if options.timesteps == Timesteps::Auto {
         report.timesteps_tried = Some(tried);
     }
@@ -136,7 +144,7 @@ fn run_stage(
     record: &mut Vec<PassRecord>,
     observer: &mut dyn Observer,
 ) -> std::result::Result<(), PassError> {
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     observer.stage(name, None);
     manager::run_stage(passes, phase, graph, cx, &mut |pass, changed, elapsed, graph| {
         let changed = changed == snnc_passes::Changed::Yes;

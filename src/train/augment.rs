@@ -18,10 +18,38 @@ pub fn batch(canvas: &Canvas, samples: &[f32], chosen: &[usize], random: &mut Ra
     let mut images = Vec::with_capacity(chosen.len() * len);
     for &index in chosen {
         let mut image = moved(canvas, &samples[index * len..][..len], random);
-        if random.uniform() < MIXED {
+        let e = |n: &str, d: f64| std::env::var(n).ok().and_then(|v| v.parse().ok()).unwrap_or(d) as f32;
+        if random.uniform() < e("A_MIX", 0.5) {
             let other = moved(canvas, &samples[random.below(count) * len..][..len], random);
             let share = random.range(0.0, 0.5);
             image.iter_mut().zip(&other).for_each(|(a, b)| *a += share * (b - *a));
+        }
+        if random.uniform() < e("A_CUT", 0.0) {
+            let other = moved(canvas, &samples[random.below(count) * len..][..len], random);
+            let (h, w) = (canvas.height, canvas.width);
+            let (bh, bw) = (1 + random.below(h), 1 + random.below(w));
+            let (y0, x0) = (random.below(h - bh + 1), random.below(w - bw + 1));
+            let plane = h * w;
+            for i in 0..len {
+                let p = match canvas.layout {
+                    Layout::Nchw => i % plane,
+                    _ => i / canvas.channels,
+                };
+                let (y, x) = (p / w, p % w);
+                if y >= y0 && y < y0 + bh && x >= x0 && x < x0 + bw {
+                    image[i] = other[i];
+                }
+            }
+        }
+        if random.uniform() < e("A_CON", 0.0) {
+            let contrast = random.range(0.6, 1.4);
+            let shift = random.range(-0.15, 0.15);
+            let channel = canvas.channel_of_entry();
+            let mean = image.iter().sum::<f32>() / len as f32;
+            for (i, v) in image.iter_mut().enumerate() {
+                let (low, high) = canvas.range[channel[i]];
+                *v = (mean + contrast * (*v - mean) + shift * (high - low)).clamp(low, high);
+            }
         }
         images.extend(image);
     }

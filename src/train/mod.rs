@@ -11,34 +11,44 @@
 //! | [`tensor`] | the same on candle tensors: on a graphics card, and as the reference in 64 bits |
 //! | [`loss`] | distillation |
 //! | [`augment`] | variations of samples |
+//! | [`reading`] | how well the source network can still be read from the weights |
 //! | [`optimiser`] | AdamW in relative steps |
+//! | [`engine`] | where it runs |
+//! | `course` | one training: epochs, batches, shards |
+//! | `checkpoint` | the state of a training on disk |
 //!
 //! Batches are cut into shards of a fixed number of images whose gradients are added in order, so the result does not depend on
 //! the number of threads.
 
 pub mod augment;
+mod checkpoint;
+mod course;
+pub mod engine;
 pub mod loss;
 pub mod network;
 pub mod optimiser;
 pub mod plan;
+pub mod reading;
 pub mod tensor;
 
 use crate::{
-    error::{Error, Result},
-    observer::Observer,
-    parallel,
+    error::Result,
+    observer::{Observer, Progress},
     simulate::FloatNetwork,
     synthesize::{Canvas, random::Random},
 };
-use candle_core::{Device, Tensor};
+
+pub use checkpoint::Checkpoint;
+use course::Course;
+use engine::Engine;
 use loss::Distillation;
-use network::{Buffers, Gradients, Hints, Network, Wanted};
+use network::{Buffers, Wanted};
 use optimiser::{Descent, Optimiser};
-use plan::{Kind, Plan};
-use snnc_kernels::neuron::Derivation;
+use plan::{Kind, Plan, Twin};
 use snnc_ir::NodeId;
-use snnc_runtime::argmax;
-use std::sync::Mutex;
+use snnc_kernels::neuron::Derivation;
+
+use std::{sync::Mutex, time::Instant};
 
 /// Images that go through the network together: enough for the kernels to run at speed, few enough for memory.
 const SHARD: usize = 8;
@@ -60,8 +70,22 @@ pub struct Recipe {
     pub frozen: Vec<Kind>,
     /// Weight of the error of the layers beside the distillation.
     pub hints: f64,
+    /// Training against twins of the network, where the source network should not be read from its weights.
+    pub seal: Option<Seal>,
     /// Of everything random.
     pub seed: u64,
+}
+
+/// A loss that twins of the network should not have: `weight · max(0, margin - divergence)`, the divergence being that of the twin's
+/// answer from the float network's, as in the distillation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seal {
+    /// Of the loss, shared out over the twins.
+    pub weight: f64,
+    /// Divergence that is far enough.
+    pub margin: f64,
+    /// The twins.
+    pub twins: Vec<Twin>,
 }
 
 /// What is trained on.
@@ -84,6 +108,8 @@ pub struct Lessons<'a> {
     pub classes: usize,
     /// Turns images into the spiking network's input; the number tells batches apart.
     pub encode: &'a (dyn Fn(&[f32], u64) -> Result<Vec<f32>> + Sync),
+    /// Turns images into the mean over time of that input.
+    pub still: &'a (dyn Fn(&[f32]) -> Vec<f32> + Sync),
 }
 
 /// One pass over the samples, as it went.
@@ -97,68 +123,171 @@ pub struct Epoch {
     pub agreeing: (usize, usize),
 }
 
+/// How a training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All epochs were made.
+    Finished,
+    /// Held-out samples had not been answered better for many epochs.
+    Settled,
+    /// Its time was up.
+    OutOfTime,
+    /// The user wanted it to stop.
+    Interrupted,
+    /// Numbers went out of bounds: the network before training is what remains.
+    Diverged,
+}
+
+impl End {
+    /// Name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Settled => "settled",
+            Self::OutOfTime => "out of time",
+            Self::Interrupted => "interrupted",
+            Self::Diverged => "diverged",
+        }
+    }
+}
+
 /// A trained network.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// The parameters of the best epoch.
+    /// The parameters at the best place on the curve.
     pub values: Vec<Vec<f32>>,
     /// Before training, and after every epoch.
     pub curve: Vec<Epoch>,
-    /// The best place on the curve; 0 is the network before training.
+    /// The best place on the curve, by the loss on held-out samples; 0 is the network before training.
     pub best: usize,
-    /// Whether training was given up because numbers went out of bounds.
-    pub diverged: bool,
+    /// How it ended.
+    pub end: End,
 }
+
+/// How a training is run: nothing of this shapes its result, but for what a deadline cuts off.
+pub struct Limits<'a> {
+    /// Where it runs.
+    pub engine: &'a Engine,
+    /// When its time is up.
+    pub deadline: Option<Instant>,
+    /// Where its state is kept after every epoch, and taken up again from.
+    pub checkpoint: Option<&'a Checkpoint>,
+}
+
+impl Limits<'_> {
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+}
+
+/// A held-out loss so many times that before training (and at least this large) is one that does not come back.
+const RUNAWAY: f64 = 20.0;
 
 /// Trains a planned network from these values of its parameters.
 ///
 /// # Errors
-/// Only on a bug.
-pub fn train(plan: &Plan, start: Vec<Vec<f32>>, lessons: &Lessons<'_>, recipe: &Recipe, observer: &mut dyn Observer) -> Result<Trained> {
-    let trained: Vec<bool> = plan.parameters.iter().map(|p| !p.is_fixed && !recipe.frozen.contains(&p.kind)).collect();
+/// If a checkpoint cannot be read or written; else only on a bug.
+pub fn train(
+    plan: &Plan,
+    start: Vec<Vec<f32>>,
+    lessons: &Lessons<'_>,
+    recipe: &Recipe,
+    limits: &Limits<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Trained> {
+    let trained: Vec<bool> = recipe.trained(plan);
     let wanted = Wanted { parameters: trained.clone(), input: false };
-    let len = lessons.canvas.len();
-    let count = lessons.samples.len() / len;
+    let count = lessons.samples.len() / lessons.canvas.len();
     let batches = count.div_ceil(recipe.batch);
-    let mut optimiser = Optimiser::new(recipe.descent, recipe.epochs * batches, &plan.parameters, &start, &trained);
+    let steps = recipe.epochs * batches;
     let pool = Pool::default();
-    let mut values = start;
-    let first = judge(plan, &values, lessons, recipe, &pool)?;
-    let mut result = Trained { values: values.clone(), curve: vec![first], best: 0, diverged: false };
-    observer.stage("train", Some((recipe.epochs * batches) as u64));
-    let began = std::time::Instant::now();
-    for epoch in 0..recipe.epochs {
-        let mut order: Vec<usize> = (0..count).collect();
-        let mut random = Random::new(recipe.seed ^ 0x74E4_1A11, epoch as u64);
-        (1..count).rev().for_each(|i| order.swap(i, random.below(i + 1)));
-        let mut total = 0.0;
-        for (k, chosen) in order.chunks(recipe.batch).enumerate() {
-            let number = (epoch * batches + k) as u64;
-            let images = augment::batch(lessons.canvas, lessons.samples, chosen, &mut random);
-            let gradients = batch_gradients(plan, &values, &images, number, lessons, recipe, &wanted, &pool)?;
-            total += gradients.loss;
-            let length = optimiser.step(&plan.parameters, &mut values, &gradients.parameters);
-            if !length.is_finite() || !gradients.loss.is_finite() {
-                result.diverged = true;
-                break;
-            }
-            observer.progress(number + 1);
-        }
-        if result.diverged {
+    let twins: Vec<Plan> = recipe.seal.iter().flat_map(|seal| seal.twins.iter().map(|&twin| plan.twin(twin))).collect();
+    let course = Course { plan, twins: &twins, lessons, recipe, wanted: &wanted, engine: limits.engine, pool: &pool };
+    let fresh = || -> Result<State> {
+        let optimiser = Optimiser::new(recipe.descent, steps, &plan.parameters, &start, &trained);
+        let result = Trained { values: start.clone(), curve: vec![course.judge(&start)?], best: 0, end: End::Finished };
+        Ok(State { values: start.clone(), optimiser, result })
+    };
+    let mut state = fresh()?;
+    if let Some(checkpoint) = limits.checkpoint {
+        checkpoint.load(&mut state)?;
+    }
+    observer.stage("train", Some(steps as u64));
+    let began = Instant::now();
+    let first_epoch = state.result.curve.len() - 1;
+    for epoch in first_epoch..recipe.epochs {
+        let end = course.epoch(epoch, &mut state, limits, observer)?;
+        if let Some(end) = end {
+            state.result.end = end;
             break;
         }
-        let judged = Epoch { loss: Some(total / batches as f64), ..judge(plan, &values, lessons, recipe, &pool)? };
-        result.curve.push(judged);
-        if judged.held_out_loss < result.curve[result.best].held_out_loss {
-            result.best = result.curve.len() - 1;
-            result.values.clone_from(&values);
+        let made = (state.result.curve.len() - 1 - first_epoch) * count;
+        let last = state.result.curve[state.result.curve.len() - 1];
+        observer.trained(&Progress {
+            epoch: epoch + 1,
+            epochs: recipe.epochs,
+            loss: last.loss.unwrap_or(0.0),
+            agreeing: last.agreeing,
+            samples_per_second: made as f64 / began.elapsed().as_secs_f64().max(1e-9),
+        });
+        if let Some(checkpoint) = limits.checkpoint {
+            checkpoint.save(&state)?;
         }
-        if std::env::var_os("SNNC_TRACE").is_some() {
-            eprintln!("epoch {epoch}: {judged:?}");
+        let since = state.result.curve.len() - 1 - state.result.best;
+        if since >= (recipe.epochs / 2).max(5) {
+            state.result.end = End::Settled;
+            break;
         }
     }
     observer.stage_done(began.elapsed());
+    let mut result = state.result;
+    if result.end == End::Diverged {
+        (result.best, result.values) = (0, start);
+    } else if result.best > 0 {
+        stir(plan, &trained, &start, &mut result.values, recipe.seed);
+    }
     Ok(result)
+}
+
+impl Recipe {
+    /// For each parameter of a plan, whether it is trained.
+    #[must_use]
+    pub fn trained(&self, plan: &Plan) -> Vec<bool> {
+        plan.parameters.iter().map(|p| !p.is_fixed && !self.frozen.contains(&p.kind)).collect()
+    }
+}
+
+/// All that changes from epoch to epoch.
+struct State {
+    values: Vec<Vec<f32>>,
+    optimiser: Optimiser,
+    result: Trained,
+}
+
+/// Weights that no sample has ever reached are still the source network's, bit by bit. They get noise of the size of what training has
+/// changed in their layer: whoever compares the files learns no more from them than from the others.
+fn stir(plan: &Plan, trained: &[bool], before: &[Vec<f32>], after: &mut [Vec<f32>], seed: u64) {
+    for (k, (before, after)) in before.iter().zip(after).enumerate().filter(|(k, _)| trained[*k]) {
+        let changed: Vec<f64> =
+            before.iter().zip(after.iter()).filter(|(b, a)| a != b).map(|(b, a)| f64::from(a / b - 1.0).abs()).collect();
+        let mut shares: Vec<f64> = changed.into_iter().filter(|share| share.is_finite()).collect();
+        shares.sort_by(f64::total_cmp);
+        // The median, since a weight near 0 may have changed to many times its size.
+        let share = shares.get(shares.len() / 2).copied().unwrap_or(1e-3).clamp(1e-4, 0.5) as f32;
+        let mut random = Random::new(seed ^ 0x5719_0000, k as u64);
+        for (before, after) in before.iter().zip(after.iter_mut()) {
+            let noise = random.normal();
+            if before == after {
+                let moved = *after * (1.0 + share * noise);
+                *after = match plan.parameters[k].kind {
+                    Kind::Leak => moved.clamp(0.05, 1.0),
+                    Kind::Threshold => moved.max(0.25 * *after),
+                    Kind::Weight | Kind::Bias | Kind::Initial => moved,
+                };
+            }
+        }
+    }
 }
 
 /// Buffers of threads that rest.
@@ -174,72 +303,4 @@ impl Pool {
         }
         result
     }
-}
-
-/// The mean loss of a batch and its gradients: those of its shards, added in order.
-#[expect(clippy::too_many_arguments, reason = "the state of the training")]
-fn batch_gradients(
-    plan: &Plan,
-    values: &[Vec<f32>],
-    images: &[f32],
-    number: u64,
-    lessons: &Lessons<'_>,
-    recipe: &Recipe,
-    wanted: &Wanted,
-    pool: &Pool,
-) -> Result<Gradients> {
-    let len = lessons.canvas.len();
-    let count = images.len() / len;
-    let network = Network::new(plan, values);
-    let shards: Vec<&[f32]> = images.chunks(SHARD * len).collect();
-    let parts = parallel::over(shards, |k, images| -> Result<Gradients> {
-        let images_here = images.len() / len;
-        let shape: Vec<usize> = std::iter::once(images_here).chain(lessons.dims[1..].iter().copied()).collect();
-        let mut answers = lessons.teacher.run(&Tensor::from_slice(images, shape, &Device::Cpu)?)?;
-        let mut take = |node: NodeId| -> Result<Vec<f32>> {
-            let tensor = answers.remove(&node).ok_or_else(|| Error::Internal("the teacher keeps its activations".into()))?;
-            Ok(tensor.flatten_all()?.to_vec1::<f32>()?)
-        };
-        let mut hints = Hints { weight: recipe.hints * images_here as f64 / count as f64, ..Hints::default() };
-        if recipe.hints > 0.0 {
-            for (step, node, size) in lessons.neurons {
-                hints.layers.insert(*step, (take(*node)?, size.clone()));
-            }
-        }
-        let answers = take(lessons.teacher.output())?;
-        let input = (lessons.encode)(images, number * 1000 + k as u64)?;
-        let loss = |logits: &[f32]| {
-            let (loss, mut gradient) = recipe.loss.of(logits, &answers, lessons.classes);
-            gradient.iter_mut().for_each(|g| *g /= count as f32);
-            (loss / count as f64, gradient)
-        };
-        Ok(pool.with(|buffers| network.gradients(&input, images_here, wanted, recipe.derivation, (&loss, &hints), buffers)))
-    });
-    let mut parts = parts.into_iter();
-    let mut sum = parts.next().unwrap_or_else(|| Ok(Gradients::default()))?;
-    for part in parts {
-        let part = part?;
-        sum.loss += part.loss;
-        for (sum, part) in sum.parameters.iter_mut().zip(&part.parameters) {
-            sum.iter_mut().zip(part).for_each(|(s, p)| *s += p);
-        }
-    }
-    Ok(sum)
-}
-
-/// How the network does on held-out samples.
-fn judge(plan: &Plan, values: &[Vec<f32>], lessons: &Lessons<'_>, recipe: &Recipe, pool: &Pool) -> Result<Epoch> {
-    let network = Network::new(plan, values);
-    let len = lessons.canvas.len();
-    let shards: Vec<&[f32]> = lessons.held_out.chunks(SHARD * len).collect();
-    let parts = parallel::over(shards, |k, images| -> Result<Vec<f32>> {
-        let input = (lessons.encode)(images, u64::MAX - k as u64)?;
-        Ok(pool.with(|buffers| network.logits(&input, images.len() / len, buffers)))
-    });
-    let logits = parts.into_iter().collect::<Result<Vec<_>>>()?.concat();
-    let (loss, _) = recipe.loss.of(&logits, lessons.held_out_logits, lessons.classes);
-    let of = lessons.held_out.len() / len;
-    let pairs = logits.chunks(lessons.classes).zip(lessons.held_out_logits.chunks(lessons.classes));
-    let agreeing = pairs.filter(|(a, b)| argmax(a) == argmax(b)).count();
-    Ok(Epoch { loss: None, held_out_loss: loss / of.max(1) as f64, agreeing: (agreeing, of) })
 }

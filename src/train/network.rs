@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use super::plan::{NOWHERE, NeuronSlots, Op, Plan, Span};
+use super::plan::{NOWHERE, NeuronSlots, Op, Plan, Span, Twin};
 use crate::simulate::Workspace;
 use snnc_kernels::{
     Pool2d, bias_gradient, linear_forward, linear_input_gradient, linear_weight_gradient,
@@ -48,6 +48,21 @@ pub struct Gradients {
     pub parameters: Vec<Vec<f32>>,
     /// Of the input; empty where it is not wanted.
     pub input: Vec<f32>,
+}
+
+impl Gradients {
+    /// No loss, and no slope.
+    #[must_use]
+    pub fn zeros(values: &[Vec<f32>], wanted: &Wanted) -> Self {
+        let parameters = values.iter().zip(&wanted.parameters).map(|(v, &is)| vec![0.0; if is { v.len() } else { 0 }]).collect();
+        Self { parameters, ..Self::default() }
+    }
+
+    /// Adds the loss and the gradients of the parameters of another.
+    pub fn add(&mut self, other: &Self) {
+        self.loss += other.loss;
+        self.parameters.iter_mut().zip(&other.parameters).for_each(|(sum, part)| add(sum, part));
+    }
 }
 
 /// The buffers of one thread.
@@ -110,7 +125,7 @@ impl<'a> Network<'a> {
         let entries = |(slot, index): &(usize, Vec<usize>)| index.iter().map(|&i| values[*slot][i]).collect::<Vec<f32>>();
         let spread = plan.steps.iter().map(|step| match &step.op {
             Op::Scale(slot, index) | Op::Shift(slot, index) => vec![index.iter().map(|&i| values[*slot][i]).collect()],
-            Op::Neuron(slots) => {
+            Op::Neuron(slots) | Op::Twin(_, slots) => {
                 let leak = slots.leak.as_ref().map_or_else(|| vec![1.0; step.len], entries);
                 vec![entries(&slots.threshold), entries(&slots.initial), leak]
             }
@@ -147,7 +162,7 @@ impl<'a> Network<'a> {
     ) -> Gradients {
         let (mut results, logits) = self.forward(input, images, wanted, hints, buffers);
         let (value, seed) = loss(&logits);
-        let mut gradients = Gradients { loss: value, logits, parameters: self.zeros(wanted), input: Vec::new() };
+        let mut gradients = Gradients { loss: value, logits, ..Gradients::zeros(self.values, wanted) };
         let needed = self.needed(wanted);
         let steps = &self.plan.steps;
         let mut flowing: Vec<Option<Vec<f32>>> = steps.iter().map(|_| None).collect();
@@ -163,7 +178,8 @@ impl<'a> Network<'a> {
                     empty.fill(0.0);
                     empty
                 });
-                gradients.loss += hints.weight * result(&results, at).with(buffers, |spikes, _| hint(spikes, target, size, hints, &mut flow));
+                gradients.loss +=
+                    hints.weight * result(&results, at).with(buffers, |spikes, _| hint(spikes, target, size, hints, &mut flow));
                 flowing[at] = Some(flow);
             }
             if let (Some(gradient), true) = (flowing[at].take(), needed[at]) {
@@ -180,10 +196,6 @@ impl<'a> Network<'a> {
         }
         results.into_iter().flatten().for_each(|data| buffers.give(data));
         gradients
-    }
-
-    fn zeros(&self, wanted: &Wanted) -> Vec<Vec<f32>> {
-        self.values.iter().zip(&wanted.parameters).map(|(v, &is)| vec![0.0; if is { v.len() } else { 0 }]).collect()
     }
 
     /// Whether anything that is wanted lies at a step or before it.
@@ -204,7 +216,7 @@ impl<'a> Network<'a> {
             let reads = match &step.op {
                 Op::Convolution { weight, .. } | Op::Linear { weight, .. } => wanted.parameters[*weight],
                 Op::Scale(slot, _) => wanted.parameters[*slot],
-                Op::Neuron(_) | Op::CountMaxPool(..) => needed[at],
+                Op::Neuron(_) | Op::Twin(..) | Op::CountMaxPool(..) => needed[at],
                 _ => false,
             };
             if reads {
@@ -215,7 +227,14 @@ impl<'a> Network<'a> {
     }
 
     /// Results that backward will read, and the logits.
-    fn forward(&self, input: &[f32], images: usize, wanted: &Wanted, hints: &Hints, buffers: &mut Buffers) -> (Vec<Option<Data>>, Vec<f32>) {
+    fn forward(
+        &self,
+        input: &[f32],
+        images: usize,
+        wanted: &Wanted,
+        hints: &Hints,
+        buffers: &mut Buffers,
+    ) -> (Vec<Option<Data>>, Vec<f32>) {
         let mut kept = self.kept(wanted);
         hints.layers.keys().for_each(|&at| kept[at] = true);
         let steps = &self.plan.steps;
@@ -304,6 +323,7 @@ impl<'a> Network<'a> {
             Op::CountMaxPool(pool, channels, size) => {
                 x.with(buffers, |x, buffers| count_max(pool, x, &mut y, images * channels, *size, buffers));
             }
+            Op::Twin(twin, slots) => x.with(buffers, |x, buffers| self.twin(at, *twin, slots, x, &mut y, buffers)),
             Op::TimeMean => {
                 y.fill(0.0);
                 x.with(buffers, |x, _| add_steps(x, &mut y));
@@ -318,6 +338,46 @@ impl<'a> Network<'a> {
         bytes.iter_mut().zip(&y).for_each(|(b, &v)| *b = v as i8);
         buffers.floats.give(y);
         Data::Spikes(bytes)
+    }
+
+    /// What a twin's activation makes of mean currents.
+    fn twin(&self, at: usize, twin: Twin, slots: &NeuronSlots, x: &[f32], y: &mut [f32], buffers: &mut Buffers) {
+        let steps = self.plan.timesteps;
+        let [threshold, initial, _] = &self.spread[at][..] else { unreachable!("neurons have three parameters") };
+        if twin == Twin::Response {
+            let images = x.len() / threshold.len();
+            let mut spikes = buffers.bytes(steps * x.len());
+            self.neurons(at, slots).forward(x, images, &mut spikes);
+            y.fill(0.0);
+            for step in spikes.chunks(y.len()) {
+                y.iter_mut().zip(step).for_each(|(y, &s)| *y += f32::from(s) / steps as f32);
+            }
+            return buffers.give(Data::Spikes(spikes));
+        }
+        let per_step = 1.0 / steps as f32;
+        for (x, y) in x.chunks(threshold.len()).zip(y.chunks_mut(threshold.len())) {
+            for (i, (x, y)) in x.iter().zip(y).enumerate() {
+                let rate = ((x + initial[i] * per_step) / threshold[i]).max(0.0);
+                *y = match twin {
+                    Twin::Relu | Twin::Response => rate,
+                    Twin::Clipped => rate.min(1.0),
+                    Twin::Quantised => (rate.min(1.0) * steps as f32).floor() * per_step,
+                };
+            }
+        }
+    }
+
+    /// The gradient of a twin's mean currents, in place: the activation's, and where that is a staircase, the one of its envelope.
+    fn twin_gradient(&self, at: usize, twin: Twin, x: &[f32], gradient: &mut [f32]) {
+        let [threshold, initial, _] = &self.spread[at][..] else { unreachable!("neurons have three parameters") };
+        let per_step = 1.0 / self.plan.timesteps as f32;
+        for (x, g) in x.chunks(threshold.len()).zip(gradient.chunks_mut(threshold.len())) {
+            for (i, (x, g)) in x.iter().zip(g).enumerate() {
+                let rate = (x + initial[i] * per_step) / threshold[i];
+                let passes = rate > 0.0 && (twin == Twin::Relu || rate < 1.0);
+                *g = if passes { *g / threshold[i] } else { 0.0 };
+            }
+        }
     }
 
     fn neurons(&self, at: usize, slots: &NeuronSlots) -> Neurons<'_> {
@@ -433,7 +493,9 @@ impl<'a> Network<'a> {
                     if needed[operand] {
                         let mut dx = buffers.floats.take(rows * map.len());
                         for (dy, dx) in dy.chunks(step.len).zip(dx.chunks_mut(map.len())) {
-                            dx.iter_mut().zip(map).for_each(|(dx, &place)| *dx = if place == NOWHERE { 0.0 } else { factor * dy[place as usize] });
+                            dx.iter_mut()
+                                .zip(map)
+                                .for_each(|(dx, &place)| *dx = if place == NOWHERE { 0.0 } else { factor * dy[place as usize] });
                         }
                         self.flow(at, operand, images, dx, flowing, buffers);
                     }
@@ -457,6 +519,10 @@ impl<'a> Network<'a> {
                     }
                     buffers.floats.give(sum);
                 }
+                self.flow_if(needed, at, operand, images, dy, flowing, buffers);
+            }
+            Op::Twin(twin, _) => {
+                result(results, operand).with(buffers, |x, _| self.twin_gradient(at, *twin, x, &mut dy));
                 self.flow_if(needed, at, operand, images, dy, flowing, buffers);
             }
             Op::CountMaxPool(pool, channels, size) => {
@@ -554,7 +620,7 @@ fn slots(op: &Op) -> Vec<usize> {
     match op {
         Op::Convolution { weight, bias, .. } | Op::Linear { weight, bias, .. } => std::iter::once(*weight).chain(*bias).collect(),
         Op::Scale(slot, _) | Op::Shift(slot, _) => vec![*slot],
-        Op::Neuron(slots) => {
+        Op::Neuron(slots) | Op::Twin(_, slots) => {
             [slots.threshold.0, slots.initial.0].into_iter().chain(slots.leak.as_ref().map(|l| l.0)).collect()
         }
         Op::Input | Op::Add | Op::AveragePool(..) | Op::Place(..) | Op::CountMaxPool(..) | Op::TimeMean => Vec::new(),

@@ -71,10 +71,42 @@ pub enum Op {
     Place(Vec<Vec<u32>>, f32),
     /// Neurons.
     Neuron(NeuronSlots),
+    /// What stands in for neurons in a twin of the network that has no time.
+    Twin(Twin, NeuronSlots),
     /// Largest accumulated count of every window; of what is the same at every step, its maximum.
     CountMaxPool(Pool2d, usize, [usize; 2]),
     /// Mean over the time steps.
     TimeMean,
+}
+
+/// A static activation of the mean current `x`, which an attacker puts in place of neurons to read a spiking network's weights with
+/// the tools for float networks. What a potential starts with counts as a current: `x + v(0)/T`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Twin {
+    /// `max(x, 0)/θ`: the PrivateSNN paper's attack.
+    Relu,
+    /// `min(max(x, 0)/θ, 1)`: a rate is at most 1.
+    Clipped,
+    /// `⌊min(max(x, 0)/θ, 1) T⌋/T`: and is counted in T steps.
+    Quantised,
+    /// What the neuron answers to a current that is `x` at every step, leak and reset included.
+    Response,
+}
+
+impl Twin {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Relu, Self::Clipped, Self::Quantised, Self::Response];
+
+    /// Name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Relu => "relu",
+            Self::Clipped => "clipped",
+            Self::Quantised => "quantised",
+            Self::Response => "response",
+        }
+    }
 }
 
 /// No place in the result.
@@ -198,6 +230,23 @@ impl Plan {
         let output = planner.at[&output];
         let Planner { steps, parameters, .. } = planner;
         Ok(Self { steps, parameters, output, timesteps })
+    }
+
+    /// The same network without time: neurons answer their mean current by a static activation.
+    #[must_use]
+    pub fn twin(&self, twin: Twin) -> Self {
+        let mut plan = self.clone();
+        for step in &mut plan.steps {
+            step.span = Span::Static;
+            step.is_spikes = false;
+            match &step.op {
+                Op::Neuron(slots) => step.op = Op::Twin(twin, slots.clone()),
+                // A sum of one.
+                Op::TimeMean => step.op = Op::Add,
+                _ => {}
+            }
+        }
+        plan
     }
 
     /// Values of a step's result for so many images.

@@ -168,6 +168,7 @@ impl<'a> TensorNetwork<'a> {
                 }
                 Tensor::cat(&steps, 0)
             }
+            Op::Twin(..) => candle_core::bail!("twins run on the processor"),
             Op::TimeMean => x.reshape((self.plan.timesteps, images, step.len))?.mean(0),
         }
     }

@@ -1,7 +1,9 @@
 //! The report of a compilation: what was done, what it cost, how far it can be trusted. No clock and no path: the same
 //! compilation gives the same bytes.
 
-use crate::compile::{Diversity, ENOUGH_AGREEMENT};
+mod training;
+
+use crate::compile::{Diversity, ENOUGH_AGREEMENT, TrainingRecord};
 use serde_json::{Value, json};
 use snnc_passes::Activations;
 use snnc_runtime::{Cost, Energy, Network, Outcome};
@@ -167,6 +169,8 @@ pub struct Report {
     pub judges: Judges,
     /// Whether the file has batch norms.
     pub has_batch_norms: bool,
+    /// What came of training through time.
+    pub training: TrainingRecord,
     /// On held-out samples, over the number of steps; the last is T.
     pub agreement: Vec<Agreement>,
     /// On held-out samples, at T.
@@ -278,6 +282,7 @@ impl Report {
                 "of": self.judges.what(),
                 "over_timesteps": agreement(&self.agreement),
             },
+            "training": training::section(&self.training),
             "operations": self.operations(),
             "energy": {
                 "float32_45nm": self.energy(Energy::FLOAT32_45NM),
