@@ -204,6 +204,33 @@ pub fn recorded(options: &Options) -> BTreeMap<String, serde_json::Value> {
         ("threshold".to_owned(), json!(threshold)),
         ("threshold-per".to_owned(), json!(scope)),
         ("v-init".to_owned(), initial),
+        ("reset".to_owned(), json!(if options.hard_reset { "hard" } else { "soft" })),
+        ("leak".to_owned(), json!(options.leak)),
+        ("training".to_owned(), training(&options.training)),
         ("output".to_owned(), json!(options.output)),
     ])
+}
+
+/// Everything that shapes a training; nothing, where there was to be none.
+fn training(training: &crate::options::Training) -> serde_json::Value {
+    use serde_json::json;
+    if training.train == crate::options::Train::None {
+        return json!("none");
+    }
+    json!({
+        "train": training.train,
+        "samples": training.samples,
+        "epochs": training.epochs,
+        "batch": training.batch,
+        "learning-rate": training.rate,
+        "temperature": training.temperature,
+        "cross-entropy": training.cross_entropy,
+        "surrogate": training.surrogate,
+        "through-reset": training.through_reset,
+        "hints": training.hints,
+        "weight-decay": training.weight_decay,
+        "clip": training.clip,
+        "seal": training.seal,
+        "freeze": training.frozen,
+    })
 }

@@ -94,6 +94,29 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "A spiking network has one output: the potentials of its classes. Of several graph outputs the first is compiled, and what\n\
          only the others need is left out. `--output NAME` chooses another and silences the warning.",
     ),
+    (
+        "W0203",
+        "the network is not trained: that would take longer than it may",
+        "By default the converted network is trained through time on synthetic samples if that is estimated to take no longer than\n\
+         ten minutes on two cores, or than `--budget` says. The estimate counts operations, so it is the same on every machine and\n\
+         in every run. Without training the weights are still those of the source network, and few time steps cost more accuracy.\n\n\
+         `--train temporal` trains however long it takes; fewer `--epochs`, `--train-samples` or `--timesteps` make it shorter;\n\
+         `--train none` says that calibration is enough.",
+    ),
+    (
+        "W0204",
+        "the training diverged",
+        "The loss, or the answer to held-out samples, went out of bounds. What was learned until then is thrown away, and the artifact\n\
+         holds the calibrated network: it is not sealed.\n\n\
+         Mostly the steps are too large: try half the `--learning-rate`, or a surrogate that is lower (`--surrogate triangle=0.3`).",
+    ),
+    (
+        "W0205",
+        "training found nothing better",
+        "No epoch answered the held-out samples better than the network before training did, so its weights were not taken: the artifact\n\
+         holds the calibrated network and is not sealed. This happens where calibration alone already agrees on all samples, and\n\
+         where there are too few samples or epochs to learn anything.",
+    ),
 ];
 
 /// The explanation of a code.

@@ -171,9 +171,9 @@ impl Default for Training {
         Self {
             train: Train::Auto,
             samples: 256,
-            epochs: 20,
-            batch: 32,
-            rate: 1e-3,
+            epochs: 15,
+            batch: 16,
+            rate: 3e-3,
             temperature: 2.0,
             cross_entropy: 0.0,
             surrogate: Surrogate::Triangle(0.5),
@@ -207,6 +207,8 @@ pub struct Options {
     pub budget: Option<f64>,
     /// What neurons may send.
     pub spikes: Spikes,
+    /// Whether a spike sets the potential to 0 instead of taking the threshold off; of binary spikes alone.
+    pub hard_reset: bool,
     /// Threshold rule.
     pub threshold: Threshold,
     /// Thresholds by channel or by layer; the rule's own way if left out.
@@ -237,6 +239,7 @@ impl Default for Options {
             synthesis_steps: None,
             budget: None,
             spikes: Spikes::Signed,
+            hard_reset: false,
             threshold: Threshold::Auto,
             threshold_scope: None,
             initial: InitialPotential::Half,

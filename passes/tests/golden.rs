@@ -16,12 +16,12 @@
 //! `SNNC_BLESS=1 cargo test -p snnc-passes` rewrites the golden parts.
 
 use snnc_ir::{
-    Graph, NodeId, Operator, Reset, Tensor,
+    Graph, NodeId, Operator, ParamId, Provenance, Reset, Tensor,
     eval::{self, Mode},
     text,
 };
 use snnc_passes::{
-    Activations, Calibration, Changed, PassCx, PassError, Settings, Traces, manager,
+    Activations, Calibration, Changed, PassCx, PassError, Settings, Traces, Training, manager,
     threshold::{Recorded, Rule},
 };
 use std::{
@@ -115,6 +115,16 @@ impl Calibration for Reference {
     fn changed(&mut self, _: &Graph, _: NodeId) {}
 }
 
+/// A training that doubles what is no constant of the compiler.
+struct Doubling;
+
+impl Training for Doubling {
+    fn train(&mut self, graph: &Graph) -> Result<Vec<(ParamId, Tensor)>, String> {
+        let learned = graph.params().filter(|(_, p)| p.provenance != Provenance::Fixed);
+        Ok(learned.map(|(id, p)| (id, p.tensor.map(|v| 2.0 * v))).collect())
+    }
+}
+
 struct Case {
     header: String,
     before: String,
@@ -167,7 +177,8 @@ fn check(path: &Path, pass: &str) -> Result<(), String> {
     let mut graph = text::parse(&case.before).map_err(|e| e.to_string())?;
     let before = graph.clone();
     let mut reference = Reference::new(&graph, case.settings.timesteps);
-    let mut cx = PassCx { calibration: Some(&mut reference), ..PassCx::new(&case.settings) };
+    let mut training = Doubling;
+    let mut cx = PassCx { calibration: Some(&mut reference), training: Some(&mut training), ..PassCx::new(&case.settings) };
     let mut refused = None;
     for name in &case.passes {
         let pass = snnc_passes::find(name).ok_or_else(|| format!("no pass is named `{name}`"))?;

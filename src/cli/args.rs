@@ -119,6 +119,9 @@ pub struct CompileArgs {
     /// What neurons may send: spikes that can be taken back need fewer time steps, and hardware whose spikes carry a sign
     #[arg(long, value_name = "KIND", default_value = "signed", value_parser = spikes(), help_heading = "Conversion")]
     pub spikes: Spikes,
+    /// What a binary spike does to the potential
+    #[arg(long, value_name = "KIND", default_value = "soft", value_parser = reset(), help_heading = "Conversion")]
+    pub reset: bool,
     /// How thresholds are chosen: `auto` takes least squares, unless another rule agrees with the float network more often beyond
     /// chance on held-out samples; `least-squares` fits the simulated firing; `balance` is local threshold balancing; `batch-norm=K` takes
     /// mean + K deviations as the file's batch norms recorded them; `max` and `percentile=P` look at activations; `fixed=V` is one
@@ -150,7 +153,7 @@ pub struct CompileArgs {
     /// How synthetic samples are made
     #[arg(long, value_name = "KIND", value_parser = synthesis(), help_heading = "Calibration")]
     pub synthesis: Option<Synthesis>,
-    /// Gradient steps of the synthesis [default: natural 30, or 100 where the file has batch norms; paper 2499]
+    /// Gradient steps of the synthesis [default: natural 60, or 100 where the file has batch norms; paper 2499]
     #[arg(long, value_name = "N", value_parser = parse_synthesis_steps, help_heading = "Calibration")]
     pub synthesis_steps: Option<usize>,
     /// Seconds for synthesis and training: the synthesis stops after a third of them and goes on with the best samples so far, the
@@ -168,14 +171,14 @@ pub struct CompileArgs {
     #[arg(long, value_name = "KIND", value_parser = train(), help_heading = "Training")]
     pub train: Option<Train>,
     /// Passes over the samples
-    #[arg(long, value_name = "N", default_value = "20", value_parser = parse_epochs, help_heading = "Training")]
+    #[arg(long, value_name = "N", default_value = "15", value_parser = parse_epochs, help_heading = "Training")]
     pub epochs: usize,
     /// Relative step at the start: a weight moves by about this share of the size of the weights beside it; it falls to 0 along a
     /// cosine
-    #[arg(long, value_name = "R", default_value = "0.001", value_parser = parse_rate, help_heading = "Training")]
+    #[arg(long, value_name = "R", default_value = "0.003", value_parser = parse_rate, help_heading = "Training")]
     pub learning_rate: f64,
     /// Images a step
-    #[arg(long, value_name = "N", default_value = "32", value_parser = parse_batch, help_heading = "Training")]
+    #[arg(long, value_name = "N", default_value = "16", value_parser = parse_batch, help_heading = "Training")]
     pub batch: usize,
     /// Synthetic samples to train on beside those for calibration
     #[arg(long, value_name = "N", default_value = "256", value_parser = parse_train_samples, help_heading = "Training")]
@@ -192,6 +195,9 @@ pub struct CompileArgs {
     /// Differentiate the reset too
     #[arg(long, help_heading = "Training")]
     pub through_reset: bool,
+    /// Whether the weights are trained against being read: see docs/sealing.md for what each costs and hides
+    #[arg(long, value_name = "KIND", default_value = "none", value_parser = seal(), help_heading = "Training")]
+    pub seal: SealArg,
     /// What is not trained: any of `weights`, `biases`, `thresholds`, `initial` and `leak`; the artifact is then not `sealed`
     #[arg(long, value_name = "PART[,PART..]", value_delimiter = ',', value_parser = part(), help_heading = "Training")]
     pub freeze: Vec<Part>,
@@ -366,6 +372,10 @@ pub enum CalibrationArg {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LayoutArg(pub Option<Layout>);
 
+/// Weight of the loss against twins as typed: none for `none`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SealArg(pub Option<f32>);
+
 /// Numbers with commas between them, as one value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct List(pub Vec<f32>);
@@ -394,6 +404,9 @@ impl CompileArgs {
                 "--mean has {means} values, but --std has {deviations}; both are one value, or one per channel"
             )));
         }
+        if self.reset && self.spikes == Spikes::Signed {
+            return Err(Error::Usage("--reset hard forgets what a signed spike would take back; it goes with `--spikes binary`".into()));
+        }
         let preprocess = Preprocess { scale: self.scale, mean: self.mean.0.clone(), std: self.std.0.clone() };
         let infinite = |channel| [0.0, 255.0].iter().any(|&pixel| !preprocess.apply(channel, pixel).is_finite());
         if (0..means.max(deviations)).any(infinite) {
@@ -407,6 +420,7 @@ impl CompileArgs {
             synthesis_steps: self.synthesis_steps,
             budget: self.budget,
             spikes: self.spikes,
+            hard_reset: self.reset,
             threshold: self.threshold,
             threshold_scope: self.threshold_per,
             initial: self.v_init,
@@ -436,7 +450,7 @@ impl CompileArgs {
             hints: self.hints,
             weight_decay: self.weight_decay,
             clip: self.clip,
-            seal: None,
+            seal: self.seal.0,
             frozen,
             device: self.device,
             checkpoint: self.checkpoint.clone(),
@@ -468,6 +482,17 @@ fn coding() -> impl TypedValueParser<Value = Coding> {
 
 fn spikes() -> impl TypedValueParser<Value = Spikes> {
     words(&[("signed", Spikes::Signed, "1, and -1 to take back a spike that came too early"), ("binary", Spikes::Binary, "1 only")])
+}
+
+fn reset() -> impl TypedValueParser<Value = bool> {
+    words(&[("soft", false, "the threshold is taken off"), ("hard", true, "it becomes 0; with `--spikes binary`")])
+}
+
+fn seal() -> impl TypedValueParser<Value = SealArg> {
+    words(&[
+        ("none", SealArg(None), "distillation alone"),
+        ("twins", SealArg(Some(1.0)), "float networks made from the weights should not answer like the source network"),
+    ])
 }
 
 fn scope() -> impl TypedValueParser<Value = Scope> {
@@ -730,7 +755,7 @@ mod tests {
         let args = "m.onnx -o m.snn --timesteps auto --coding poisson --calibration c.npz --samples 7 --threshold percentile=99.9 \
                     --threshold-per layer --spikes binary --v-init zero --layout nhwc --scale 1 --mean -1,.5,2e-1 --std 1,2,3 --seed 5 --output logits --leak 0.9 \
                     --train temporal --train-samples 9 --epochs 3 --batch 5 --learning-rate 0.01 --temperature 4 --cross-entropy 0.5 --surrogate atan=3 \
-                    --through-reset --freeze leak,weights --device cuda:1 --hints 2 --weight-decay 0.1 --clip 3 --checkpoint state --resume";
+                    --through-reset --freeze leak,weights --device cuda:1 --hints 2 --weight-decay 0.1 --clip 3 --seal twins --reset hard --checkpoint state --resume";
         let options = compile(args).unwrap().options().unwrap();
         let expected = Options {
             timesteps: Timesteps::Auto,
@@ -740,6 +765,7 @@ mod tests {
             synthesis_steps: None,
             budget: None,
             spikes: Spikes::Binary,
+            hard_reset: true,
             threshold: Threshold::Rule(Rule::Percentile(99.9)),
             threshold_scope: Some(Scope::Layer),
             initial: InitialPotential::Zero,
@@ -757,7 +783,7 @@ mod tests {
                 hints: 2.0,
                 weight_decay: 0.1,
                 clip: 3.0,
-                seal: None,
+                seal: Some(1.0),
                 frozen: vec![Part::Weights, Part::Leak],
                 device: Device::Cuda(1),
                 checkpoint: Some("state".into()),

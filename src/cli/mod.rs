@@ -5,6 +5,7 @@
 //! | `args` | what can be typed |
 //! | `commands` | one file, one command |
 //! | `render` | diagnostics as text |
+//! | `interrupt` | Ctrl-C |
 //! | `progress` | what is seen of a running command |
 //! | `files` | writing files, all or none |
 //! | `dot` | graphs for Graphviz |
@@ -15,6 +16,7 @@ mod args;
 mod commands;
 mod dot;
 mod files;
+mod interrupt;
 mod progress;
 mod render;
 mod simulated;

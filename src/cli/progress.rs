@@ -1,7 +1,8 @@
 //! What the user sees of a running command: warnings, progress bars, timings, dumps. All of it goes to standard error.
 
+use super::interrupt;
 use super::render::Style;
-use crate::observer::Observer;
+use crate::observer::{Observer, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use snnc_ir::{Diagnostic, Graph};
 use std::{
@@ -139,6 +140,7 @@ impl Drop for Console {
 impl Observer for Console {
     fn stage(&mut self, name: &'static str, total: Option<u64>) {
         self.clear();
+        interrupt::allow(name == "train");
         self.timings.push(Timing { name, depth: self.open.len(), elapsed: Duration::ZERO, note: "" });
         self.open.push(self.timings.len() - 1);
         self.detail(&format!("{name} ..."));
@@ -157,8 +159,23 @@ impl Observer for Console {
         }
     }
 
+    fn trained(&mut self, progress: &Progress) {
+        let Progress { epoch, epochs, loss, agreeing: (agreeing, of), samples_per_second } = progress;
+        let agrees = 100.0 * *agreeing as f64 / (*of).max(1) as f64;
+        let text = format!("loss {loss:.4}, agrees on {agrees:.1} %, {samples_per_second:.0} samples/s");
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("train: {text}"));
+        }
+        self.detail(&format!("  epoch {epoch} of {epochs}: {text}"));
+    }
+
+    fn is_interrupted(&self) -> bool {
+        interrupt::is_wanted()
+    }
+
     fn stage_done(&mut self, elapsed: Duration) {
         self.clear();
+        interrupt::allow(false);
         if let Some(at) = self.open.pop() {
             let stage = &mut self.timings[at];
             stage.elapsed = elapsed;

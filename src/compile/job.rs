@@ -158,6 +158,7 @@ impl Job<'_> {
             timesteps,
             reset: match options.spikes {
                 Spikes::Signed => Reset::Signed,
+                Spikes::Binary if options.hard_reset => Reset::Hard,
                 Spikes::Binary => Reset::Soft,
             },
             threshold: rule,

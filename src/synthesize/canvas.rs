@@ -71,6 +71,15 @@ impl Canvas {
             .collect()
     }
 
+    /// Where a pixel of a channel stands in an image as the model wants it.
+    #[must_use]
+    pub fn entry(&self, channel: usize, pixel: usize) -> usize {
+        match self.layout {
+            Layout::Nchw => channel * self.height * self.width + pixel,
+            Layout::Nhwc | Layout::Flat => pixel * self.channels + channel,
+        }
+    }
+
     /// Images in channels-first pixels in [0, 1] to images as the model wants them.
     #[must_use]
     pub fn to_model(&self, pixels: &[f32]) -> Vec<f32> {

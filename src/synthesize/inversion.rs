@@ -4,6 +4,7 @@ use super::{
     Recipe, Source,
     canvas::Canvas,
     dirichlet::{concentrations, confident, dirichlet},
+    pyramid::Pyramid,
     random::Random,
     statistics::Watched,
 };
@@ -31,19 +32,27 @@ pub struct Inversion {
     pub anchor: f64,
     /// Dirichlet targets from class similarity instead of confident ones.
     pub dirichlet: bool,
+    /// Whether images change by the coefficients of a [`Pyramid`] and are looked at shifted and mirrored, instead of pixel by pixel.
+    pub is_natural: bool,
     /// Weight of the distance between the batch's statistics and those that the file's batch norms recorded; used where the
     /// file has batch norms (DeepInversion; Yin et al., CVPR 2020).
     pub statistics: f64,
 }
 
-/// A few steps towards the confidence that a classifier shows on real images, held near the start.
-pub const NEAR_START: Inversion = Inversion { steps: 30, rate: 0.012, temperature: 1.0, anchor: 4.0, dirichlet: false, statistics: 0.0 };
+/// Some steps towards the confidence that a classifier shows on real images, held near the start and kept natural.
+pub const NEAR_START: Inversion =
+    Inversion { steps: 60, rate: 0.012, temperature: 1.0, anchor: 4.0, dirichlet: false, is_natural: true, statistics: 0.0 };
 
 /// Towards the statistics that the file's batch norms recorded, and a confident answer.
-pub const STATISTICS: Inversion = Inversion { steps: 100, rate: 0.02, temperature: 1.0, anchor: 0.0, dirichlet: false, statistics: 1.0 };
+pub const STATISTICS: Inversion =
+    Inversion { steps: 100, rate: 0.02, temperature: 1.0, anchor: 0.0, dirichlet: false, is_natural: false, statistics: 1.0 };
 
 /// The paper's code: 2,499 steps of Adam at 1e-3 in a domain of width 2, temperature 20; here clamped to the valid range.
-pub const PAPER: Inversion = Inversion { steps: 2499, rate: 0.0005, temperature: 20.0, anchor: 0.0, dirichlet: true, statistics: 0.0 };
+pub const PAPER: Inversion =
+    Inversion { steps: 2499, rate: 0.0005, temperature: 20.0, anchor: 0.0, dirichlet: true, is_natural: false, statistics: 0.0 };
+
+/// Views of natural inversion are shifted by at most this part of the image's side.
+const REACH: usize = 10;
 
 /// Inverts images in place and returns the number of steps that each got at least: all of them, unless the recipe's budget ran
 /// out. `indices` are the sample indices, which choose class and target. Every batch ends as the best it has been.
@@ -76,7 +85,7 @@ pub fn invert(
     // Batches run side by side on the threads there are; each gets its share of the time.
     let rounds = batches.len().div_ceil(rayon::current_num_threads()).max(1);
     let allowance = recipe.budget.map(|seconds| Duration::from_secs_f64(seconds / rounds as f64));
-    let descent = Descent { watched: &watched, canvas, dims: &dims, inversion, allowance };
+    let descent = Descent { watched: &watched, canvas, dims: &dims, inversion, seed: recipe.seed, allowance };
     // Whoever finishes a step reports it; the observer hears one at a time.
     let listener = Mutex::new((0, observer));
     let step_done = || {
@@ -111,6 +120,8 @@ struct Descent<'a> {
     /// Of the input.
     dims: &'a [usize],
     inversion: &'a Inversion,
+    /// Of everything random.
+    seed: u64,
     /// Time for a batch.
     allowance: Option<Duration>,
 }
@@ -118,13 +129,20 @@ struct Descent<'a> {
 impl Descent<'_> {
     /// Changes a batch of images in place and returns the number of steps.
     fn run(&self, images: &mut [f32], targets: &[f32], step_done: &(dyn Fn() + Sync)) -> Result<usize> {
-        let Self { watched, canvas, dims, inversion, allowance } = *self;
+        let Self { watched, canvas, dims, inversion, seed, allowance } = *self;
         const BETA: [f32; 2] = [0.9, 0.999];
         let began = Instant::now();
         let channel = canvas.channel_of_entry();
         let shape: Vec<usize> = std::iter::once(images.len() / canvas.len()).chain(dims[1..].iter().copied()).collect();
         let start = images.to_vec();
-        let (mut first, mut second) = (vec![0.0f32; images.len()], vec![0.0f32; images.len()]);
+        let pyramid = Pyramid::new(canvas.height, canvas.width, inversion.is_natural);
+        let reach = if inversion.is_natural { canvas.height.min(canvas.width) / REACH } else { 0 };
+        let (len, planes) = (canvas.len(), images.len() / canvas.len() * canvas.channels);
+        let steps = pyramid.steps();
+        let mut coefficients = vec![0.0f32; planes * pyramid.len()];
+        let (mut first, mut second) = (vec![0.0f32; coefficients.len()], vec![0.0f32; coefficients.len()]);
+        let mut gradient_of = vec![0.0f32; pyramid.len()];
+        let mut plane_pixels = vec![0.0f32; canvas.height * canvas.width];
         let mut best: Option<(f64, Vec<f32>)> = None;
         let mut workspace = Workspace::default();
         let mut done = 0;
@@ -134,21 +152,43 @@ impl Descent<'_> {
             }
             let weight = inversion.statistics * shape[0] as f64;
             let loss = |logits: &[f32]| cross_entropy(logits, targets, shape[0], inversion.temperature);
-            let gradient = watched.network.gradient(images, &shape, (&watched.nodes, weight), &mut workspace, loss)?;
+            let view = View::new(canvas, reach, &mut Random::new(seed ^ 0x1E77_E200, step as u64));
+            let seen = view.of(images);
+            let gradient = watched.network.gradient(&seen, &shape, (&watched.nodes, weight), &mut workspace, loss)?;
             if best.as_ref().is_none_or(|(least, _)| gradient.loss < *least) {
                 best = Some((gradient.loss, images.to_vec()));
             }
-            let (power1, power2) = (1.0 - BETA[0].powi(step as i32), 1.0 - BETA[1].powi(step as i32));
-            for (i, pixel) in images.iter_mut().enumerate() {
-                let (low, high) = canvas.range[channel[i % channel.len()]];
+            let mut slope = view.back(&gradient.images);
+            for (i, g) in slope.iter_mut().enumerate() {
+                let (low, high) = canvas.range[channel[i % len]];
                 let width = (high - low).max(1e-12);
                 // In shares of the range, so that a recipe means the same for every preprocessing.
-                let pull = 2.0 * inversion.anchor as f32 * (*pixel - start[i]) / width / canvas.len() as f32;
-                let g = gradient.images[i] * width + pull;
-                first[i] = BETA[0] * first[i] + (1.0 - BETA[0]) * g;
-                second[i] = BETA[1] * second[i] + (1.0 - BETA[1]) * g * g;
-                let update = first[i] / power1 / ((second[i] / power2).sqrt() + 1e-12);
-                *pixel = (*pixel - inversion.rate * width * update).clamp(low, high);
+                *g = *g * width + 2.0 * inversion.anchor as f32 * (images[i] - start[i]) / width / len as f32;
+            }
+            let (power1, power2) = (1.0 - BETA[0].powi(step as i32), 1.0 - BETA[1].powi(step as i32));
+            images.copy_from_slice(&start);
+            for plane in 0..planes {
+                let (image, colour) = (plane / canvas.channels, plane % canvas.channels);
+                let place = |pixel: usize| image * len + canvas.entry(colour, pixel);
+                for (pixel, value) in plane_pixels.iter_mut().enumerate() {
+                    *value = slope[place(pixel)];
+                }
+                pyramid.collapse(&plane_pixels, &mut gradient_of);
+                let range = plane * pyramid.len()..(plane + 1) * pyramid.len();
+                let own = &mut coefficients[range.clone()];
+                let moments = first[range.clone()].iter_mut().zip(&mut second[range]);
+                for ((c, g), ((m, v), size)) in own.iter_mut().zip(&gradient_of).zip(moments.zip(&steps)) {
+                    *m = BETA[0] * *m + (1.0 - BETA[0]) * g;
+                    *v = BETA[1] * *v + (1.0 - BETA[1]) * g * g;
+                    *c -= inversion.rate * size * (*m / power1) / ((*v / power2).sqrt() + 1e-12);
+                }
+                plane_pixels.fill(0.0);
+                pyramid.expand(own, &mut plane_pixels);
+                let (low, high) = canvas.range[colour];
+                for (pixel, value) in plane_pixels.iter().enumerate() {
+                    let at = place(pixel);
+                    images[at] = (start[at] + value * (high - low)).clamp(low, high);
+                }
             }
             done = step;
             step_done();
@@ -177,6 +217,46 @@ fn cross_entropy(logits: &[f32], targets: &[f32], count: usize, temperature: f64
         }
     }
     (loss, gradient)
+}
+
+/// Images as they are looked at in one step: shifted, around the edge, and mirrored or not. What shows a class only in one place is
+/// noise.
+struct View {
+    /// For each entry of an image, the one that stands there.
+    entries: Vec<usize>,
+}
+
+impl View {
+    fn new(canvas: &Canvas, reach: usize, random: &mut Random) -> Self {
+        let (h, w) = (canvas.height, canvas.width);
+        // Between -reach and reach, modulo the side.
+        let mut offset = |side: usize| side + random.below(2 * reach + 1) - reach;
+        let (down, right) = (offset(h), offset(w));
+        let mirrored = reach > 0 && random.uniform() < 0.5;
+        let mut entries = vec![0; canvas.len()];
+        for channel in 0..canvas.channels {
+            for y in 0..h {
+                for x in 0..w {
+                    let column = if mirrored { w - 1 - x } else { x };
+                    entries[canvas.entry(channel, y * w + x)] = canvas.entry(channel, (y + down) % h * w + (column + right) % w);
+                }
+            }
+        }
+        Self { entries }
+    }
+
+    fn of(&self, images: &[f32]) -> Vec<f32> {
+        images.chunks(self.entries.len()).flat_map(|image| self.entries.iter().map(move |&k| image[k])).collect()
+    }
+
+    /// The gradient of the images from that of the view.
+    fn back(&self, gradient: &[f32]) -> Vec<f32> {
+        let mut back = vec![0.0; gradient.len()];
+        for (back, gradient) in back.chunks_mut(self.entries.len()).zip(gradient.chunks(self.entries.len())) {
+            self.entries.iter().zip(gradient).for_each(|(&k, g)| back[k] = *g);
+        }
+        back
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! | method | start | steps |
 //! |---|---|---|
-//! | [`Synthesis::Natural`] | 1/f noise and dead leaves, mixed | every second sample: inversion towards the recorded statistics, where the file has batch norms, else a few steps towards soft targets, held near the start |
+//! | [`Synthesis::Natural`] | 1/f noise and dead leaves, mixed | every second sample: inversion towards the recorded statistics, where the file has batch norms, else some steps towards soft targets, coarse structure first, held near the start |
 //! | [`Synthesis::Prior`] | the same | none |
 //! | [`Synthesis::Paper`] | uniform noise | inversion towards Dirichlet targets at temperature 20 (PrivateSNN, AAAI 2022) |
 //! | [`Synthesis::Noise`] | uniform noise | none: the control |
@@ -13,6 +13,7 @@ mod canvas;
 pub mod dirichlet;
 mod inversion;
 mod prior;
+mod pyramid;
 pub mod random;
 pub mod statistics;
 

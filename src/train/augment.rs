@@ -10,7 +10,10 @@ const SHIFT: f32 = 0.1;
 /// Share of images that are mixed with another.
 const MIXED: f32 = 0.5;
 
-/// Varies the images of a batch: a shift (the border is repeated), a mirror image, a mixture with another sample.
+/// Share of images whose contrast and brightness change.
+const EXPOSED: f32 = 0.5;
+
+/// Varies the images of a batch: a shift (the border is repeated), a mirror image, a mixture with another sample, another exposure.
 #[must_use]
 pub fn batch(canvas: &Canvas, samples: &[f32], chosen: &[usize], random: &mut Random) -> Vec<f32> {
     let len = canvas.len();
@@ -18,42 +21,27 @@ pub fn batch(canvas: &Canvas, samples: &[f32], chosen: &[usize], random: &mut Ra
     let mut images = Vec::with_capacity(chosen.len() * len);
     for &index in chosen {
         let mut image = moved(canvas, &samples[index * len..][..len], random);
-        let e = |n: &str, d: f64| std::env::var(n).ok().and_then(|v| v.parse().ok()).unwrap_or(d) as f32;
-        if random.uniform() < e("A_MIX", 0.5) {
+        if random.uniform() < MIXED {
             let other = moved(canvas, &samples[random.below(count) * len..][..len], random);
             let share = random.range(0.0, 0.5);
             image.iter_mut().zip(&other).for_each(|(a, b)| *a += share * (b - *a));
         }
-        if random.uniform() < e("A_CUT", 0.0) {
-            let other = moved(canvas, &samples[random.below(count) * len..][..len], random);
-            let (h, w) = (canvas.height, canvas.width);
-            let (bh, bw) = (1 + random.below(h), 1 + random.below(w));
-            let (y0, x0) = (random.below(h - bh + 1), random.below(w - bw + 1));
-            let plane = h * w;
-            for i in 0..len {
-                let p = match canvas.layout {
-                    Layout::Nchw => i % plane,
-                    _ => i / canvas.channels,
-                };
-                let (y, x) = (p / w, p % w);
-                if y >= y0 && y < y0 + bh && x >= x0 && x < x0 + bw {
-                    image[i] = other[i];
-                }
-            }
-        }
-        if random.uniform() < e("A_CON", 0.0) {
-            let contrast = random.range(0.6, 1.4);
-            let shift = random.range(-0.15, 0.15);
-            let channel = canvas.channel_of_entry();
-            let mean = image.iter().sum::<f32>() / len as f32;
-            for (i, v) in image.iter_mut().enumerate() {
-                let (low, high) = canvas.range[channel[i]];
-                *v = (mean + contrast * (*v - mean) + shift * (high - low)).clamp(low, high);
-            }
+        if random.uniform() < EXPOSED {
+            expose(canvas, &mut image, random);
         }
         images.extend(image);
     }
     images
+}
+
+/// Another contrast and brightness, within the range of a pixel.
+fn expose(canvas: &Canvas, image: &mut [f32], random: &mut Random) {
+    let (contrast, shift) = (random.range(0.6, 1.4), random.range(-0.15, 0.15));
+    let mean = image.iter().sum::<f32>() / image.len().max(1) as f32;
+    for (value, channel) in image.iter_mut().zip(canvas.channel_of_entry()) {
+        let (low, high) = canvas.range[channel];
+        *value = (mean + contrast * (*value - mean) + shift * (high - low)).clamp(low, high);
+    }
 }
 
 fn moved(canvas: &Canvas, image: &[f32], random: &mut Random) -> Vec<f32> {

@@ -43,6 +43,7 @@ impl Checkpoint {
         let mut tensors: Vec<(String, Floats<'_>)> = Vec::new();
         let lists = [
             ("now", &state.values),
+            ("average", &state.average),
             ("best", &state.result.values),
             ("first", &state.optimiser.moments[0]),
             ("second", &state.optimiser.moments[1]),
@@ -97,6 +98,7 @@ impl Checkpoint {
             Ok(())
         };
         fill("now", &mut state.values)?;
+        fill("average", &mut state.average)?;
         fill("best", &mut state.result.values)?;
         let [first, second] = &mut state.optimiser.moments;
         fill("first", first)?;

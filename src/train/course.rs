@@ -18,6 +18,17 @@ use candle_core::{DType, Device, Tensor};
 use snnc_ir::NodeId;
 use snnc_runtime::argmax;
 
+/// Epochs over which weights are averaged.
+const WINDOW: usize = 2;
+
+/// Moves an average towards the values as if it were over the last `window` of them.
+fn average(average: &mut [Vec<f32>], values: &[Vec<f32>], window: usize) {
+    let share = 1.0 / window.max(1) as f32;
+    for (average, values) in average.iter_mut().zip(values) {
+        average.iter_mut().zip(values).for_each(|(a, v)| *a += share * (v - *a));
+    }
+}
+
 /// All that stays the same from epoch to epoch.
 pub(super) struct Course<'a> {
     pub(super) plan: &'a Plan,
@@ -48,6 +59,7 @@ impl Course<'_> {
             if !length.is_finite() || !gradients.loss.is_finite() {
                 return Ok(Some(End::Diverged));
             }
+            average(&mut state.average, &state.values, state.optimiser.done.min(WINDOW * batches));
             observer.progress(number + 1);
             if observer.is_interrupted() {
                 return Ok(Some(End::Interrupted));
@@ -56,7 +68,7 @@ impl Course<'_> {
                 return Ok(Some(End::OutOfTime));
             }
         }
-        let judged = Epoch { loss: Some(total / batches as f64), ..self.judge(&state.values)? };
+        let judged = Epoch { loss: Some(total / batches as f64), ..self.judge(&state.average)? };
         let result = &mut state.result;
         result.curve.push(judged);
         if !judged.held_out_loss.is_finite() || judged.held_out_loss > RUNAWAY * result.curve[0].held_out_loss.max(1.0) {
@@ -64,7 +76,7 @@ impl Course<'_> {
         }
         if judged.held_out_loss < result.curve[result.best].held_out_loss {
             result.best = result.curve.len() - 1;
-            result.values.clone_from(&state.values);
+            result.values.clone_from(&state.average);
         }
         Ok(None)
     }

@@ -207,7 +207,7 @@ pub fn train(
     let fresh = || -> Result<State> {
         let optimiser = Optimiser::new(recipe.descent, steps, &plan.parameters, &start, &trained);
         let result = Trained { values: start.clone(), curve: vec![course.judge(&start)?], best: 0, end: End::Finished };
-        Ok(State { values: start.clone(), optimiser, result })
+        Ok(State { values: start.clone(), average: start.clone(), optimiser, result })
     };
     let mut state = fresh()?;
     if let Some(checkpoint) = limits.checkpoint {
@@ -261,6 +261,8 @@ impl Recipe {
 /// All that changes from epoch to epoch.
 struct State {
     values: Vec<Vec<f32>>,
+    /// Their running average, which is what is judged and kept: it does better on what was not trained on.
+    average: Vec<Vec<f32>>,
     optimiser: Optimiser,
     result: Trained,
 }

@@ -4,7 +4,7 @@ use crate::{
     cli::{
         Failure, Outcome,
         args::{CompileArgs, Emit, EmitForm},
-        dot, files, print,
+        dot, files, interrupt, print,
         progress::{Console, Verbosity},
         render::Style,
         set_threads,
@@ -35,6 +35,7 @@ pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
 
     let mut console = Console::new(style.clone(), Verbosity::new(args.quiet, args.verbose), args.model.display().to_string())
         .dump_after(&args.dump_after);
+    interrupt::listen();
     let compiled = compile(&args.model, &options, &mut console).map_err(&about)?;
 
     let start = Instant::now();
@@ -152,6 +153,18 @@ fn summary(args: &CompileArgs, out: &Path, report: Option<&Path>, compiled: &Com
     if let Some(percent) = agreement.and_then(|list| list.last()).and_then(|at| at["percent"].as_f64()) {
         let judges = if compiled.report["agreement"]["judges"] == "data" { "images" } else { "synthetic samples" };
         text += &format!("; agrees with the float network on {percent:.1} % of held-out {judges}");
+    }
+    if compiled.report["training"]["kind"] == "temporal" {
+        let kept = compiled.report["training"]["best_epoch"].as_u64().unwrap_or(0);
+        let is_sealed = spec.phase == snnc_runtime::artifact::Phase::Sealed;
+        text += match (kept, is_sealed) {
+            (0, _) => "; training was of no use, so it is the calibrated network",
+            (_, true) => "; trained, sealed: no weight is the source network's",
+            (_, false) => "; trained, not sealed",
+        };
+        if compiled.report["training"]["end"] == "interrupted" {
+            text += " (interrupted)";
+        }
     }
     if let Some(tried) = compiled.report.pointer("/timesteps_auto/tried").and_then(serde_json::Value::as_array) {
         let steps: Vec<String> = tried.iter().map(|at| at["timesteps"].to_string()).collect();

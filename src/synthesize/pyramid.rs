@@ -1,0 +1,129 @@
+//! Images as sums of coarse and fine layers.
+//!
+//! Descent on pixels finds noise that a network mistakes for a class: fine, of high contrast, and unlike any photograph in the first
+//! layers, which it drives half as hard again as a photograph does. In a natural image an octave of structure has the less
+//! contrast the finer it is. So what is changed here is not the pixel but the coefficients of a pyramid: the image at full, half,
+//! quarter size and so on, each smoothly enlarged; the step of a coefficient is in proportion to the size of its cell.
+
+/// The levels for images of one size.
+#[derive(Clone, Debug)]
+pub(super) struct Pyramid {
+    height: usize,
+    width: usize,
+    /// From fine to coarse.
+    levels: Vec<Level>,
+}
+
+#[derive(Clone, Debug)]
+struct Level {
+    rows: Axis,
+    columns: Axis,
+    /// Share of the largest step.
+    step: f32,
+}
+
+/// Linear interpolation along an axis: each place lies between two cells.
+#[derive(Clone, Debug)]
+struct Axis {
+    cells: usize,
+    /// First cell, second cell, share of the second.
+    places: Vec<(usize, usize, f32)>,
+}
+
+impl Axis {
+    fn new(len: usize, cell: usize) -> Self {
+        let cells = len.div_ceil(cell);
+        let place = |at: usize| {
+            let position = ((at as f32 + 0.5) / cell as f32 - 0.5).clamp(0.0, (cells - 1) as f32);
+            let first = position.floor() as usize;
+            (first, (first + 1).min(cells - 1), position - first as f32)
+        };
+        Self { cells, places: (0..len).map(place).collect() }
+    }
+}
+
+/// Cells of the coarsest level are no larger than this share of the image.
+const COARSEST: usize = 4;
+
+impl Pyramid {
+    /// For images of a size; the finest level has cells of one pixel, and is the only one unless `has_levels`.
+    pub(super) fn new(height: usize, width: usize, has_levels: bool) -> Self {
+        let side = if has_levels { height.max(width) } else { 0 };
+        let cells: Vec<usize> = (0..).map(|k| 1usize << k).take_while(|cell| *cell == 1 || cell * COARSEST <= side).collect();
+        let coarsest = cells.last().copied().unwrap_or(1) as f32;
+        let level = |cell: usize| Level { rows: Axis::new(height, cell), columns: Axis::new(width, cell), step: cell as f32 / coarsest };
+        Self { height, width, levels: cells.into_iter().map(level).collect() }
+    }
+
+    /// Number of coefficients of one plane.
+    pub(super) fn len(&self) -> usize {
+        self.levels.iter().map(|l| l.rows.cells * l.columns.cells).sum()
+    }
+
+    /// For each coefficient of a plane, its share of the largest step.
+    pub(super) fn steps(&self) -> Vec<f32> {
+        self.levels.iter().flat_map(|l| std::iter::repeat_n(l.step, l.rows.cells * l.columns.cells)).collect()
+    }
+
+    /// Adds what the coefficients of a plane stand for to its pixels.
+    pub(super) fn expand(&self, coefficients: &[f32], pixels: &mut [f32]) {
+        self.each(|pixel, coefficient, share| pixels[pixel] += share * coefficients[coefficient]);
+    }
+
+    /// The gradient of the coefficients from that of the pixels: the transpose of [`Pyramid::expand`].
+    pub(super) fn collapse(&self, pixels: &[f32], coefficients: &mut [f32]) {
+        coefficients.fill(0.0);
+        self.each(|pixel, coefficient, share| coefficients[coefficient] += share * pixels[pixel]);
+    }
+
+    fn each(&self, mut body: impl FnMut(usize, usize, f32)) {
+        let mut first = 0;
+        for level in &self.levels {
+            for y in 0..self.height {
+                let (above, below, down) = level.rows.places[y];
+                for x in 0..self.width {
+                    let (left, right, across) = level.columns.places[x];
+                    let pixel = y * self.width + x;
+                    let at = |row: usize, column: usize| first + row * level.columns.cells + column;
+                    if level.rows.cells * level.columns.cells == self.height * self.width {
+                        body(pixel, at(above, left), 1.0);
+                        continue;
+                    }
+                    body(pixel, at(above, left), (1.0 - down) * (1.0 - across));
+                    body(pixel, at(above, right), (1.0 - down) * across);
+                    body(pixel, at(below, left), down * (1.0 - across));
+                    body(pixel, at(below, right), down * across);
+                }
+            }
+            first += level.rows.cells * level.columns.cells;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn collapse_is_the_transpose_of_expand() {
+        let pyramid = Pyramid::new(8, 13, true);
+        let value = |k: usize| ((k * 7 + 3) % 11) as f32 - 5.0;
+        let coefficients: Vec<f32> = (0..pyramid.len()).map(value).collect();
+        let pixels: Vec<f32> = (0..8 * 13).map(|k| value(k + 5)).collect();
+        let mut image = vec![0.0; pixels.len()];
+        pyramid.expand(&coefficients, &mut image);
+        let mut gradient = vec![0.0; coefficients.len()];
+        pyramid.collapse(&pixels, &mut gradient);
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+        assert!((dot(&image, &pixels) - dot(&coefficients, &gradient)).abs() < 1e-2);
+        assert_eq!(pyramid.steps().len(), pyramid.len());
+    }
+
+    #[test]
+    fn constants_stay_constant() {
+        let pyramid = Pyramid::new(16, 16, true);
+        let mut image = vec![0.0; 256];
+        pyramid.expand(&vec![1.0; pyramid.len()], &mut image);
+        assert!(image.iter().all(|&v| (v - image[0]).abs() < 1e-5));
+    }
+}
