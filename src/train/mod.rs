@@ -88,6 +88,9 @@ pub struct Seal {
     pub twins: Vec<Twin>,
 }
 
+/// Turns images into the spiking network's input; the number tells batches apart.
+pub type Encode<'a> = dyn Fn(&[f32], u64) -> Result<Vec<f32>> + Sync + 'a;
+
 /// What is trained on.
 pub struct Lessons<'a> {
     /// The float network; it keeps the activations that the neurons stand for.
@@ -106,8 +109,8 @@ pub struct Lessons<'a> {
     pub held_out_logits: &'a [f32],
     /// Number of classes.
     pub classes: usize,
-    /// Turns images into the spiking network's input; the number tells batches apart.
-    pub encode: &'a (dyn Fn(&[f32], u64) -> Result<Vec<f32>> + Sync),
+    /// Makes the spiking network's input.
+    pub encode: &'a Encode<'a>,
     /// Turns images into the mean over time of that input.
     pub still: &'a (dyn Fn(&[f32]) -> Vec<f32> + Sync),
 }

@@ -17,6 +17,9 @@ use snnc_kernels::{
     neuron::{Derivation, Reset, Surrogate},
 };
 
+/// A parameter and its entry for every neuron, as a tensor of all neurons.
+type Spread<'a> = dyn Fn((usize, &Vec<usize>)) -> candle_core::Result<Tensor> + 'a;
+
 /// A plan that runs on candle tensors.
 pub struct TensorNetwork<'a> {
     plan: &'a Plan,
@@ -32,12 +35,12 @@ impl<'a> TensorNetwork<'a> {
     /// If the network has a convolution that candle does not have: one whose stride or dilation differs by axis.
     pub fn new(plan: &'a Plan, device: &'a Device, dtype: DType, derivation: Derivation) -> Result<Self> {
         for step in &plan.steps {
-            if let Op::Convolution { conv, .. } = &step.op {
-                if conv.dilation[0] != conv.dilation[1] || conv.stride[0] != conv.stride[1] {
-                    return Err(Error::Usage(
-                        "a convolution whose stride or dilation differs by axis is trained on the processor alone: `--device cpu`".into(),
-                    ));
-                }
+            if let Op::Convolution { conv, .. } = &step.op
+                && (conv.dilation[0] != conv.dilation[1] || conv.stride[0] != conv.stride[1])
+            {
+                return Err(Error::Usage(
+                    "a convolution whose stride or dilation differs by axis is trained on the processor alone: `--device cpu`".into(),
+                ));
             }
         }
         Ok(Self { plan, device, dtype, derivation })
@@ -205,14 +208,7 @@ impl<'a> TensorNetwork<'a> {
         windows.contiguous()?.gather(&winner.contiguous()?, D::Minus1)?.reshape((rows, channels * outputs))
     }
 
-    fn neurons(
-        &self,
-        slots: &NeuronSlots,
-        spread: &dyn Fn((usize, &Vec<usize>)) -> candle_core::Result<Tensor>,
-        x: &Tensor,
-        images: usize,
-        len: usize,
-    ) -> candle_core::Result<Tensor> {
+    fn neurons(&self, slots: &NeuronSlots, spread: &Spread<'_>, x: &Tensor, images: usize, len: usize) -> candle_core::Result<Tensor> {
         let [threshold, initial] = [&slots.threshold, &slots.initial].map(|(slot, index)| spread((*slot, index)));
         let (threshold, initial) = (threshold?, initial?);
         let leak = match &slots.leak {
