@@ -14,6 +14,7 @@
 //! | [`reading`] | how well the source network can still be read from the weights |
 //! | [`optimiser`] | AdamW in relative steps |
 //! | [`engine`] | where it runs |
+//! | `cuda` | neurons on a graphics card, in builds for cards |
 //! | `course` | one training: epochs, batches, shards |
 //! | `checkpoint` | the state of a training on disk |
 //!
@@ -23,6 +24,8 @@
 pub mod augment;
 mod checkpoint;
 mod course;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod engine;
 pub mod loss;
 pub mod network;

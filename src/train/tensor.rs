@@ -3,8 +3,8 @@
 //!
 //! candle differentiates. A spike is `surrogate + (step - surrogate) detached`, so its value is that of the step function and its
 //! derivative that of the surrogate; nothing here is shared with the sweep that [`snnc_kernels::neuron`] makes backward, and that is
-//! what makes it a reference. On a graphics card in 32 bits, neurons run in a kernel of their own
-//! ([`cuda`](super::cuda)), which does what that sweep does.
+//! what makes it a reference. On a graphics card in 32 bits, neurons run in a kernel of their own (the module `cuda`, in builds
+//! for cards), which does what that sweep does.
 
 use super::{
     network::{Gradients, Wanted},
@@ -217,7 +217,8 @@ impl<'a> TensorNetwork<'a> {
         };
         #[cfg(feature = "cuda")]
         if self.device.is_cuda() && self.dtype == DType::F32 {
-            return super::cuda::neurons(slots.reset, self.derivation, self.plan.timesteps, x, &threshold, &initial, &leak);
+            let layer = super::cuda::Layer { reset: slots.reset, derivation: self.derivation, timesteps: self.plan.timesteps, images };
+            return layer.spikes(x, &threshold, &initial, &leak);
         }
         self.composed(slots.reset, x, images, &threshold, &initial, &leak)
     }
