@@ -35,7 +35,7 @@ pub mod reading;
 pub mod tensor;
 
 use crate::{
-    error::Result,
+    error::{Error, Result},
     observer::{Observer, Progress},
     simulate::FloatNetwork,
     synthesize::{Canvas, random::Random},
@@ -193,7 +193,7 @@ const RUNAWAY: f64 = 20.0;
 /// Trains a planned network from these values of its parameters.
 ///
 /// # Errors
-/// If a checkpoint cannot be read or written; else only on a bug.
+/// If a checkpoint cannot be read or written, or a card fails or is asked for what only the processor does; else only on a bug.
 pub fn train(
     plan: &Plan,
     start: Vec<Vec<f32>>,
@@ -202,6 +202,9 @@ pub fn train(
     limits: &Limits<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Trained> {
+    if recipe.hints > 0.0 && matches!(limits.engine, Engine::Card(_)) {
+        return Err(Error::Usage("`--hints` is for training on the processor: add `--device cpu`".into()));
+    }
     let trained: Vec<bool> = recipe.trained(plan);
     let wanted = Wanted { parameters: trained.clone(), input: false };
     let count = lessons.samples.len() / lessons.canvas.len();
@@ -209,7 +212,8 @@ pub fn train(
     let steps = recipe.epochs * batches;
     let pool = Pool::default();
     let twins: Vec<Plan> = recipe.seal.iter().flat_map(|seal| seal.twins.iter().map(|&twin| plan.twin(twin))).collect();
-    let course = Course { plan, twins: &twins, lessons, recipe, wanted: &wanted, engine: limits.engine, pool: &pool };
+    let part = limits.engine.images_at_once(plan)?;
+    let course = Course { plan, twins: &twins, lessons, recipe, wanted: &wanted, engine: limits.engine, part, pool: &pool };
     let fresh = || -> Result<State> {
         let optimiser = Optimiser::new(recipe.descent, steps, &plan.parameters, &start, &trained);
         let result = Trained { values: start.clone(), curve: vec![course.judge(&start)?], best: 0, end: End::Finished };
