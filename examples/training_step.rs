@@ -1,33 +1,87 @@
 //! What a step of the temporal training costs: forward through time, backward, AdamW.
 //!
 //! The network is the one that `peer_training.py` times in other frameworks: 6 convolutions and 3 linear layers for 32x32 images,
-//! average pooling, integrate-and-fire neurons with soft reset, arcus-tangent surrogate; batch 16, T = 8, one thread.
+//! average pooling, integrate-and-fire neurons with soft reset, arcus-tangent surrogate; batch 16, T = 8, one thread. `vgg16` has the
+//! 13 convolutions of that network in place of the 6.
 //!
-//! `cargo run --example training_step [ROUNDS]` prints one JSON line: CPU seconds of the fastest step, and MiB beyond what the
-//! process had before the first.
+//! `cargo run --example training_step [ROUNDS] [--batch N] [--network peer|vgg16] [--device cpu|cuda]` prints one JSON line: CPU
+//! seconds of the fastest step, and MiB beyond what the process had before the first. On a graphics card (of a build with `--features
+//! cuda`) seconds of the clock on the wall, with all that goes to the card and comes back; AdamW runs on the processor.
 
-use snnc::train::{
-    loss::Distillation,
-    network::{Buffers, Hints, Network, Wanted},
-    optimiser::{Descent, Optimiser},
-    plan::Plan,
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints")]
+
+use candle_core::DType;
+use snnc::{
+    options,
+    train::{
+        engine::Engine,
+        loss::Distillation,
+        network::{Buffers, Hints, Network, Wanted},
+        optimiser::{Descent, Optimiser},
+        plan::Plan,
+        tensor::TensorNetwork,
+    },
 };
 use snnc_kernels::neuron::{Derivation, Surrogate};
-use std::fmt::Write;
+use std::{fmt::Write, time::Instant};
 
-const BATCH: usize = 16;
 const TIMESTEPS: usize = 8;
+/// Channels of the convolutions; 0 is a pooling.
+const PEER: &[usize] = &[64, 64, 0, 128, 128, 0, 256, 256, 0];
+const VGG16: &[usize] = &[64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0];
+
+struct Options {
+    rounds: usize,
+    batch: usize,
+    layers: &'static [usize],
+    device: options::Device,
+}
 
 fn main() {
     snnc::process::prepare();
-    let rounds = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(4);
+    let Some(options) = options() else {
+        eprintln!("usage: training_step [ROUNDS] [--batch N] [--network peer|vgg16] [--device cpu|cuda]");
+        std::process::exit(2);
+    };
+    let engine = Engine::open(options.device).unwrap_or_else(|e| {
+        eprintln!("{e}");
+        std::process::exit(2);
+    });
     // One thread that is this thread: the clock below is per thread.
     rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global().expect("no pool was built before");
-    measure(rounds);
+    measure(&options, &engine);
 }
 
-fn measure(rounds: usize) {
-    let graph = snnc_ir::text::parse(&network()).expect("the network is well formed");
+/// What the command line asks for; none where it cannot be understood.
+fn options() -> Option<Options> {
+    let mut options = Options { rounds: 4, batch: 16, layers: PEER, device: options::Device::Cpu };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--batch" => options.batch = words.next()?.parse().ok().filter(|&n| n > 0)?,
+            "--network" => {
+                options.layers = match words.next()?.as_str() {
+                    "peer" => PEER,
+                    "vgg16" => VGG16,
+                    _ => return None,
+                }
+            }
+            "--device" => {
+                options.device = match words.next()?.as_str() {
+                    "cpu" => options::Device::Cpu,
+                    "cuda" => options::Device::Cuda(0),
+                    _ => return None,
+                }
+            }
+            number => options.rounds = number.parse().ok()?,
+        }
+    }
+    Some(options)
+}
+
+fn measure(options: &Options, engine: &Engine) {
+    let &Options { rounds, batch, layers, .. } = options;
+    let graph = snnc_ir::text::parse(&network(layers)).expect("the network is well formed");
     let plan = Plan::new(&graph, TIMESTEPS, true).expect("the network can be planned");
     let mut values = plan.values(&graph);
     drop(graph);
@@ -36,33 +90,46 @@ fn measure(rounds: usize) {
     let mut optimiser = Optimiser::new(descent, rounds, &plan.parameters, &values, &trained);
     let wanted = Wanted { parameters: trained, input: false };
     let how = Derivation { surrogate: Surrogate::Atan { slope: 2.0 }, through_reset: false };
-    let images: Vec<f32> = (0..BATCH * 3 * 32 * 32).map(|i| (i * 7919 % 1000) as f32 / 1000.0).collect();
-    let teacher: Vec<f32> = (0..BATCH * 10).map(|i| if i % 10 == i / 10 % 10 { 8.0 } else { 0.0 }).collect();
+    let images: Vec<f32> = (0..batch * 3 * 32 * 32).map(|i| (i * 7919 % 1000) as f32 / 1000.0).collect();
+    let teacher: Vec<f32> = (0..batch * 10).map(|i| if i % 10 == i / 10 % 10 { 8.0 } else { 0.0 }).collect();
     let loss = Distillation { temperature: 1.0, cross_entropy: 1.0 };
     let loss = |logits: &[f32]| {
         let (loss, mut gradient) = loss.of(logits, &teacher, 10);
-        gradient.iter_mut().for_each(|g| *g /= BATCH as f32);
-        (loss / BATCH as f64, gradient)
+        gradient.iter_mut().for_each(|g| *g /= batch as f32);
+        (loss / batch as f64, gradient)
     };
     let mut buffers = Buffers::default();
     let before = memory("VmRSS:");
     let mut least = f64::INFINITY;
     for _ in 0..rounds {
-        let start = cpu_seconds();
-        let network = Network::new(&plan, &values);
-        let gradients = network.gradients(&images, BATCH, &wanted, how, (&loss, &Hints::default()), &mut buffers);
+        let (start, start_wall) = (cpu_seconds(), Instant::now());
+        let gradients = match engine {
+            Engine::Cpu => {
+                let network = Network::new(&plan, &values);
+                network.gradients(&images, batch, &wanted, how, (&loss, &Hints::default()), &mut buffers)
+            }
+            Engine::Card(device) => {
+                let network = TensorNetwork::new(&plan, device, DType::F32, how).expect("candle has these convolutions");
+                network.gradients(&values, &images, batch, &wanted, &loss).expect("the card works")
+            }
+        };
         optimiser.step(&plan.parameters, &mut values, &gradients.parameters);
         assert!(gradients.loss.is_finite());
-        least = least.min(cpu_seconds() - start);
+        least = least.min(match engine {
+            Engine::Cpu => cpu_seconds() - start,
+            Engine::Card(_) => start_wall.elapsed().as_secs_f64(),
+        });
     }
-    println!(
-        "{{\"backend\": \"snnc\", \"batch\": {BATCH}, \"steps\": {TIMESTEPS}, \"step_cpu_s\": {least:.3}, \"extra_mib\": {:.0}}}",
-        memory("VmHWM:") - before
-    );
+    let name = engine.name();
+    let cost = match engine {
+        Engine::Cpu => format!("\"step_cpu_s\": {least:.3}, \"extra_mib\": {:.0}", memory("VmHWM:") - before),
+        Engine::Card(_) => format!("\"step_wall_s\": {least:.4}"),
+    };
+    println!("{{\"backend\": \"snnc\", \"device\": \"{name}\", \"batch\": {batch}, \"steps\": {TIMESTEPS}, {cost}}}");
 }
 
 /// The network as text.
-fn network() -> String {
+fn network(layers: &[usize]) -> String {
     let mut text = String::from("graph @peer calibrated {\n  %0 = input : f32[1x3x32x32] \"x\"\n");
     let mut parameters = String::new();
     let (mut at, mut width, mut side) = (0, 3, 32);
@@ -72,13 +139,11 @@ fn network() -> String {
         at
     };
     let mut last = 0;
-    let mut neurons =
-        |node: &mut dyn FnMut(String) -> usize, parameters: &mut String, operand: usize, shape: &str, per: &str, name: &str| {
-            writeln!(parameters, "  @{name}t : f32[{per}] = splat(1) derived\n  @{name}v : f32[{per}] = splat(0) derived")
-                .expect("text grows");
-            node(format!("if_neuron %{operand}, @{name}t, @{name}v {{reset=soft}} : spike[{shape}] \"{name}\""))
-        };
-    for (k, layer) in [64, 64, 0, 128, 128, 0, 256, 256, 0].into_iter().enumerate() {
+    let neurons = |node: &mut dyn FnMut(String) -> usize, parameters: &mut String, operand: usize, shape: &str, per: &str, name: &str| {
+        writeln!(parameters, "  @{name}t : f32[{per}] = splat(1) derived\n  @{name}v : f32[{per}] = splat(0) derived").expect("text grows");
+        node(format!("if_neuron %{operand}, @{name}t, @{name}v {{reset=soft}} : spike[{shape}] \"{name}\""))
+    };
+    for (k, &layer) in layers.iter().enumerate() {
         if layer == 0 {
             side /= 2;
             last = node(format!("average_pool2d %{last} {{kernel=[2, 2], stride=2}} : f32[1x{width}x{side}x{side}] \"/pool{k}\""));

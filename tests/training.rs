@@ -111,3 +111,18 @@ fn gradients_agree_with_a_reference_in_64_bits() {
         }
     }
 }
+
+#[test]
+fn images_are_as_many_as_memory_has_room_for() {
+    let graph = graph("soft", false);
+    let images = |timesteps: usize, bytes: usize| Plan::new(&graph, timesteps, true).expect("it can be planned").images_within(bytes);
+    assert_eq!(images(4, 0), 1, "one is tried even where none seems to fit");
+    // About proportional to memory, and the other way round to time steps.
+    let (few, many) = (images(4, 1 << 20), images(4, 1 << 24));
+    assert!(few > 1 && (15 * few..=17 * few + 17).contains(&many), "{few} {many}");
+    let longer = images(16, 1 << 24);
+    assert!(longer < many / 3 && longer > many / 5, "{longer} {many}");
+    // However much memory: kernels count in 32 bits. The most that this network unfolds is 18 values for each of 48 places.
+    let most = images(4, usize::MAX);
+    assert!(most <= (1 << 31) / (18 * 48) && most > 1 << 16, "{most}");
+}

@@ -37,6 +37,8 @@ pub(super) struct Course<'a> {
     pub(super) recipe: &'a Recipe,
     pub(super) wanted: &'a Wanted,
     pub(super) engine: &'a Engine,
+    /// Images that a card takes at once. Found out when the training starts, so that all its batches are cut alike.
+    pub(super) part: usize,
     pub(super) pool: &'a Pool,
 }
 
@@ -81,7 +83,7 @@ impl Course<'_> {
         Ok(None)
     }
 
-    /// The mean loss of a batch and its gradients: those of its shards, added in order.
+    /// The mean loss of a batch and its gradients: those of its shards, or on a card of as many images as it takes, added in order.
     fn gradients(&self, values: &[Vec<f32>], images: &[f32], number: u64) -> Result<Gradients> {
         let len = self.lessons.canvas.len();
         let count = images.len() / len;
@@ -100,8 +102,14 @@ impl Course<'_> {
         let mut sum = sum.ok_or_else(|| Error::Internal("a batch has images".into()))?;
         if let Engine::Card(device) = self.engine {
             let network = TensorNetwork::new(self.plan, device, DType::F32, self.recipe.derivation)?;
-            let input = (self.lessons.encode)(images, number * 1000)?;
-            sum.add(&network.gradients(values, &input, count, self.wanted, &self.distillation(&answers, count))?);
+            let part = count.div_ceil(count.div_ceil(self.part));
+            let parts = images.chunks(part * len).zip(answers.chunks(part * self.lessons.classes));
+            for (k, (images, answers)) in parts.enumerate() {
+                let input = (self.lessons.encode)(images, number * 1000 + k as u64)?;
+                let loss = self.distillation(answers, count);
+                let gradients = network.gradients(values, &input, images.len() / len, self.wanted, &loss);
+                sum.add(&gradients.map_err(|e| self.engine.blame(e))?);
+            }
         }
         Ok(sum)
     }
@@ -186,5 +194,96 @@ impl Course<'_> {
         let pairs = logits.chunks(lessons.classes).zip(lessons.held_out_logits.chunks(lessons.classes));
         let agreeing = pairs.filter(|(a, b)| argmax(a) == argmax(b)).count();
         Ok(Epoch { loss: None, held_out_loss: loss / of.max(1) as f64, agreeing: (agreeing, of) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        options::{Layout, Preprocess},
+        simulate::FloatNetwork,
+        synthesize::Canvas,
+        train::optimiser::Descent,
+    };
+    use snnc_kernels::neuron::{Derivation, Surrogate};
+
+    const FLOAT: &str = r#"
+graph @g imported {
+  %0 = input : f32[1x1x4x4] "x"
+  %1 = conv2d %0, @w1, @b1 {pads=1} : f32[1x3x4x4] "/conv"
+  %2 = relu %1 : f32[1x3x4x4] "/relu"
+  %3 = reshape %2 : f32[1x48] "/flatten"
+  %4 = linear %3, @w2 : f32[1x3] "/fc"
+  output %4 "y"
+  @b1 : f32[3] = noise(1, 0.3) source
+  @w1 : f32[3x1x3x3] = noise(2, 1) source
+  @w2 : f32[3x48] = noise(3, 1) source
+}
+"#;
+
+    fn spiking() -> snnc_ir::Graph {
+        let text = FLOAT.replace("imported", "calibrated").replace("source", "derived");
+        let text =
+            text.replace("relu %1 : f32", "if_neuron %1, @t, @v {reset=soft} : spike").replace("reshape %2 : f32", "reshape %2 : spike");
+        let parameters = "  @t : f32[1] = splat(0.8) derived\n  @v : f32[1] = splat(0.4) derived\n  @w1";
+        snnc_ir::text::parse(&text.replacen("  @w1", parameters, 1)).expect("the graph is well formed")
+    }
+
+    /// A card's batch, whole and in parts, and the processor's shards: candle on the processor stands for the card.
+    #[test]
+    fn a_batch_has_the_same_gradients_however_it_is_cut() {
+        let graph = snnc_ir::text::parse(FLOAT).expect("the graph is well formed");
+        let teacher = FloatNetwork::new(&graph).expect("the graph runs");
+        let input = &graph[graph.input().expect("there is one")].ty;
+        let canvas = Canvas::new(input, Layout::Nchw, &Preprocess::default());
+        let spiking = spiking();
+        let plan = Plan::new(&spiking, 5, true).expect("the graph can be planned");
+        let values = plan.values(&spiking);
+        let count = 11;
+        let images = snnc_ir::text::noise(count * 16, 9, 1.0);
+        let encode = |images: &[f32], _: u64| Ok(images.to_vec());
+        let still = |images: &[f32]| images.to_vec();
+        let lessons = Lessons {
+            teacher: &teacher,
+            neurons: &[],
+            dims: &input.dims,
+            canvas: &canvas,
+            samples: &[],
+            held_out: &[],
+            held_out_logits: &[],
+            classes: 3,
+            encode: &encode,
+            still: &still,
+        };
+        let recipe = Recipe {
+            epochs: 1,
+            batch: count,
+            descent: Descent { rate: 1e-3, weight_decay: 0.0, clip: 1.0 },
+            loss: Distillation { temperature: 2.0, cross_entropy: 0.1 },
+            derivation: Derivation { surrogate: Surrogate::Triangle { height: 0.5 }, through_reset: false },
+            frozen: Vec::new(),
+            hints: 0.0,
+            seal: None,
+            seed: 0,
+        };
+        let wanted = Wanted { parameters: vec![true; values.len()], input: false };
+        let pool = Pool::default();
+        let gradients = |engine: &Engine, part: usize| {
+            let (lessons, recipe, wanted, pool) = (&lessons, &recipe, &wanted, &pool);
+            let course = Course { plan: &plan, twins: &[], lessons, recipe, wanted, engine, part, pool };
+            course.gradients(&values, &images, 0).expect("the network runs")
+        };
+        let expected = gradients(&Engine::Cpu, 1);
+        assert!(expected.loss > 0.0);
+        for part in [1, 4, count, usize::MAX] {
+            let found = gradients(&Engine::Card(Device::Cpu), part);
+            assert!((found.loss - expected.loss).abs() < 1e-5 * expected.loss, "{part}: {} {}", found.loss, expected.loss);
+            for (found, expected) in found.parameters.iter().zip(&expected.parameters) {
+                let size = expected.iter().fold(0.0f32, |size, v| size.max(v.abs()));
+                assert!(size > 0.0 && found.len() == expected.len());
+                assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4 * size), "{part}: {found:?} {expected:?}");
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Where a training runs.
 
+use super::plan::Plan;
 use crate::{
     error::{Error, Result},
     options,
@@ -30,7 +31,9 @@ impl Engine {
 
     #[cfg(feature = "cuda")]
     fn card(number: usize) -> Result<Self> {
-        let usage = |e: candle_core::Error| Error::Usage(format!("--device cuda:{number}: {e}; `--device cpu` trains on the processor"));
+        // Without the backtrace that candle takes along: this is no bug.
+        let plain = |e| if let candle_core::Error::WithBacktrace { inner, .. } = e { *inner } else { e };
+        let usage = |e| Error::Usage(format!("--device cuda:{number}: {}; `--device cpu` trains on the processor", plain(e)));
         Device::new_cuda(number).map(Self::Card).map_err(usage)
     }
 
@@ -38,8 +41,33 @@ impl Engine {
     fn card(number: usize) -> Result<Self> {
         Err(Error::Usage(format!(
             "--device cuda:{number}: this snnc was built without support for graphics cards; build it with `cargo build --features cuda` \
-             (docs/training.md says what that needs), or train with `--device cpu`"
+             (docs/cuda.md says what that needs), or train with `--device cpu`"
         )))
+    }
+
+    /// How many images can go through a network together.
+    ///
+    /// # Errors
+    /// If the card does not say how much memory it has.
+    pub fn images_at_once(&self, plan: &Plan) -> Result<usize> {
+        match self {
+            #[cfg(feature = "cuda")]
+            Self::Card(device) if device.is_cuda() => super::cuda::images_at_once(device, plan),
+            // The processor makes shards of its own.
+            Self::Cpu | Self::Card(_) => Ok(plan.images_within(usize::MAX)),
+        }
+    }
+
+    /// What an error of candle's means while this engine runs: a card may be out of memory or break off, which is no bug.
+    #[must_use]
+    pub fn blame(&self, error: Error) -> Error {
+        match (self, error) {
+            (Self::Card(device), Error::Internal(text)) if device.is_cuda() => {
+                let reason = text.lines().next().unwrap_or_default();
+                Error::Usage(format!("the graphics card failed: {reason}; try a smaller `--batch`, or `--device cpu`"))
+            }
+            (_, error) => error,
+        }
     }
 
     /// Name in reports.

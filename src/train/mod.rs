@@ -14,6 +14,7 @@
 //! | [`reading`] | how well the source network can still be read from the weights |
 //! | [`optimiser`] | AdamW in relative steps |
 //! | [`engine`] | where it runs |
+//! | `cuda` | neurons on a graphics card, in builds for cards |
 //! | `course` | one training: epochs, batches, shards |
 //! | `checkpoint` | the state of a training on disk |
 //!
@@ -23,6 +24,8 @@
 pub mod augment;
 mod checkpoint;
 mod course;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod engine;
 pub mod loss;
 pub mod network;
@@ -32,7 +35,7 @@ pub mod reading;
 pub mod tensor;
 
 use crate::{
-    error::Result,
+    error::{Error, Result},
     observer::{Observer, Progress},
     simulate::FloatNetwork,
     synthesize::{Canvas, random::Random},
@@ -88,6 +91,9 @@ pub struct Seal {
     pub twins: Vec<Twin>,
 }
 
+/// Turns images into the spiking network's input; the number tells batches apart.
+pub type Encode<'a> = dyn Fn(&[f32], u64) -> Result<Vec<f32>> + Sync + 'a;
+
 /// What is trained on.
 pub struct Lessons<'a> {
     /// The float network; it keeps the activations that the neurons stand for.
@@ -106,8 +112,8 @@ pub struct Lessons<'a> {
     pub held_out_logits: &'a [f32],
     /// Number of classes.
     pub classes: usize,
-    /// Turns images into the spiking network's input; the number tells batches apart.
-    pub encode: &'a (dyn Fn(&[f32], u64) -> Result<Vec<f32>> + Sync),
+    /// Makes the spiking network's input.
+    pub encode: &'a Encode<'a>,
     /// Turns images into the mean over time of that input.
     pub still: &'a (dyn Fn(&[f32]) -> Vec<f32> + Sync),
 }
@@ -187,7 +193,7 @@ const RUNAWAY: f64 = 20.0;
 /// Trains a planned network from these values of its parameters.
 ///
 /// # Errors
-/// If a checkpoint cannot be read or written; else only on a bug.
+/// If a checkpoint cannot be read or written, or a card fails or is asked for what only the processor does; else only on a bug.
 pub fn train(
     plan: &Plan,
     start: Vec<Vec<f32>>,
@@ -196,6 +202,9 @@ pub fn train(
     limits: &Limits<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Trained> {
+    if recipe.hints > 0.0 && matches!(limits.engine, Engine::Card(_)) {
+        return Err(Error::Usage("`--hints` is for training on the processor: add `--device cpu`".into()));
+    }
     let trained: Vec<bool> = recipe.trained(plan);
     let wanted = Wanted { parameters: trained.clone(), input: false };
     let count = lessons.samples.len() / lessons.canvas.len();
@@ -203,7 +212,8 @@ pub fn train(
     let steps = recipe.epochs * batches;
     let pool = Pool::default();
     let twins: Vec<Plan> = recipe.seal.iter().flat_map(|seal| seal.twins.iter().map(|&twin| plan.twin(twin))).collect();
-    let course = Course { plan, twins: &twins, lessons, recipe, wanted: &wanted, engine: limits.engine, pool: &pool };
+    let part = limits.engine.images_at_once(plan)?;
+    let course = Course { plan, twins: &twins, lessons, recipe, wanted: &wanted, engine: limits.engine, part, pool: &pool };
     let fresh = || -> Result<State> {
         let optimiser = Optimiser::new(recipe.descent, steps, &plan.parameters, &start, &trained);
         let result = Trained { values: start.clone(), curve: vec![course.judge(&start)?], best: 0, end: End::Finished };

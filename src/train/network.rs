@@ -239,14 +239,15 @@ impl<'a> Network<'a> {
         hints.layers.keys().for_each(|&at| kept[at] = true);
         let steps = &self.plan.steps;
         let mut results: Vec<Option<Data>> = Vec::with_capacity(steps.len());
-        for at in 0..steps.len() {
+        for (at, step) in steps.iter().enumerate() {
             let result = if at == 0 { Data::Floats(buffers.floats.copy(input)) } else { self.step(at, images, &results, buffers) };
             results.push(Some(result));
-            for &operand in &steps[at].operands {
-                if self.last_use[operand] == at && !kept[operand] {
-                    if let Some(data) = results[operand].take() {
-                        buffers.give(data);
-                    }
+            for &operand in &step.operands {
+                if self.last_use[operand] == at
+                    && !kept[operand]
+                    && let Some(data) = results[operand].take()
+                {
+                    buffers.give(data);
                 }
             }
         }

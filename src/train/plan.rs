@@ -278,6 +278,39 @@ impl Plan {
     }
 }
 
+/// Values that candle's kernels can tell apart in one tensor, with a bit to spare: they count in 32 bits.
+const COUNTABLE: usize = 1 << 31;
+
+impl Plan {
+    /// How many images, at least one, can go through the network together on candle tensors, forward and backward, in so many bytes
+    /// of memory. An estimate: candle keeps every result until the backward pass is done with it, and convolutions unfold what
+    /// they read.
+    #[must_use]
+    pub fn images_within(&self, bytes: usize) -> usize {
+        let (mut kept, mut unfolded) = (0, 0);
+        for (at, step) in self.steps.iter().enumerate() {
+            let rows = self.rows(at, 1);
+            let values = rows * step.len;
+            kept += match &step.op {
+                Op::AveragePool(pool, ..) | Op::CountMaxPool(pool, ..) => values * pool.kernel[0] * pool.kernel[1],
+                _ => values,
+            };
+            let one = match &step.op {
+                Op::Convolution { conv, size, .. } => {
+                    // At every place of planes that are not square; see `tensor`.
+                    let plane = if size[0] == size[1] { step.len / conv.out_channels } else { size[0] * size[1] };
+                    rows * plane * conv.in_channels / conv.groups * conv.kernel[0] * conv.kernel[1]
+                }
+                _ => values,
+            };
+            unfolded = unfolded.max(one);
+        }
+        // The result, its gradient, and about as much again for what lies between (padding, bias); unfolded, what is read and a copy.
+        let image = size_of::<f32>() * (4 * kept + 2 * unfolded);
+        (bytes / image.max(1)).min(COUNTABLE / unfolded.max(1)).max(1)
+    }
+}
+
 /// The nodes from which a path leads to neurons or counts.
 fn before_neurons(graph: &Graph, order: &[NodeId]) -> std::collections::BTreeSet<NodeId> {
     let mut before = std::collections::BTreeSet::new();

@@ -3,8 +3,8 @@
 //!
 //! candle differentiates. A spike is `surrogate + (step - surrogate) detached`, so its value is that of the step function and its
 //! derivative that of the surrogate; nothing here is shared with the sweep that [`snnc_kernels::neuron`] makes backward, and that is
-//! what makes it a reference. On a graphics card in 32 bits, neurons run in a kernel of their own
-//! ([`cuda`](super::cuda)), which does what that sweep does.
+//! what makes it a reference. On a graphics card in 32 bits, neurons run in a kernel of their own (the module `cuda`, in builds
+//! for cards), which does what that sweep does.
 
 use super::{
     network::{Gradients, Wanted},
@@ -16,6 +16,9 @@ use snnc_kernels::{
     Conv2d, Pool2d,
     neuron::{Derivation, Reset, Surrogate},
 };
+
+/// A parameter and its entry for every neuron, as a tensor of all neurons.
+type Spread<'a> = dyn Fn((usize, &Vec<usize>)) -> candle_core::Result<Tensor> + 'a;
 
 /// A plan that runs on candle tensors.
 pub struct TensorNetwork<'a> {
@@ -32,12 +35,12 @@ impl<'a> TensorNetwork<'a> {
     /// If the network has a convolution that candle does not have: one whose stride or dilation differs by axis.
     pub fn new(plan: &'a Plan, device: &'a Device, dtype: DType, derivation: Derivation) -> Result<Self> {
         for step in &plan.steps {
-            if let Op::Convolution { conv, .. } = &step.op {
-                if conv.dilation[0] != conv.dilation[1] || conv.stride[0] != conv.stride[1] {
-                    return Err(Error::Usage(
-                        "a convolution whose stride or dilation differs by axis is trained on the processor alone: `--device cpu`".into(),
-                    ));
-                }
+            if let Op::Convolution { conv, .. } = &step.op
+                && (conv.dilation[0] != conv.dilation[1] || conv.stride[0] != conv.stride[1])
+            {
+                return Err(Error::Usage(
+                    "a convolution whose stride or dilation differs by axis is trained on the processor alone: `--device cpu`".into(),
+                ));
             }
         }
         Ok(Self { plan, device, dtype, derivation })
@@ -205,14 +208,7 @@ impl<'a> TensorNetwork<'a> {
         windows.contiguous()?.gather(&winner.contiguous()?, D::Minus1)?.reshape((rows, channels * outputs))
     }
 
-    fn neurons(
-        &self,
-        slots: &NeuronSlots,
-        spread: &dyn Fn((usize, &Vec<usize>)) -> candle_core::Result<Tensor>,
-        x: &Tensor,
-        images: usize,
-        len: usize,
-    ) -> candle_core::Result<Tensor> {
+    fn neurons(&self, slots: &NeuronSlots, spread: &Spread<'_>, x: &Tensor, images: usize, len: usize) -> candle_core::Result<Tensor> {
         let [threshold, initial] = [&slots.threshold, &slots.initial].map(|(slot, index)| spread((*slot, index)));
         let (threshold, initial) = (threshold?, initial?);
         let leak = match &slots.leak {
@@ -221,7 +217,8 @@ impl<'a> TensorNetwork<'a> {
         };
         #[cfg(feature = "cuda")]
         if self.device.is_cuda() && self.dtype == DType::F32 {
-            return super::cuda::neurons(slots.reset, self.derivation, self.plan.timesteps, x, &threshold, &initial, &leak);
+            let layer = super::cuda::Layer { reset: slots.reset, derivation: self.derivation, timesteps: self.plan.timesteps, images };
+            return layer.spikes(x, &threshold, &initial, &leak);
         }
         self.composed(slots.reset, x, images, &threshold, &initial, &leak)
     }
