@@ -112,10 +112,10 @@ pub const CODES: &[(&str, &str, &str)] = &[
     ),
     (
         "W0205",
-        "training found nothing better",
-        "No epoch answered the held-out samples better than the network before training did, so its weights were not taken: the artifact\n\
-         holds the calibrated network and is not sealed. This happens where calibration alone already agrees on all samples, and\n\
-         where there are too few samples or epochs to learn anything.",
+        "training found nothing as good",
+        "No epoch answered the held-out samples as well as the network before training did (a loss that is larger by at most a quarter will\n\
+         do, if as many samples agree), so its weights were not taken: the artifact holds the calibrated network and is not sealed.\n\n\
+         Mostly there are too few samples or epochs, or the learning rate is too large.",
     ),
 ];
 

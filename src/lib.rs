@@ -4,7 +4,7 @@
 //! model.onnx ─▶ import ─▶ IR ─▶ passes ─▶ IR (phase by phase) ─▶ emit ─▶ model.snn + model.report.json
 //!                                │  asks through a trait
 //!                                ▼
-//!                     simulate · synthesize · calibrate   (candle)
+//!                     simulate · synthesize · calibrate · train   (candle)
 //! model.snn ─▶ snnc-runtime ─▶ predictions
 //! ```
 

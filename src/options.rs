@@ -171,9 +171,9 @@ impl Default for Training {
         Self {
             train: Train::Auto,
             samples: 256,
-            epochs: 15,
+            epochs: 20,
             batch: 16,
-            rate: 3e-3,
+            rate: 2e-3,
             temperature: 2.0,
             cross_entropy: 0.0,
             surrogate: Surrogate::Triangle(0.5),

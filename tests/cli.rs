@@ -95,7 +95,23 @@ impl Compiled {
         let model = digits();
         let mut args = vec![model.to_str().unwrap(), "-o", &out, "--samples", "8", "--timesteps", "8"];
         args.extend(more);
+        if !more.contains(&"--train") && !more.contains(&"--budget") {
+            args.extend(["--train", "none"]);
+        }
         snnc_in(self.folder.path(), args)
+    }
+
+    /// As `compile`, with a training of a second or so.
+    fn train(&self, name: &str, more: &[&str]) -> Ran {
+        self.compile(name, &[&TRAIN[..], more].concat())
+    }
+
+    fn report(&self, name: &str) -> Value {
+        serde_json::from_slice(&fs::read(self.folder.path().join(format!("{name}.report.json"))).unwrap()).unwrap()
+    }
+
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        fs::read(self.folder.path().join(format!("{name}.snn"))).unwrap()
     }
 
     /// Names of the files in the folder.
@@ -365,7 +381,7 @@ fn graphs_are_emitted() {
     assert!(fs::read_to_string(compiled.path("n.ir")).unwrap().starts_with("graph @"));
     assert_eq!(compiled.read("n.snn"), compiled.read("m.snn"));
     let model = digits();
-    let args = [model.to_str().unwrap(), "--emit", "ir", "--samples", "8", "--timesteps", "8"];
+    let args = [model.to_str().unwrap(), "--emit", "ir", "--samples", "8", "--timesteps", "8", "--train", "none"];
     assert_eq!(snnc_in(compiled.folder.path(), args).ok().stdout, fs::read_to_string(compiled.path("n.ir")).unwrap());
 }
 
@@ -588,6 +604,10 @@ fn opt_makes_of_the_golden_cases_what_they_say() {
             let (before, after) = text.split_once(";---\n").unwrap();
             let ran = snnc_in(root(), ["opt".as_ref(), path.as_os_str()]);
             let calibrates = ["set-thresholds", "correct-bias"].iter().any(|name| path.parent().unwrap().ends_with(name));
+            if path.parent().unwrap().ends_with("train-weights") {
+                ran.error("trains on a running network");
+                continue;
+            }
             if calibrates && !before.contains("threshold = fixed") {
                 ran.error("calibrates on a running network");
             } else if after.starts_with(';') {
@@ -643,4 +663,136 @@ fn diagnostics() {
         }
     }
     assert!(wrong.is_empty(), "{} messages differ (SNNC_BLESS=1 rewrites tests/ui):\n\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A short training.
+const TRAIN: [&str; 8] = ["--train", "temporal", "--train-samples", "24", "--epochs", "3", "--learning-rate", "0.0005"];
+
+/// Values of the parameters of an artifact.
+fn tensors(bytes: &[u8]) -> std::collections::BTreeMap<String, snnc_runtime::Tensor> {
+    snnc_runtime::Artifact::from_bytes(bytes).unwrap().tensors
+}
+
+#[test]
+fn a_trained_network_is_sealed_and_the_same_for_any_number_of_threads() {
+    let folder = Compiled::new();
+    let said = folder.train("one", &["--threads", "1"]).ok().stderr;
+    folder.train("two", &["--threads", "2"]).ok();
+    assert_eq!(folder.bytes("one"), folder.bytes("two"));
+    assert_eq!(folder.report("one"), folder.report("two"));
+    assert!(said.contains("trained, sealed"), "{said}");
+    let (calibrated, trained) = (tensors(&folder.bytes("m")), tensors(&folder.bytes("one")));
+    assert!(calibrated.keys().eq(trained.keys()));
+    for (name, tensor) in &trained {
+        let same = tensor.data.iter().zip(&calibrated[name].data).filter(|(a, b)| a == b && **a != 0.0).count();
+        assert_eq!(same, 0, "values of `{name}` that are still the source network's, of {}", tensor.data.len());
+    }
+    let training = &folder.report("one")["training"];
+    assert_eq!(training["curve"].as_array().unwrap().len(), 4);
+    assert_eq!(training["reconversion"]["twins"].as_array().unwrap().len(), 4);
+    assert!(training["weight_drift"].as_array().unwrap().iter().all(|d| d["relative_change"].as_f64().unwrap() > 0.0));
+}
+
+#[test]
+fn what_is_frozen_stays_and_the_artifact_is_not_sealed() {
+    let folder = Compiled::new();
+    let said = folder.train("frozen", &["--freeze", "weights,thresholds"]).ok().stderr;
+    assert!(said.contains("trained, not sealed"), "{said}");
+    let (calibrated, trained) = (tensors(&folder.bytes("m")), tensors(&folder.bytes("frozen")));
+    for (name, tensor) in &trained {
+        let stays = name.ends_with(".weight") || name.ends_with(".threshold");
+        assert_eq!(*tensor == calibrated[name], stays, "`{name}`");
+    }
+}
+
+#[test]
+fn a_training_that_goes_wrong_leaves_the_calibrated_network() {
+    let folder = Compiled::new();
+    let said = folder
+        .compile(
+            "wild",
+            &[
+                "--train",
+                "temporal",
+                "--train-samples",
+                "24",
+                "--epochs",
+                "3",
+                "--learning-rate",
+                "1",
+                "--clip",
+                "1e30",
+                "--surrogate",
+                "triangle=1000",
+            ],
+        )
+        .ok()
+        .stderr;
+    assert!(said.contains("W0204") || said.contains("W0205"), "{said}");
+    assert_eq!(tensors(&folder.bytes("wild")), tensors(&folder.bytes("m")));
+    assert_eq!(folder.report("wild")["training"]["best_epoch"], 0);
+}
+
+#[test]
+fn a_training_that_would_take_too_long_is_left_out_with_a_word() {
+    let folder = Compiled::new();
+    let said = folder.compile("late", &["--budget", "0.01"]).ok().stderr;
+    assert!(said.contains("W0203") && said.contains("--train temporal"), "{said}");
+    assert_eq!(folder.report("late")["training"]["kind"], "none");
+}
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_build_without_cards_says_how_to_get_one() {
+    let folder = Compiled::new();
+    folder.train("card", &["--device", "cuda"]).error("cargo build --features cuda");
+    folder.train("auto", &["--device", "auto"]).ok();
+}
+
+/// Starts a training with a checkpoint and waits until the first epoch is on disk.
+#[cfg(unix)]
+fn started(folder: &Compiled, name: &str) -> std::process::Child {
+    let model = digits();
+    let args = ["-o", &format!("{name}.snn"), "--samples", "8", "--timesteps", "8", "--checkpoint", "state", "--threads", "1"];
+    let child =
+        command(folder.folder.path()).arg(&model).args(args).args(LONG).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let state = folder.folder.path().join("state/training.safetensors");
+    let begun = std::time::Instant::now();
+    while !state.exists() {
+        assert!(begun.elapsed().as_secs() < 120, "no checkpoint was written");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child
+}
+
+/// A training that is not over before a test can interrupt it.
+#[cfg(unix)]
+const LONG: [&str; 6] = ["--train", "temporal", "--train-samples", "24", "--epochs", "40"];
+
+#[cfg(unix)]
+#[test]
+fn a_training_that_was_killed_goes_on_to_the_same_bytes() {
+    let folder = Compiled::new();
+    folder.compile("whole", &LONG).ok();
+    let mut child = started(&folder, "resumed");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!folder.folder.path().join("resumed.snn").exists());
+    folder.compile("other", &[&TRAIN[..], &["--checkpoint", "state", "--resume"]].concat()).error("other options");
+    folder.compile("resumed", &[&LONG[..], &["--checkpoint", "state", "--resume"]].concat()).ok();
+    assert_eq!(tensors(&folder.bytes("resumed")), tensors(&folder.bytes("whole")));
+    assert_eq!(folder.report("resumed")["training"], folder.report("whole")["training"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_the_best_network() {
+    let folder = Compiled::new();
+    let child = started(&folder, "cut");
+    let sent = Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let ran = Ran::of(child.wait_with_output().unwrap()).ok();
+    assert!(ran.stderr.contains("stopping: the best network so far is kept") && ran.stderr.contains("(interrupted)"), "{}", ran.stderr);
+    assert_eq!(folder.report("cut")["training"]["end"], "interrupted");
+    snnc_runtime::Network::load(&folder.bytes("cut")).unwrap();
 }

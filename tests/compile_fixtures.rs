@@ -8,7 +8,7 @@ use serde_json::Value;
 use snnc::{
     compile::{Compiled, compile},
     observer::Silent,
-    options::{Calibration, Options, Spikes, Synthesis, Timesteps},
+    options::{Calibration, Options, Spikes, Synthesis, Timesteps, Train, Training},
 };
 use snnc_ir::{
     Head, Tensor,
@@ -40,6 +40,8 @@ fn compiled(entry: &Value) -> Result<Compiled, String> {
         timesteps: Timesteps::Fixed(TIMESTEPS),
         calibration: Calibration::Synthetic(Synthesis::Prior),
         output: entry["output"].as_str().map(str::to_owned),
+        // A little training, so that every operator is trained through.
+        training: Training { train: Train::Temporal, samples: 4, epochs: 1, batch: 4, ..Training::default() },
         ..Options::default()
     };
     compile(&fixtures().join(entry["file"].as_str().unwrap()), &options, &mut Silent).map_err(|e| e.to_string())

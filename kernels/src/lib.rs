@@ -1,7 +1,7 @@
-//! Float kernels on the CPU: convolution, pooling and linear layers, forward and backward.
+//! Kernels on the CPU: convolution, pooling, linear layers and neurons over time, forward and backward.
 //!
 //! The simulator (as the bodies of its candle operators) and the deployed runtime call the same functions, so a network
-//! cannot behave differently in the two. Nothing here knows about graphs, spikes or time steps.
+//! cannot behave differently in the two. Nothing here knows about graphs; only [`neuron`] knows about spikes and time steps.
 //!
 //! # Conventions
 //!

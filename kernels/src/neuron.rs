@@ -278,7 +278,7 @@ impl<D: Derivative, const RESET: u8> Loop for Backward<'_, D, RESET> {
     #[inline(always)]
     fn run(self) {
         let BackwardCall { neurons, derivative, through, current, varies, images, gradient, parameters, trace } = self.0;
-        let (len, steps) = (neurons.threshold.len(), trace.len());
+        let len = neurons.threshold.len();
         for image in 0..images {
             for first in (0..len).step_by(BLOCK) {
                 let count = BLOCK.min(len - first);
@@ -287,10 +287,9 @@ impl<D: Derivative, const RESET: u8> Loop for Backward<'_, D, RESET> {
                 inverse.iter_mut().zip(threshold).for_each(|(inverse, theta)| *inverse = 1.0 / theta);
                 let (mut v, mut n) = ([0.0f32; BLOCK], [0.0f32; BLOCK]);
                 v[..count].copy_from_slice(&neurons.initial[first..][..count]);
-                for t in 0..steps {
+                for (t, [before, now, sums]) in trace.iter_mut().enumerate() {
                     let at = if varies { (t * images + image) * len } else { image * len } + first;
                     let x = &current[at..][..count];
-                    let [before, now, sums] = &mut trace[t];
                     for i in 0..count {
                         before[i] = v[i];
                         sums[i] = n[i];
@@ -303,10 +302,9 @@ impl<D: Derivative, const RESET: u8> Loop for Backward<'_, D, RESET> {
                 // What the loss owes to the potential after the step, and to the parameters.
                 let mut dv = [0.0f32; BLOCK];
                 let (mut of_threshold, mut of_leak) = ([0.0f32; BLOCK], [0.0f32; BLOCK]);
-                for t in (0..steps).rev() {
+                for (t, [before, now, sums]) in trace.iter().enumerate().rev() {
                     let at = (t * images + image) * len + first;
                     let gradient = &mut gradient[at..][..count];
-                    let [before, now, sums] = &trace[t];
                     for i in 0..count {
                         let (theta, m) = (threshold[i], now[i]);
                         let up = derivative.at(m * inverse[i] - 1.0) * inverse[i];

@@ -121,7 +121,7 @@ pub struct CompileArgs {
     pub spikes: Spikes,
     /// What a binary spike does to the potential
     #[arg(long, value_name = "KIND", default_value = "soft", value_parser = reset(), help_heading = "Conversion")]
-    pub reset: bool,
+    pub reset: ResetArg,
     /// How thresholds are chosen: `auto` takes least squares, unless another rule agrees with the float network more often beyond
     /// chance on held-out samples; `least-squares` fits the simulated firing; `balance` is local threshold balancing; `batch-norm=K` takes
     /// mean + K deviations as the file's batch norms recorded them; `max` and `percentile=P` look at activations; `fixed=V` is one
@@ -171,11 +171,11 @@ pub struct CompileArgs {
     #[arg(long, value_name = "KIND", value_parser = train(), help_heading = "Training")]
     pub train: Option<Train>,
     /// Passes over the samples
-    #[arg(long, value_name = "N", default_value = "15", value_parser = parse_epochs, help_heading = "Training")]
+    #[arg(long, value_name = "N", default_value = "20", value_parser = parse_epochs, help_heading = "Training")]
     pub epochs: usize,
     /// Relative step at the start: a weight moves by about this share of the size of the weights beside it; it falls to 0 along a
     /// cosine
-    #[arg(long, value_name = "R", default_value = "0.003", value_parser = parse_rate, help_heading = "Training")]
+    #[arg(long, value_name = "R", default_value = "0.002", value_parser = parse_rate, help_heading = "Training")]
     pub learning_rate: f64,
     /// Images a step
     #[arg(long, value_name = "N", default_value = "16", value_parser = parse_batch, help_heading = "Training")]
@@ -372,6 +372,15 @@ pub enum CalibrationArg {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LayoutArg(pub Option<Layout>);
 
+/// What a binary spike does, as typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetArg {
+    /// The threshold is taken off.
+    Soft,
+    /// The potential becomes 0.
+    Hard,
+}
+
 /// Weight of the loss against twins as typed: none for `none`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SealArg(pub Option<f32>);
@@ -404,7 +413,7 @@ impl CompileArgs {
                 "--mean has {means} values, but --std has {deviations}; both are one value, or one per channel"
             )));
         }
-        if self.reset && self.spikes == Spikes::Signed {
+        if self.reset == ResetArg::Hard && self.spikes == Spikes::Signed {
             return Err(Error::Usage("--reset hard forgets what a signed spike would take back; it goes with `--spikes binary`".into()));
         }
         let preprocess = Preprocess { scale: self.scale, mean: self.mean.0.clone(), std: self.std.0.clone() };
@@ -420,7 +429,7 @@ impl CompileArgs {
             synthesis_steps: self.synthesis_steps,
             budget: self.budget,
             spikes: self.spikes,
-            hard_reset: self.reset,
+            hard_reset: self.reset == ResetArg::Hard,
             threshold: self.threshold,
             threshold_scope: self.threshold_per,
             initial: self.v_init,
@@ -484,8 +493,8 @@ fn spikes() -> impl TypedValueParser<Value = Spikes> {
     words(&[("signed", Spikes::Signed, "1, and -1 to take back a spike that came too early"), ("binary", Spikes::Binary, "1 only")])
 }
 
-fn reset() -> impl TypedValueParser<Value = bool> {
-    words(&[("soft", false, "the threshold is taken off"), ("hard", true, "it becomes 0; with `--spikes binary`")])
+fn reset() -> impl TypedValueParser<Value = ResetArg> {
+    words(&[("soft", ResetArg::Soft, "the threshold is taken off"), ("hard", ResetArg::Hard, "it becomes 0; with `--spikes binary`")])
 }
 
 fn seal() -> impl TypedValueParser<Value = SealArg> {

@@ -219,11 +219,9 @@ impl Job<'_> {
         ran.map_err(|e| in_file(e, self.model))?;
         let mut sealed = draft.graph.clone();
         Phase::Sealed.enter(&mut sealed);
-        if let TrainingRecord::Ran(ran) = &mut training {
-            if verify(&sealed).is_ok() {
-                draft.graph = sealed;
-                ran.is_sealed = true;
-            }
+        if let (TrainingRecord::Ran(ran), Ok(_)) = (&mut training, verify(&sealed)) {
+            ran.is_sealed = true;
+            draft.graph = sealed;
         }
         let trial = self.measure(draft, timesteps, observer)?;
         Ok(Converted { trial, training, ..converted })

@@ -223,8 +223,8 @@ fn tell(best: usize, end: train::End, observer: &mut dyn Observer) {
         );
     } else if best == 0 {
         observer.warning(
-            &Diagnostic::warning("W0205", "training found nothing better; the network is the calibrated one")
-                .note("what it found answers held-out samples no better than the network before training, so its weights were not taken")
+            &Diagnostic::warning("W0205", "training found nothing as good; the network is the calibrated one")
+                .note("what it found answers held-out samples worse than the network before training, so its weights were not taken")
                 .help("try more `--train-samples` or `--epochs`, or another `--learning-rate`"),
         );
     }

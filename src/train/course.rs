@@ -76,7 +76,8 @@ impl Course<'_> {
         if !judged.held_out_loss.is_finite() || judged.held_out_loss > RUNAWAY * result.curve[0].held_out_loss.max(1.0) {
             return Ok(Some(End::Diverged));
         }
-        if judged.held_out_loss < result.curve[result.best].held_out_loss {
+        // The network before training is no rival here: whether the best of the trained ones may take its place is asked at the end.
+        if result.best == 0 || judged.held_out_loss < result.curve[result.best].held_out_loss {
             result.best = result.curve.len() - 1;
             result.values.clone_from(&state.average);
         }

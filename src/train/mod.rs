@@ -129,6 +129,17 @@ pub struct Epoch {
     pub agreeing: (usize, usize),
 }
 
+/// How much larger than before training the loss on held-out samples may be, where as many of them are answered like the float network
+/// answers: so much is chance, and trained weights are worth having for themselves.
+const SLACK: f64 = 1.25;
+
+impl Epoch {
+    fn is_no_worse_than(&self, start: &Self) -> bool {
+        let (loss, before) = (self.held_out_loss, start.held_out_loss);
+        loss <= before || self.agreeing.0 >= start.agreeing.0 && loss <= SLACK * before
+    }
+}
+
 /// How a training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -165,7 +176,7 @@ pub struct Trained {
     pub values: Vec<Vec<f32>>,
     /// Before training, and after every epoch.
     pub curve: Vec<Epoch>,
-    /// The best place on the curve, by the loss on held-out samples; 0 is the network before training.
+    /// The best place on the curve, by the loss on held-out samples; 0 is the network before training, where no epoch came up to it.
     pub best: usize,
     /// How it ended.
     pub end: End,
@@ -245,16 +256,19 @@ pub fn train(
             checkpoint.save(&state)?;
         }
         let since = state.result.curve.len() - 1 - state.result.best;
-        if since >= (recipe.epochs / 2).max(5) {
+        // The last epochs of a cosine gain the most, so patience is long.
+        if since >= (2 * recipe.epochs / 3).max(10) {
             state.result.end = End::Settled;
             break;
         }
     }
     observer.stage_done(began.elapsed());
     let mut result = state.result;
-    if result.end == End::Diverged {
-        (result.best, result.values) = (0, start);
-    } else if result.best > 0 {
+    if result.end == End::Diverged || !result.curve[result.best].is_no_worse_than(&result.curve[0]) {
+        result.best = 0;
+        result.values.clone_from(&start);
+    }
+    if result.best > 0 {
         stir(plan, &trained, &start, &mut result.values, recipe.seed);
     }
     Ok(result)

@@ -358,7 +358,7 @@ impl<'a> Network<'a> {
         let per_step = 1.0 / steps as f32;
         for (x, y) in x.chunks(threshold.len()).zip(y.chunks_mut(threshold.len())) {
             for (i, (x, y)) in x.iter().zip(y).enumerate() {
-                let rate = ((x + initial[i] * per_step) / threshold[i]).max(0.0);
+                let rate = mean_rate(*x, threshold[i], initial[i], per_step, twin).max(0.0);
                 *y = match twin {
                     Twin::Relu | Twin::Response => rate,
                     Twin::Clipped => rate.min(1.0),
@@ -374,7 +374,7 @@ impl<'a> Network<'a> {
         let per_step = 1.0 / self.plan.timesteps as f32;
         for (x, g) in x.chunks(threshold.len()).zip(gradient.chunks_mut(threshold.len())) {
             for (i, (x, g)) in x.iter().zip(g).enumerate() {
-                let rate = (x + initial[i] * per_step) / threshold[i];
+                let rate = mean_rate(*x, threshold[i], initial[i], per_step, twin);
                 let passes = rate > 0.0 && (twin == Twin::Relu || rate < 1.0);
                 *g = if passes { *g / threshold[i] } else { 0.0 };
             }
@@ -587,6 +587,13 @@ impl<'a> Network<'a> {
             empty => *empty = Some(gradient),
         }
     }
+}
+
+/// The rate that a mean current stands for, before it is bounded. Counting rounds down, so a start potential of half a threshold rounds to
+/// the nearest: to a twin that does not count, it is what lies beyond that half which is a current.
+fn mean_rate(current: f32, threshold: f32, initial: f32, per_step: f32, twin: Twin) -> f32 {
+    let rounding = if twin == Twin::Quantised { 0.0 } else { 0.5 * threshold };
+    (current + (initial - rounding) * per_step) / threshold
 }
 
 /// The squared error of what spikes stand for on average over time, over the squared activations; its gradient times the weight is

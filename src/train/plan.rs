@@ -80,7 +80,8 @@ pub enum Op {
 }
 
 /// A static activation of the mean current `x`, which an attacker puts in place of neurons to read a spiking network's weights with
-/// the tools for float networks. What a potential starts with counts as a current: `x + v(0)/T`.
+/// the tools for float networks. What a potential starts with counts as a current: `x + v(0)/T` where the twin counts, and
+/// `x + (v(0) - θ/2)/T` where it does not, since the half threshold only makes up for counting down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Twin {
     /// `max(x, 0)/θ`: the PrivateSNN paper's attack.

@@ -19,6 +19,8 @@ const HEADER: &str = ";!";
 const DIVIDER: &str = ";---";
 /// Passes that ask a running network, unless thresholds are fixed. Here is none: a text has no samples.
 const CALIBRATING: [&str; 2] = ["set-thresholds", "correct-bias"];
+/// The pass that trains one.
+const TRAINING: &str = "train-weights";
 
 /// Runs the command.
 pub(crate) fn run(args: &OptArgs) -> Outcome {
@@ -63,6 +65,9 @@ fn transform(args: &OptArgs) -> Result<Graph> {
         if CALIBRATING.contains(&name) && !matches!(header.settings.threshold, Rule::Fixed(_)) {
             let message = format!("pass `{name}` calibrates on a running network: here it only runs with `{HEADER} threshold = fixed=V`");
             return Err(Error::format(path, message));
+        }
+        if name == TRAINING {
+            return Err(Error::format(path, format!("pass `{name}` trains on a running network: compile a model to have it run")));
         }
         manager::run(pass, &mut graph, &mut cx, &mut |_, _, _, _| {}).map_err(|error| match error {
             PassError::User(diagnostic) => {
