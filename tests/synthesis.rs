@@ -100,7 +100,7 @@ fn inverted_samples_show_their_classes() {
     let indices: Vec<usize> = (0..20).map(|k| 2 * k + 1).collect();
     // Without batch norms: towards soft targets, held near the start.
     let inverted = synthesize(Source { float: &float, normed: None, canvas: &canvas }, &recipe, &indices, &mut Silent).unwrap();
-    assert_eq!(inverted.steps, Some((30, 30)));
+    assert_eq!(inverted.steps, Some((60, 60)));
     let start = made(Synthesis::Prior, 0, &indices);
     let wanted = |samples: &Samples| -> f32 {
         let images = Tensor::from_slice(&samples.data, (20, 3, 8, 8), &Device::Cpu).unwrap();
