@@ -170,8 +170,8 @@ impl Default for Training {
     fn default() -> Self {
         Self {
             train: Train::Auto,
-            samples: 256,
-            epochs: 20,
+            samples: 768,
+            epochs: 12,
             batch: 16,
             rate: 2e-3,
             temperature: 2.0,

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device};
 use snnc::train::{
     network::{Buffers, Hints, Network, Wanted},
-    plan::Plan,
+    plan::{Plan, Twin},
     tensor::TensorNetwork,
 };
 use snnc_kernels::neuron::{Derivation, Surrogate};
@@ -125,4 +125,37 @@ fn images_are_as_many_as_memory_has_room_for() {
     // However much memory: kernels count in 32 bits. The most that this network unfolds is 18 values for each of 48 places.
     let most = images(4, usize::MAX);
     assert!(most <= (1 << 31) / (18 * 48) && most > 1 << 16, "{most}");
+}
+
+#[test]
+fn the_response_twin_of_one_layer_is_the_network() {
+    let text = r#"graph @g calibrated {
+  %0 = input : f32[1x6] "x"
+  %1 = linear %0, @w : f32[1x8] "/fc1"
+  %2 = if_neuron %1, @t, @v {reset=signed} : spike[1x8] "/relu"
+  %3 = linear %2, @u : f32[1x3] "/fc2"
+  output %3 "y"
+  @t : f32[1x8] = splat(0.9) derived
+  @u : f32[3x8] = noise(2, 1) derived
+  @v : f32[1x8] = splat(0.45) derived
+  @w : f32[8x6] = noise(1, 1) derived
+}
+"#;
+    let graph = snnc_ir::text::parse(text).expect("the graph is well formed");
+    let plan = Plan::new(&graph, TIMESTEPS, true).expect("the graph can be planned");
+    let values = plan.values(&graph);
+    let input: Vec<f32> = (0..60).map(|i| ((i * 37) % 19) as f32 / 19.0).collect();
+    let mut buffers = Buffers::default();
+    let logits = Network::new(&plan, &values).logits(&input, 10, &mut buffers);
+    // Currents do not vary, so what a neuron answers to their mean is what it answers, and counting them is all that it does.
+    for twin in [Twin::Response, Twin::Quantised] {
+        let twin_plan = plan.twin(twin);
+        let read = Network::new(&twin_plan, &values).logits(&input, 10, &mut buffers);
+        assert!(distance(&read, &logits) < 1e-5, "{twin:?}: {read:?} {logits:?}");
+    }
+    // A twin that does not count is near, but not there.
+    let twin_plan = plan.twin(Twin::Relu);
+    let read = Network::new(&twin_plan, &values).logits(&input, 10, &mut buffers);
+    let off = distance(&read, &logits);
+    assert!(off > 1e-3 && off < 1.0, "{off}");
 }

@@ -171,7 +171,7 @@ pub struct CompileArgs {
     #[arg(long, value_name = "KIND", value_parser = train(), help_heading = "Training")]
     pub train: Option<Train>,
     /// Passes over the samples
-    #[arg(long, value_name = "N", default_value = "20", value_parser = parse_epochs, help_heading = "Training")]
+    #[arg(long, value_name = "N", default_value = "12", value_parser = parse_epochs, help_heading = "Training")]
     pub epochs: usize,
     /// Relative step at the start: a weight moves by about this share of the size of the weights beside it; it falls to 0 along a
     /// cosine
@@ -181,7 +181,7 @@ pub struct CompileArgs {
     #[arg(long, value_name = "N", default_value = "16", value_parser = parse_batch, help_heading = "Training")]
     pub batch: usize,
     /// Synthetic samples to train on beside those for calibration
-    #[arg(long, value_name = "N", default_value = "256", value_parser = parse_train_samples, help_heading = "Training")]
+    #[arg(long, value_name = "N", default_value = "768", value_parser = parse_train_samples, help_heading = "Training")]
     pub train_samples: usize,
     /// Temperature of the distillation from the float network's answers
     #[arg(long, value_name = "T", default_value = "2", value_parser = parse_temperature, help_heading = "Training")]

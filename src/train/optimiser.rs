@@ -122,3 +122,50 @@ fn rows(values: &[f32], row: usize) -> Vec<f32> {
 fn root_mean_square(values: &[f32]) -> f32 {
     (values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / values.len().max(1) as f64).sqrt() as f32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three steps down a bowl around (1, 2, 3, 4), in a network of that size.
+    fn descend(size: f32, kind: Kind) -> Vec<f32> {
+        let graph = snnc_ir::Graph::new("g", snnc_ir::Phase::Calibrated);
+        let mut graph = graph;
+        let id = graph.add_param("w", snnc_ir::Tensor::splat([4], 1.0), snnc_ir::Provenance::Derived);
+        let parameters = [Parameter { id, kind, row: 2, measure: None, is_fixed: false }];
+        let mut values = vec![vec![4.0 * size, 3.0 * size, 2.0 * size, 1.0 * size]];
+        let descent = Descent { rate: 0.01, weight_decay: 0.0, clip: 1e9 };
+        let mut optimiser = Optimiser::new(descent, 10, &parameters, &values, &[true]);
+        for _ in 0..3 {
+            // The loss does not know the size: its slope is in proportion to 1 / size.
+            let gradient = values[0].iter().enumerate().map(|(k, v)| (v / size - (k + 1) as f32) / size).collect();
+            optimiser.step(&parameters, &mut values, &[gradient]);
+        }
+        values.remove(0)
+    }
+
+    #[test]
+    fn steps_are_relative() {
+        for kind in [Kind::Weight, Kind::Threshold] {
+            let (small, large) = (descend(1.0, kind), descend(1000.0, kind));
+            for (start, (s, l)) in [4.0f32, 3.0, 2.0, 1.0].into_iter().zip(small.iter().zip(&large)) {
+                assert!((s - l / 1000.0).abs() < 1e-5, "{kind:?}: {s} {l}");
+                let moved = (s / start - 1.0).abs();
+                assert!(moved > 1e-4 && moved < 0.2, "{kind:?}: from {start} to {s}");
+            }
+        }
+        // Those too large went down, those too small went up.
+        let end = descend(1.0, Kind::Weight);
+        assert!(end[0] < 4.0 && end[1] < 3.0 && end[2] > 2.0 && end[3] > 1.0);
+    }
+
+    #[test]
+    fn the_rate_falls_along_a_cosine() {
+        let mut optimiser = Optimiser::new(Descent { rate: 1.0, weight_decay: 0.0, clip: 1.0 }, 10, &[], &[], &[]);
+        assert_eq!(optimiser.rate(), 1.0);
+        optimiser.done = 5;
+        assert!((optimiser.rate() - 0.5).abs() < 1e-12);
+        optimiser.done = 10;
+        assert!(optimiser.rate() < 1e-12);
+    }
+}
