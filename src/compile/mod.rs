@@ -22,9 +22,10 @@ use crate::{
     error::{Error, Result},
     import::{ImportOptions, Imported, import},
     observer::Observer,
-    options::{Calibration, Layout, Options, Rule, Threshold, Timesteps},
+    options::{Calibration, Device, Layout, Options, Rule, Threshold, Timesteps, Train},
     report::{Agreement, PassRecord},
     synthesize::{Canvas, Source},
+    train::engine::Engine,
 };
 use job::{Converted, Finished, Job};
 use snnc_ir::{Diagnostic, Graph, Operator, Phase};
@@ -77,6 +78,10 @@ pub fn canonical(model: &Path, output: Option<&str>, observer: &mut dyn Observer
 /// # Errors
 /// If the model cannot be read or converted, or a file of samples does not fit it.
 pub fn compile(model: &Path, options: &Options, observer: &mut dyn Observer) -> Result<Compiled> {
+    if let (Device::Cuda(_), true) = (options.training.device, options.training.train != Train::None) {
+        // Better now than after the samples are made.
+        Engine::open(options.training.device)?;
+    }
     let (imported, float) = canonical(model, options.output.as_deref(), observer)?;
     let mut dependencies = imported.dependencies.clone();
     let input = float.input().ok_or_else(|| Error::Internal("a verified graph has an input".into()))?;

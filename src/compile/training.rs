@@ -192,7 +192,7 @@ impl<'a> Course<'a> {
         });
         let limits = Limits { engine: &engine, deadline: self.deadline, checkpoint: checkpoint.as_ref() };
         let Trained { values, curve, best, end } = train::train(plan, before.clone(), &lessons, &recipe, &limits, self.observer)?;
-        tell(best, end, self.observer);
+        tell(best, end, curve.len() - 1, self.observer);
         let noisy = reading::noisy(plan, &before, &values, options.seed);
         let read = |values: &[Vec<f32>]| reading::read(plan, values, &lessons);
         let names: Vec<String> = plan.parameters.iter().map(|p| graph.param(p.id).name.clone()).collect();
@@ -215,11 +215,16 @@ impl<'a> Course<'a> {
 }
 
 /// Warnings about a training that came to nothing.
-fn tell(best: usize, end: train::End, observer: &mut dyn Observer) {
+fn tell(best: usize, end: train::End, epochs: usize, observer: &mut dyn Observer) {
     if end == train::End::Diverged {
         observer.warning(
             &Diagnostic::warning("W0204", "the training diverged; the network is the calibrated one")
                 .help("try a smaller `--learning-rate`, or `--surrogate triangle` with a smaller height"),
+        );
+    } else if epochs == 0 {
+        observer.warning(
+            &Diagnostic::warning("W0205", "the training was stopped before its first epoch was over; the network is the calibrated one")
+                .help("give it more time, or fewer `--train-samples`"),
         );
     } else if best == 0 {
         observer.warning(
