@@ -171,7 +171,7 @@ impl Default for Training {
         Self {
             train: Train::Auto,
             samples: 768,
-            epochs: 12,
+            epochs: 20,
             batch: 16,
             rate: 2e-3,
             temperature: 2.0,

@@ -171,7 +171,7 @@ pub struct CompileArgs {
     #[arg(long, value_name = "KIND", value_parser = train(), help_heading = "Training")]
     pub train: Option<Train>,
     /// Passes over the samples
-    #[arg(long, value_name = "N", default_value = "12", value_parser = parse_epochs, help_heading = "Training")]
+    #[arg(long, value_name = "N", default_value = "20", value_parser = parse_epochs, help_heading = "Training")]
     pub epochs: usize,
     /// Relative step at the start: a weight moves by about this share of the size of the weights beside it; it falls to 0 along a
     /// cosine

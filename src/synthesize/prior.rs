@@ -19,7 +19,7 @@ pub fn image(canvas: &Canvas, random: &mut Random) -> Vec<f32> {
         let share = random.range(0.1, 0.5);
         pixels.iter_mut().zip(other).for_each(|(p, o)| *p = (1.0 - share) * *p + share * o);
     }
-    soften(&mut pixels, canvas, 0.5 * random.uniform());
+    soften(&mut pixels, canvas, random.uniform());
     expose(&mut pixels, random);
     pixels
 }
