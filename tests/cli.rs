@@ -666,7 +666,7 @@ fn diagnostics() {
 }
 
 /// A short training.
-const TRAIN: [&str; 8] = ["--train", "temporal", "--train-samples", "24", "--epochs", "3", "--learning-rate", "0.0005"];
+const TRAIN: [&str; 8] = ["--train", "temporal", "--train-samples", "24", "--epochs", "3", "--learning-rate", "0.0002"];
 
 /// Values of the parameters of an artifact.
 fn tensors(bytes: &[u8]) -> std::collections::BTreeMap<String, snnc_runtime::Tensor> {
