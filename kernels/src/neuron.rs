@@ -10,7 +10,7 @@
 //! ```
 //!
 //! The step function `H` has no useful derivative: backward, a [`Surrogate`] stands in for it. The reset is differentiated too
-//! where [`Neurons::through_reset`] says so. Then what a current causes is used up by the spike that it causes; without, the
+//! where [`Derivation::through_reset`] says so. Then what a current causes is used up by the spike that it causes; without, the
 //! same current is credited for spikes at all later steps (what most training of spiking networks does, the PrivateSNN paper
 //! included).
 //!
