@@ -400,8 +400,8 @@ impl CompileArgs {
             (CalibrationArg::File(_), Some(_)) => {
                 return Err(Error::Usage("--synthesis says how synthetic samples are made, but --calibration names a file".into()));
             }
-            (CalibrationArg::File(_), None) if self.synthesis_steps.is_some() || self.budget.is_some() => {
-                return Err(Error::Usage("--synthesis-steps and --budget are of the synthesis, but --calibration names a file".into()));
+            (CalibrationArg::File(_), None) if self.synthesis_steps.is_some() => {
+                return Err(Error::Usage("--synthesis-steps is of the synthesis, but --calibration names a file".into()));
             }
             (CalibrationArg::File(path), None) => Calibration::File(path.clone()),
             (CalibrationArg::Synthetic, Some(kind)) => Calibration::Synthetic(kind),
@@ -839,6 +839,17 @@ mod tests {
             ("--synthesis-steps x", "the number of gradient steps must be"),
             ("--budget 0", "more than 0"),
             ("--budget soon", "a number of seconds"),
+            ("--epochs 0", "the number of epochs must be"),
+            ("--learning-rate 0", "more than 0 and at most 1"),
+            ("--batch 0", "the number of images a step must be"),
+            ("--cross-entropy 1.5", "from 0 to 1"),
+            ("--leak 1", "more than 0 and less than 1"),
+            ("--surrogate step", "want `triangle`, `atan` or `sigmoid`"),
+            ("--surrogate atan=0", "more than 0"),
+            ("--freeze neurons", "possible values: weights"),
+            ("--device tpu", "want `auto`, `cpu`, `cuda` or `cuda:N`"),
+            ("--seal box", "possible values: none, twins"),
+            ("--resume", "--checkpoint"),
             ("--scale 0", "must be more than 0"),
             ("--scale -255", "must be more than 0"),
             ("--scale inf", "not a finite number"),
@@ -858,7 +869,7 @@ mod tests {
     fn contradictions_are_refused() {
         for (args, message) in [
             ("--calibration c.npz --synthesis prior", "names a file"),
-            ("--calibration c.npz --budget 3", "names a file"),
+            ("--reset hard", "goes with `--spikes binary`"),
             ("--calibration c.npz --synthesis-steps 3", "names a file"),
             ("--mean 1,2,3 --std 1,2", "--std has 2"),
             ("--scale 1e-40", "infinite"),
