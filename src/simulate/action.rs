@@ -44,6 +44,20 @@ fn values(graph: &Graph, id: ParamId) -> Vec<f32> {
     graph.param(id).tensor.data.clone()
 }
 
+/// The geometry of a convolution with a weight of shape `dims`.
+#[must_use]
+pub fn convolution_geometry(geometry: &snnc_ir::Conv2d, dims: &[usize]) -> Conv2d {
+    Conv2d {
+        in_channels: dims[1] * geometry.groups,
+        out_channels: dims[0],
+        kernel: [dims[2], dims[3]],
+        stride: geometry.stride,
+        dilation: geometry.dilation,
+        pads: geometry.pads,
+        groups: geometry.groups,
+    }
+}
+
 /// The geometry of a pool over an operand of the given type.
 #[must_use]
 pub fn pool_geometry(window: &Window, count_include_pad: bool, operand: &TensorType) -> Pool2d {
@@ -62,15 +76,7 @@ impl Action {
             Operator::Conv2d { weight, bias, geometry } => {
                 let dims = &graph.param(*weight).tensor.dims;
                 Self::Kernel(Arc::new(Convolution {
-                    conv: Conv2d {
-                        in_channels: dims[1] * geometry.groups,
-                        out_channels: dims[0],
-                        kernel: [dims[2], dims[3]],
-                        stride: geometry.stride,
-                        dilation: geometry.dilation,
-                        pads: geometry.pads,
-                        groups: geometry.groups,
-                    },
+                    conv: convolution_geometry(geometry, dims),
                     weight: values(graph, *weight),
                     bias: bias.map(|b| values(graph, b)),
                     relu,

@@ -8,7 +8,7 @@ use super::{
     random::Random,
     statistics::Watched,
 };
-use crate::{error::Result, observer::Observer, parallel, simulate::Workspace};
+use crate::{error::Result, observer::Observer, parallel, simulate::Workspace, train::loss::log_softmax};
 use candle_core::{Device, Tensor};
 use std::{
     sync::Mutex,
@@ -207,13 +207,11 @@ fn cross_entropy(logits: &[f32], targets: &[f32], count: usize, temperature: f64
     let mut loss = 0.0;
     let mut gradient = Vec::with_capacity(logits.len());
     for (row, target) in logits.chunks(classes).zip(targets.chunks(classes)) {
-        let scaled: Vec<f64> = row.iter().map(|&z| f64::from(z) / temperature).collect();
-        let largest = scaled.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let norm = scaled.iter().map(|z| (z - largest).exp()).sum::<f64>().ln() + largest;
+        let answer = log_softmax(row, temperature);
         let total: f64 = target.iter().map(|&t| f64::from(t)).sum();
-        for (z, &t) in scaled.iter().zip(target) {
-            loss -= f64::from(t) * (z - norm);
-            gradient.push(((total * (z - norm).exp() - f64::from(t)) / temperature) as f32);
+        for (log, &t) in answer.iter().zip(target) {
+            loss -= f64::from(t) * log;
+            gradient.push(((total * log.exp() - f64::from(t)) / temperature) as f32);
         }
     }
     (loss, gradient)

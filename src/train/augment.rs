@@ -3,7 +3,6 @@
 //! The teacher answers the varied image itself, so a variation may change what an image shows.
 
 use crate::synthesize::{Canvas, random::Random};
-use snnc_runtime::artifact::Layout;
 
 /// Largest shift, as a share of the image's side.
 const SHIFT: f32 = 0.1;
@@ -55,17 +54,12 @@ fn moved(canvas: &Canvas, image: &[f32], random: &mut Random) -> Vec<f32> {
         let x = if mirrored { w - 1 - x } else { x };
         ((y + down).clamp(0, h - 1) * w + (x + right).clamp(0, w - 1)) as usize
     };
-    (0..image.len())
-        .map(|i| {
-            let (channel, pixel) = match canvas.layout {
-                Layout::Nchw => (i / plane, i % plane),
-                Layout::Nhwc | Layout::Flat => (i % canvas.channels, i / canvas.channels),
-            };
-            let pixel = source(pixel as isize / w, pixel as isize % w);
-            image[match canvas.layout {
-                Layout::Nchw => channel * plane + pixel,
-                Layout::Nhwc | Layout::Flat => pixel * canvas.channels + channel,
-            }]
-        })
-        .collect()
+    let mut moved = vec![0.0; image.len()];
+    for channel in 0..canvas.channels {
+        for pixel in 0..plane {
+            let from = source(pixel as isize / w, pixel as isize % w);
+            moved[canvas.entry(channel, pixel)] = image[canvas.entry(channel, from)];
+        }
+    }
+    moved
 }

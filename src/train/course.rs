@@ -16,7 +16,6 @@ use crate::{
 };
 use candle_core::{DType, Device, Tensor};
 use snnc_ir::NodeId;
-use snnc_runtime::argmax;
 
 /// Epochs over which weights are averaged.
 const WINDOW: usize = 2;
@@ -89,7 +88,9 @@ impl Course<'_> {
         let len = self.lessons.canvas.len();
         let count = images.len() / len;
         let shards: Vec<&[f32]> = images.chunks(SHARD * len).collect();
-        let parts = parallel::over(shards, |k, images| self.shard(values, images, count, number * 1000 + k as u64));
+        let network = Network::new(self.plan, values);
+        let twins: Vec<Network<'_>> = self.twins.iter().map(|twin| Network::new(twin, values)).collect();
+        let parts = parallel::over(shards, |k, images| self.shard((&network, &twins), values, images, count, number * 1000 + k as u64));
         let mut answers = Vec::new();
         let mut sum: Option<Gradients> = None;
         for part in parts {
@@ -117,8 +118,15 @@ impl Course<'_> {
 
     /// The gradients of some images of a batch of `count`, and the teacher's answers. On a card, only what runs on the processor: the
     /// twins.
-    fn shard(&self, values: &[Vec<f32>], images: &[f32], count: usize, stream: u64) -> Result<(Gradients, Vec<f32>)> {
-        let Self { plan, lessons, recipe, wanted, pool, .. } = *self;
+    fn shard(
+        &self,
+        (network, twins): (&Network<'_>, &[Network<'_>]),
+        values: &[Vec<f32>],
+        images: &[f32],
+        count: usize,
+        stream: u64,
+    ) -> Result<(Gradients, Vec<f32>)> {
+        let Self { lessons, recipe, wanted, pool, .. } = *self;
         let here = images.len() / lessons.canvas.len();
         let shape: Vec<usize> = std::iter::once(here).chain(lessons.dims[1..].iter().copied()).collect();
         let mut answers = lessons.teacher.run(&Tensor::from_slice(images, shape, &Device::Cpu)?)?;
@@ -137,16 +145,14 @@ impl Course<'_> {
             Engine::Cpu => {
                 let input = (lessons.encode)(images, stream)?;
                 let loss = self.distillation(&answers, count);
-                let network = Network::new(plan, values);
                 pool.with(|buffers| network.gradients(&input, here, wanted, recipe.derivation, (&loss, &hints), buffers))
             }
             Engine::Card(_) => Gradients::zeros(values, wanted),
         };
-        for twin in self.twins {
+        for twin in twins {
             let against = self.against_twins(&answers, count);
-            let (network, input) = (Network::new(twin, values), (lessons.still)(images));
-            let nothing = Hints::default();
-            sum.add(&pool.with(|buffers| network.gradients(&input, here, wanted, recipe.derivation, (&against, &nothing), buffers)));
+            let (input, nothing) = ((lessons.still)(images), Hints::default());
+            sum.add(&pool.with(|buffers| twin.gradients(&input, here, wanted, recipe.derivation, (&against, &nothing), buffers)));
         }
         Ok((sum, answers))
     }
@@ -182,19 +188,10 @@ impl Course<'_> {
     /// How the network does on held-out samples.
     pub(super) fn judge(&self, values: &[Vec<f32>]) -> Result<Epoch> {
         let Self { plan, lessons, recipe, pool, .. } = *self;
-        let network = Network::new(plan, values);
-        let len = lessons.canvas.len();
-        let shards: Vec<&[f32]> = lessons.held_out.chunks(SHARD * len).collect();
-        let parts = parallel::over(shards, |k, images| -> Result<Vec<f32>> {
-            let input = (lessons.encode)(images, u64::MAX - k as u64)?;
-            Ok(pool.with(|buffers| network.logits(&input, images.len() / len, buffers)))
-        });
-        let logits = parts.into_iter().collect::<Result<Vec<_>>>()?.concat();
+        let input = |images: &[f32], k: usize| (lessons.encode)(images, u64::MAX - k as u64);
+        let (logits, agreeing) = lessons.held_out_answers(&Network::new(plan, values), pool, input)?;
         let (loss, _) = recipe.loss.of(&logits, lessons.held_out_logits, lessons.classes);
-        let of = lessons.held_out.len() / len;
-        let pairs = logits.chunks(lessons.classes).zip(lessons.held_out_logits.chunks(lessons.classes));
-        let agreeing = pairs.filter(|(a, b)| argmax(a) == argmax(b)).count();
-        Ok(Epoch { loss: None, held_out_loss: loss / of.max(1) as f64, agreeing: (agreeing, of) })
+        Ok(Epoch { loss: None, held_out_loss: loss / agreeing.1.max(1) as f64, agreeing })
     }
 }
 

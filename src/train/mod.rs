@@ -37,6 +37,7 @@ pub mod tensor;
 use crate::{
     error::{Error, Result},
     observer::{Observer, Progress},
+    parallel,
     simulate::FloatNetwork,
     synthesize::{Canvas, random::Random},
 };
@@ -45,11 +46,12 @@ pub use checkpoint::Checkpoint;
 use course::Course;
 use engine::Engine;
 use loss::Distillation;
-use network::{Buffers, Wanted};
+use network::{Buffers, Network, Wanted};
 use optimiser::{Descent, Optimiser};
 use plan::{Kind, Plan, Twin};
 use snnc_ir::NodeId;
 use snnc_kernels::neuron::Derivation;
+use snnc_runtime::argmax;
 
 use std::{sync::Mutex, time::Instant};
 
@@ -116,6 +118,28 @@ pub struct Lessons<'a> {
     pub encode: &'a Encode<'a>,
     /// Turns images into the mean over time of that input.
     pub still: &'a (dyn Fn(&[f32]) -> Vec<f32> + Sync),
+}
+
+impl Lessons<'_> {
+    /// A network's logits for the held-out samples, and for how many of how many it chooses the float network's class. `input` makes its
+    /// input of the images of a shard, given with its number.
+    fn held_out_answers(
+        &self,
+        network: &Network<'_>,
+        pool: &Pool,
+        input: impl Fn(&[f32], usize) -> Result<Vec<f32>> + Sync,
+    ) -> Result<(Vec<f32>, (usize, usize))> {
+        let len = self.canvas.len();
+        let shards: Vec<&[f32]> = self.held_out.chunks(SHARD * len).collect();
+        let parts = parallel::over(shards, |k, images| -> Result<Vec<f32>> {
+            let input = input(images, k)?;
+            Ok(pool.with(|buffers| network.logits(&input, images.len() / len, buffers)))
+        });
+        let logits = parts.into_iter().collect::<Result<Vec<_>>>()?.concat();
+        let pairs = logits.chunks(self.classes).zip(self.held_out_logits.chunks(self.classes));
+        let agreeing = pairs.filter(|(a, b)| argmax(a) == argmax(b)).count();
+        Ok((logits, (agreeing, self.held_out.len() / len)))
+    }
 }
 
 /// One pass over the samples, as it went.
@@ -225,12 +249,12 @@ pub fn train(
     let twins: Vec<Plan> = recipe.seal.iter().flat_map(|seal| seal.twins.iter().map(|&twin| plan.twin(twin))).collect();
     let part = limits.engine.images_at_once(plan)?;
     let course = Course { plan, twins: &twins, lessons, recipe, wanted: &wanted, engine: limits.engine, part, pool: &pool };
-    let fresh = || -> Result<State> {
-        let optimiser = Optimiser::new(recipe.descent, steps, &plan.parameters, &start, &trained);
-        let result = Trained { values: start.clone(), curve: vec![course.judge(&start)?], best: 0, end: End::Finished };
-        Ok(State { values: start.clone(), average: start.clone(), optimiser, result })
+    let mut state = State {
+        values: start.clone(),
+        average: start.clone(),
+        optimiser: Optimiser::new(recipe.descent, steps, &plan.parameters, &start, &trained),
+        result: Trained { values: start.clone(), curve: vec![course.judge(&start)?], best: 0, end: End::Finished },
     };
-    let mut state = fresh()?;
     if let Some(checkpoint) = limits.checkpoint {
         checkpoint.load(&mut state)?;
     }

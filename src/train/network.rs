@@ -612,7 +612,7 @@ fn hint(spikes: &[f32], target: &[f32], size: &[f32], hints: &Hints, flow: &mut 
     let norm = target.iter().map(|&t| f64::from(t).powi(2)).sum::<f64>().max(f64::MIN_POSITIVE);
     let share = hints.layers.len() as f64;
     let factor = (2.0 * hints.weight / (norm * share)) as f32 / steps;
-    for (error, size) in error.chunks_mut(size.len()).map(|error| (error, size)) {
+    for error in error.chunks_mut(size.len()) {
         error.iter_mut().zip(size).for_each(|(e, s)| *e *= s * factor);
     }
     flow.chunks_mut(error.len()).for_each(|flow| add(flow, &error));

@@ -10,7 +10,7 @@
 
 use crate::{
     error::{Error, Result},
-    simulate::action::{Action, pool_geometry},
+    simulate::action::{Action, convolution_geometry, pool_geometry},
 };
 use candle_core::{Device, Tensor};
 use snnc_ir::{Graph, NodeId, Operator, ParamId, Provenance, Reset, types::broadcast_index};
@@ -359,15 +359,7 @@ impl Planner<'_> {
             Operator::Input => Op::Input,
             Operator::Conv2d { weight, bias, geometry } => {
                 let dims = &graph.param(*weight).tensor.dims;
-                let conv = Conv2d {
-                    in_channels: dims[1] * geometry.groups,
-                    out_channels: dims[0],
-                    kernel: [dims[2], dims[3]],
-                    stride: geometry.stride,
-                    dilation: geometry.dilation,
-                    pads: geometry.pads,
-                    groups: geometry.groups,
-                };
+                let conv = convolution_geometry(geometry, dims);
                 let row = dims[1..].iter().product();
                 let weight = self.slot(*weight, Kind::Weight, row, None);
                 Op::Convolution { conv, size: size(), weight, bias: bias.map(|b| self.slot(b, Kind::Bias, 1, Some(weight))) }

@@ -6,12 +6,11 @@
 //! as what training has changed. A defence that does no better than noise is none.
 
 use super::{
-    Lessons, Pool, SHARD,
+    Lessons, Pool,
     network::Network,
     plan::{Kind, Plan, Twin},
 };
-use crate::{error::Result, parallel, synthesize::random::Random};
-use snnc_runtime::argmax;
+use crate::{error::Result, synthesize::random::Random};
 
 /// What became of a layer's weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,21 +37,16 @@ pub struct Reading {
 /// # Errors
 /// Only on a bug.
 pub fn read(plan: &Plan, values: &[Vec<f32>], lessons: &Lessons<'_>) -> Result<Reading> {
-    let len = lessons.canvas.len();
     let pool = Pool::default();
-    let of = lessons.held_out.len() / len;
-    let mut agreeing = Vec::new();
+    let mut reading = Reading { agreeing: Vec::new(), of: 0 };
     for twin in Twin::ALL {
         let plan = plan.twin(twin);
-        let network = Network::new(&plan, values);
-        let shards: Vec<&[f32]> = lessons.held_out.chunks(SHARD * len).collect();
-        let logits =
-            parallel::over(shards, |_, images| pool.with(|buffers| network.logits(&(lessons.still)(images), images.len() / len, buffers)))
-                .concat();
-        let pairs = logits.chunks(lessons.classes).zip(lessons.held_out_logits.chunks(lessons.classes));
-        agreeing.push(pairs.filter(|(a, b)| argmax(a) == argmax(b)).count());
+        let input = |images: &[f32], _| Ok((lessons.still)(images));
+        let (_, (agreeing, of)) = lessons.held_out_answers(&Network::new(&plan, values), &pool, input)?;
+        reading.agreeing.push(agreeing);
+        reading.of = of;
     }
-    Ok(Reading { agreeing, of })
+    Ok(reading)
 }
 
 /// The values before training with noise in the weights, in every layer as long as what training has changed.
