@@ -9,6 +9,7 @@
 //! ```
 
 pub mod ann;
+pub mod audit;
 pub mod calibrate;
 pub mod cli;
 pub mod compile;
@@ -19,6 +20,7 @@ pub mod explain;
 pub mod import;
 #[cfg(feature = "onnxruntime")]
 pub mod judge;
+pub mod lift;
 pub mod observer;
 pub mod options;
 pub mod parallel;

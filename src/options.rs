@@ -115,6 +115,16 @@ pub enum Device {
     Cuda(usize),
 }
 
+/// How hard an audit tries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effort {
+    /// A minute or two of what tells most.
+    Quick,
+    /// Everything.
+    Full,
+}
+
 /// What stands in for the derivative of a spike.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -219,6 +229,8 @@ pub struct Options {
     pub leak: Option<f32>,
     /// Training through time.
     pub training: Training,
+    /// How hard the result is attacked; none for no audit.
+    pub audit: Option<Effort>,
     /// Layout of the model's input; `None` is inferred from its shape.
     pub layout: Option<Layout>,
     /// Preprocessing of 8-bit images.
@@ -245,6 +257,7 @@ impl Default for Options {
             initial: InitialPotential::Half,
             leak: None,
             training: Training::default(),
+            audit: None,
             layout: None,
             preprocess: Preprocess::default(),
             output: None,
@@ -259,6 +272,6 @@ impl Options {
     pub fn without_manner(&self) -> Self {
         let defaults = Training::default();
         let training = Training { device: defaults.device, checkpoint: None, resume: false, ..self.training.clone() };
-        Self { training, budget: None, ..self.clone() }
+        Self { training, budget: None, audit: None, ..self.clone() }
     }
 }

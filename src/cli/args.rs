@@ -3,7 +3,7 @@
 use crate::{
     error::{Error, Result},
     options::{
-        Calibration, Coding, Device, InitialPotential, Layout, Options, Part, Preprocess, Rule, Scope, Spikes, Surrogate, Synthesis,
+        Calibration, Coding, Device, Effort, InitialPotential, Layout, Options, Part, Preprocess, Rule, Scope, Spikes, Surrogate, Synthesis,
         Threshold, Timesteps, Train, Training,
     },
 };
@@ -26,6 +26,8 @@ Examples:
       Calibrate on images of your own; let snnc find the fewest time steps that will do
   snnc eval vgg11.snn --data test.npz --ann vgg11.onnx --timesteps 4,8,16,32
       Compare the spiking network with the one that it came from
+  snnc audit vgg11.snn --ann vgg11.onnx --judge other.onnx --reference test.npz --html audit.html
+      Attack the spiking network, and say what each attacker got
   snnc explain E0102
       Read more about an error
 
@@ -66,6 +68,8 @@ pub enum Command {
     Compile(Box<CompileArgs>),
     /// Measure accuracy, spikes and energy of an artifact on labelled images
     Eval(EvalArgs),
+    /// Attack an artifact, beside the network that it came from, and report what each attacker got
+    Audit(Box<AuditArgs>),
     /// Run an artifact on images and give out the logits
     Run(RunArgs),
     /// Show what is in an ONNX model or in an artifact, and whether the model can be compiled
@@ -221,6 +225,17 @@ pub struct CompileArgs {
     #[arg(long, value_name = "auto|cpu|cuda[:N]", default_value = "auto", value_parser = parse_device, help_heading = "Training")]
     pub device: Device,
 
+    /// How hard the result is attacked: the report then says what each attacker got; `snnc audit` attacks with real images and
+    /// another judge
+    #[arg(long, value_name = "EFFORT", default_value = "quick", value_parser = audit(), help_heading = "Audit")]
+    pub audit: AuditArg,
+    /// Write the audit as a self-contained page; it shows reconstructions, so keep it as private as the training data
+    #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath, help_heading = "Audit")]
+    pub html: Option<PathBuf>,
+    /// Rules that the audit must keep, or the artifact is not written and the exit code is 1
+    #[arg(long, value_name = "POLICY.toml", value_hint = ValueHint::FilePath, help_heading = "Audit")]
+    pub policy: Option<PathBuf>,
+
     /// Order of the axes of the model's input
     #[arg(long, value_name = "LAYOUT", default_value = "auto", value_parser = layout(), help_heading = "Input: an 8-bit pixel x becomes (x/S - M)/D")]
     pub layout: LayoutArg,
@@ -273,6 +288,83 @@ pub struct EvalArgs {
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub manner: Manner,
+}
+
+/// Arguments of `audit`.
+#[derive(Args, Clone, Debug)]
+pub struct AuditArgs {
+    /// The spiking network
+    #[arg(value_name = "MODEL.snn", value_hint = ValueHint::FilePath)]
+    pub artifact: PathBuf,
+    /// The network that it was compiled from: what is attacked beside it, and what an attacker may know
+    #[arg(long, value_name = "MODEL.onnx", value_hint = ValueHint::FilePath)]
+    pub ann: PathBuf,
+    /// How hard to try
+    #[arg(long = "audit", value_name = "EFFORT", default_value = "quick", value_parser = effort())]
+    pub effort: Effort,
+    /// Seconds after which nothing new is begun; what was not made is listed [default: none]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub budget: Option<f64>,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Keep results in this folder as they come; they show reconstructions, so keep it as private as the training data
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub checkpoint: Option<PathBuf>,
+    /// Take up what is in the checkpoint folder
+    #[arg(long, requires = "checkpoint")]
+    pub resume: bool,
+    /// Where to run: the attacks are made on the processor
+    #[arg(long, value_name = "auto|cpu", default_value = "auto", value_parser = parse_device)]
+    pub device: Device,
+
+    /// Real images of the kind that was trained on, as `x`, and at will their classes as `y`
+    #[arg(long, value_name = "REAL.npz", value_hint = ValueHint::FilePath, help_heading = "Images")]
+    pub reference: Option<PathBuf>,
+    /// Images that were trained on
+    #[arg(long, value_name = "M.npz", requires = "nonmembers", value_hint = ValueHint::FilePath, help_heading = "Images")]
+    pub members: Option<PathBuf>,
+    /// Images of the same kind that were not
+    #[arg(long, value_name = "N.npz", requires = "members", value_hint = ValueHint::FilePath, help_heading = "Images")]
+    pub nonmembers: Option<PathBuf>,
+
+    /// Another classifier of the same classes, to say what reconstructions show [default: the ANN]
+    #[arg(long, value_name = "JUDGE.onnx", value_hint = ValueHint::FilePath, help_heading = "Judge")]
+    pub judge: Option<PathBuf>,
+    /// Its preprocessing, as `--scale` of a compilation
+    #[arg(long, value_name = "S", default_value = "255", allow_hyphen_values = true, value_parser = parse_divisor, requires = "judge", help_heading = "Judge")]
+    pub judge_scale: f32,
+    /// Its preprocessing, as `--mean` of a compilation
+    #[arg(long, value_name = "M[,M..]", default_value = "0", allow_hyphen_values = true, value_parser = parse_means, requires = "judge", help_heading = "Judge")]
+    pub judge_mean: List,
+    /// Its preprocessing, as `--std` of a compilation
+    #[arg(long, value_name = "D[,D..]", default_value = "1", allow_hyphen_values = true, value_parser = parse_deviations, requires = "judge", help_heading = "Judge")]
+    pub judge_std: List,
+    /// The network in whose features distances to real images are measured: those that its last linear layer reads [default: the judge]
+    #[arg(long, value_name = "NET.onnx", requires = "reference", value_hint = ValueHint::FilePath, help_heading = "Judge")]
+    pub features: Option<PathBuf>,
+    /// Its preprocessing
+    #[arg(long, value_name = "S", default_value = "255", allow_hyphen_values = true, value_parser = parse_divisor, requires = "features", help_heading = "Judge")]
+    pub features_scale: f32,
+    /// Its preprocessing
+    #[arg(long, value_name = "M[,M..]", default_value = "0", allow_hyphen_values = true, value_parser = parse_means, requires = "features", help_heading = "Judge")]
+    pub features_mean: List,
+    /// Its preprocessing
+    #[arg(long, value_name = "D[,D..]", default_value = "1", allow_hyphen_values = true, value_parser = parse_deviations, requires = "features", help_heading = "Judge")]
+    pub features_std: List,
+
+    /// Write the report as JSON (docs/report.schema.json)
+    #[arg(long, value_name = "FILE.json", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub json: Option<PathBuf>,
+    /// Write the report as a self-contained page; it shows reconstructions, so keep it as private as the training data
+    #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub html: Option<PathBuf>,
+    /// Rules that the audit must keep, or the exit code is 1
+    #[arg(long, value_name = "POLICY.toml", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub policy: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "documented at its type")]
     pub manner: Manner,
@@ -385,6 +477,10 @@ pub enum ResetArg {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SealArg(pub Option<f32>);
 
+/// How hard an audit tries as typed: none for `none`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditArg(pub Option<Effort>);
+
 /// Numbers with commas between them, as one value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct List(pub Vec<f32>);
@@ -435,6 +531,7 @@ impl CompileArgs {
             initial: self.v_init,
             leak: self.leak,
             training: self.training(),
+            audit: self.audit.0.filter(|_| self.out.is_some()),
             layout: self.layout.0,
             preprocess,
             output: self.output.clone(),
@@ -501,6 +598,18 @@ fn seal() -> impl TypedValueParser<Value = SealArg> {
     words(&[
         ("none", SealArg(None), "distillation alone"),
         ("twins", SealArg(Some(1.0)), "float networks made from the weights should not answer like the source network"),
+    ])
+}
+
+fn effort() -> impl TypedValueParser<Value = Effort> {
+    words(&[("quick", Effort::Quick, "what tells most, in a minute or two"), ("full", Effort::Full, "everything")])
+}
+
+fn audit() -> impl TypedValueParser<Value = AuditArg> {
+    words(&[
+        ("quick", AuditArg(Some(Effort::Quick)), "what tells most, in a minute or two"),
+        ("full", AuditArg(Some(Effort::Full)), "everything"),
+        ("none", AuditArg(None), "not at all"),
     ])
 }
 

@@ -74,6 +74,13 @@ pub(crate) fn write(path: &Path, bytes: impl Into<Vec<u8>>) -> Result<()> {
     batch.commit()
 }
 
+/// A JSON file for people: indented, with a line break at the end.
+pub(crate) fn json(value: &serde_json::Value) -> Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(value).map_err(|e| Error::Internal(format!("the report cannot be written: {e}")))?;
+    text.push(b'\n');
+    Ok(text)
+}
+
 /// Reads a file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|e| Error::io(path, e))

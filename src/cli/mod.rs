@@ -31,6 +31,8 @@ use std::{
     process::ExitCode,
 };
 
+/// Exit code of a gate that said no.
+const REFUSED: u8 = 1;
 /// Exit code of an error.
 const ERROR: u8 = 2;
 /// Exit code of a bug; also what a panic exits with.
@@ -94,6 +96,7 @@ fn run(cli: &Cli, style: &Style) -> Outcome {
         (Some(Command::Compile(args)), _) => commands::compile::run(args, style),
         (None, Some(args)) => commands::compile::run(args, style),
         (Some(Command::Eval(args)), _) => commands::eval::run(args, style),
+        (Some(Command::Audit(args)), _) => commands::audit::run(args, style),
         (Some(Command::Run(args)), _) => commands::run::run(args, style),
         (Some(Command::Inspect(args)), _) => commands::inspect::run(args, style),
         (Some(Command::Opt(args)), _) => commands::opt::run(args),

@@ -18,12 +18,17 @@ pub use job::ENOUGH_AGREEMENT;
 pub use material::{Diversity, Labelled};
 
 use crate::{
+    audit::{
+        self, Audit, Conduct,
+        case::{Case, Given},
+        pictures::Pictures,
+    },
     data::{Images, Plan, layout},
     error::{Error, Result},
     import::{ImportOptions, Imported, import},
     observer::Observer,
-    options::{Calibration, Device, Layout, Options, Rule, Threshold, Timesteps, Train},
-    report::{Agreement, PassRecord},
+    options::{Calibration, Device, Effort, Layout, Options, Rule, Threshold, Timesteps, Train},
+    report::{Agreement, PassRecord, html::Sheet, leakage},
     synthesize::{Canvas, Source},
     train::engine::Engine,
 };
@@ -53,6 +58,17 @@ pub struct Compiled {
     pub samples: Labelled,
     /// Every file that was read, for a build system.
     pub dependencies: Vec<PathBuf>,
+    /// The audit and its reconstructions, if there was to be one.
+    pub audit: Option<Audited>,
+}
+
+/// The audit of a compilation.
+#[derive(Debug)]
+pub struct Audited {
+    /// What it found.
+    pub audit: Audit,
+    /// Its reconstructions: a leak themselves.
+    pub sheets: Vec<Sheet>,
 }
 
 /// Imports a model and brings it into the canonical phase: the float network that everything is compared with.
@@ -137,7 +153,47 @@ pub fn compile(model: &Path, options: &Options, observer: &mut dyn Observer) -> 
     if options.timesteps == Timesteps::Auto {
         report.timesteps_tried = Some(tried);
     }
-    Ok(Compiled { artifact, report: report.to_json(), graph, samples: material.calibration, dependencies })
+    let mut report = report.to_json();
+    let audit = match options.audit {
+        None => None,
+        Some(effort) => {
+            let (section, audited) = attack(&artifact, &imported, source, options, &material, (model, effort), observer)?;
+            report["leakage"] = section;
+            Some(audited)
+        }
+    };
+    Ok(Compiled { artifact, report, graph, samples: material.calibration, dependencies, audit })
+}
+
+/// Attacks what was compiled.
+fn attack(
+    artifact: &artifact::Artifact,
+    imported: &Imported,
+    source: Source<'_>,
+    options: &Options,
+    material: &material::Material,
+    (model, effort): (&Path, Effort),
+    observer: &mut dyn Observer,
+) -> Result<(serde_json::Value, Audited)> {
+    let bytes = artifact.to_bytes().map_err(|e| Error::Internal(format!("the artifact cannot be written: {e}")))?;
+    let given = Given {
+        artifact,
+        bytes: &bytes,
+        imported,
+        float: source.float,
+        normed: source.normed,
+        judge: None,
+        features: None,
+        material: audit::case::Material { calibration: Pictures::of_model(source.canvas, &material.calibration.samples.data), ..Default::default() },
+        words: audit::words(&[model]),
+        seed: options.seed,
+    };
+    let case = Case::new(given, effort)?;
+    let audit = audit::audit(&case, &Conduct { effort, budget: options.budget, store: None }, observer)?;
+    let command = format!("snnc audit MODEL.snn --ann MODEL.onnx --seed {}{}", options.seed, if effort == Effort::Full { " --audit full" } else { "" });
+    let section = leakage::section(&case, &audit, None, &command);
+    let sheets = leakage::sheets(&case, &audit)?;
+    Ok((section, Audited { audit, sheets }))
 }
 
 fn run_stage(

@@ -1,13 +1,22 @@
 //! The report of a compilation: what was done, what it cost, how far it can be trusted. No clock and no path: the same
 //! compilation gives the same bytes.
 
+pub mod html;
+pub mod leakage;
+mod sheet;
 mod training;
 
-use crate::compile::{Diversity, ENOUGH_AGREEMENT, TrainingRecord};
+use crate::{
+    audit::metrics::interval,
+    compile::{Diversity, ENOUGH_AGREEMENT, TrainingRecord},
+};
 use serde_json::{Value, json};
 use snnc_passes::Activations;
 use snnc_runtime::{Cost, Energy, Network, Outcome};
 use std::collections::BTreeMap;
+
+/// Version of the report, whose shape `docs/report.schema.json` fixes.
+pub const VERSION: u64 = 1;
 
 /// One pass that ran.
 #[derive(Clone, Debug)]
@@ -30,16 +39,15 @@ pub struct Agreement {
 }
 
 impl Agreement {
-    /// The share `agreeing / of` with Wilson's interval (Wilson, J. Am. Stat. Assoc. 22, 1927).
+    /// The share `agreeing / of` with Wilson's interval.
     #[must_use]
     pub fn new(timesteps: usize, agreeing: usize, of: usize) -> Self {
-        const Z: f64 = 1.959_964;
-        let n = of.max(1) as f64;
-        let share = agreeing as f64 / n;
-        let centre = (share + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
-        let half = Z / (1.0 + Z * Z / n) * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
-        let percent = |x: f64| 100.0 * x.clamp(0.0, 1.0);
-        Self { timesteps, percent: percent(share), interval: [percent(centre - half), percent(centre + half)] }
+        let percent = |x: f64| 100.0 * x;
+        Self {
+            timesteps,
+            percent: percent(agreeing as f64 / of.max(1) as f64),
+            interval: interval::wilson(agreeing, of).map(percent),
+        }
     }
 }
 
@@ -240,7 +248,7 @@ impl Report {
             list.iter().map(one).collect::<Vec<_>>()
         };
         let mut report = json!({
-            "report_version": 1,
+            "report_version": VERSION,
             "compiler": concat!("snnc ", env!("CARGO_PKG_VERSION")),
             "source": {"sha256": self.source_sha256, "opset": self.opset, "producer": self.producer},
             "options": self.options,
@@ -336,18 +344,4 @@ impl Report {
 /// Four decimals: what lies behind them is noise of the samples.
 fn round(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_interval_is_wilsons() {
-        // Of the textbook: 8 of 10 is 49.0 to 94.3 %.
-        let agreement = Agreement::new(8, 8, 10);
-        assert!((agreement.interval[0] - 49.02).abs() < 0.01 && (agreement.interval[1] - 94.33).abs() < 0.01, "{agreement:?}");
-        let all = Agreement::new(8, 64, 64);
-        assert!(all.percent == 100.0 && all.interval[0] > 94.0 && all.interval[1] == 100.0, "{all:?}");
-    }
 }

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use snnc_ir::{Graph, NodeId, Operator, Reset, Window};
+use std::collections::BTreeMap;
 
 /// What a node makes over all steps.
 #[derive(Clone, Debug)]
@@ -95,7 +96,17 @@ impl SpikingSimulator {
     /// Only on a bug.
     pub fn logits(&self, graph: &Graph, input: &Signal) -> Result<Tensor> {
         let output = graph.output().ok_or_else(|| Error::Internal("a verified graph has an output".into()))?;
-        let mut signals = std::collections::BTreeMap::new();
+        let means = self.means(graph, input, &[output.node])?;
+        Ok(means[&output.node].flatten_from(1)?)
+    }
+
+    /// Runs a whole graph on an input signal and returns what `kept` nodes make, on the mean over time: `[N, ..]` each.
+    ///
+    /// # Errors
+    /// Only on a bug.
+    pub fn means(&self, graph: &Graph, input: &Signal, kept: &[NodeId]) -> Result<BTreeMap<NodeId, Tensor>> {
+        let mut signals: BTreeMap<NodeId, Signal> = BTreeMap::new();
+        let mut means = BTreeMap::new();
         let order = graph.topological();
         for (k, &node) in order.iter().enumerate() {
             let signal = if matches!(graph[node].op, Operator::Input) {
@@ -104,11 +115,14 @@ impl SpikingSimulator {
                 let operands: Vec<&Signal> = graph.operands(node).iter().map(|o| &signals[o]).collect();
                 self.node(graph, node, &operands)?
             };
+            if kept.contains(&node) {
+                means.insert(node, signal.mean(self.timesteps)?);
+            }
             signals.insert(node, signal);
             // Memory is T times that of a float run: let go of what no later node reads.
-            signals.retain(|&n, _| n == output.node || graph.uses(n).iter().any(|(user, _)| order[k + 1..].contains(user)));
+            signals.retain(|&n, _| graph.uses(n).iter().any(|(user, _)| order[k + 1..].contains(user)));
         }
-        Ok(signals[&output.node].mean(self.timesteps)?.flatten_from(1)?)
+        Ok(means)
     }
 
     fn fire(&self, neurons: &Neurons, current: &Signal) -> Result<Tensor> {

@@ -3,12 +3,19 @@
 use super::{
     Recipe, Source,
     canvas::Canvas,
+    differentiable::{Differentiable, Matching},
     dirichlet::{concentrations, confident, dirichlet},
+    prior,
     pyramid::Pyramid,
     random::Random,
     statistics::Watched,
 };
-use crate::{error::Result, observer::Observer, parallel, simulate::Workspace, train::loss::log_softmax};
+use crate::{
+    error::Result,
+    observer::Observer,
+    parallel,
+    train::{loss::log_softmax, network::Buffers},
+};
 use candle_core::{Device, Tensor};
 use std::{
     sync::Mutex,
@@ -37,19 +44,22 @@ pub struct Inversion {
     /// Weight of the distance between the batch's statistics and those that the file's batch norms recorded; used where the
     /// file has batch norms (DeepInversion; Yin et al., CVPR 2020).
     pub statistics: f64,
+    /// Number of steps after which images are smoothed, where they change pixel by pixel: the prior of the PrivateSNN paper's class
+    /// impressions.
+    pub blur: Option<usize>,
 }
 
 /// Some steps towards the confidence that a classifier shows on real images, held near the start and kept natural.
 pub const NEAR_START: Inversion =
-    Inversion { steps: 60, rate: 0.012, temperature: 1.0, anchor: 4.0, dirichlet: false, is_natural: true, statistics: 0.0 };
+    Inversion { steps: 60, rate: 0.012, temperature: 1.0, anchor: 4.0, dirichlet: false, is_natural: true, statistics: 0.0, blur: None };
 
 /// Towards the statistics that the file's batch norms recorded, and a confident answer.
 pub const STATISTICS: Inversion =
-    Inversion { steps: 100, rate: 0.02, temperature: 1.0, anchor: 0.0, dirichlet: false, is_natural: false, statistics: 1.0 };
+    Inversion { steps: 100, rate: 0.02, temperature: 1.0, anchor: 0.0, dirichlet: false, is_natural: false, statistics: 1.0, blur: None };
 
 /// The paper's code: 2,499 steps of Adam at 1e-3 in a domain of width 2, temperature 20; here clamped to the valid range.
 pub const PAPER: Inversion =
-    Inversion { steps: 2499, rate: 0.0005, temperature: 20.0, anchor: 0.0, dirichlet: true, is_natural: false, statistics: 0.0 };
+    Inversion { steps: 2499, rate: 0.0005, temperature: 20.0, anchor: 0.0, dirichlet: true, is_natural: false, statistics: 0.0, blur: None };
 
 /// Views of natural inversion are shifted by at most this part of the image's side.
 const REACH: usize = 10;
@@ -85,7 +95,8 @@ pub fn invert(
     // Batches run side by side on the threads there are; each gets its share of the time.
     let rounds = batches.len().div_ceil(rayon::current_num_threads()).max(1);
     let allowance = recipe.budget.map(|seconds| Duration::from_secs_f64(seconds / rounds as f64));
-    let descent = Descent { watched: &watched, canvas, dims: &dims, inversion, seed: recipe.seed, allowance };
+    let model = Matching { watched: &watched, dims: &dims, weight: inversion.statistics, units: None };
+    let descent = Descent { model: &model, canvas, inversion, seed: recipe.seed, allowance };
     // Whoever finishes a step reports it; the observer hears one at a time.
     let listener = Mutex::new((0, observer));
     let step_done = || {
@@ -114,47 +125,50 @@ pub fn invert(
 }
 
 /// What the descents of all batches share.
-struct Descent<'a> {
-    watched: &'a Watched,
-    canvas: &'a Canvas,
-    /// Of the input.
-    dims: &'a [usize],
-    inversion: &'a Inversion,
+pub struct Descent<'a> {
+    /// What is inverted.
+    pub model: &'a dyn Differentiable,
+    /// The image.
+    pub canvas: &'a Canvas,
+    /// How.
+    pub inversion: &'a Inversion,
     /// Of everything random.
-    seed: u64,
+    pub seed: u64,
     /// Time for a batch.
-    allowance: Option<Duration>,
+    pub allowance: Option<Duration>,
 }
 
 impl Descent<'_> {
-    /// Changes a batch of images in place and returns the number of steps.
-    fn run(&self, images: &mut [f32], targets: &[f32], step_done: &(dyn Fn() + Sync)) -> Result<usize> {
-        let Self { watched, canvas, dims, inversion, seed, allowance } = *self;
+    /// Changes a batch of images in place and returns the number of steps. `targets` `[N, classes]` are the answers to be had.
+    ///
+    /// # Errors
+    /// Only on a bug.
+    pub fn run(&self, images: &mut [f32], targets: &[f32], step_done: &(dyn Fn() + Sync)) -> Result<usize> {
+        let Self { model, canvas, inversion, seed, allowance } = *self;
         const BETA: [f32; 2] = [0.9, 0.999];
         let began = Instant::now();
         let channel = canvas.channel_of_entry();
-        let shape: Vec<usize> = std::iter::once(images.len() / canvas.len()).chain(dims[1..].iter().copied()).collect();
+        let count = images.len() / canvas.len();
         let start = images.to_vec();
         let pyramid = Pyramid::new(canvas.height, canvas.width, inversion.is_natural);
         let reach = if inversion.is_natural { canvas.height.min(canvas.width) / REACH } else { 0 };
-        let (len, planes) = (canvas.len(), images.len() / canvas.len() * canvas.channels);
+        let (len, planes) = (canvas.len(), count * canvas.channels);
         let steps = pyramid.steps();
         let mut coefficients = vec![0.0f32; planes * pyramid.len()];
         let (mut first, mut second) = (vec![0.0f32; coefficients.len()], vec![0.0f32; coefficients.len()]);
         let mut gradient_of = vec![0.0f32; pyramid.len()];
         let mut plane_pixels = vec![0.0f32; canvas.height * canvas.width];
         let mut best: Option<(f64, Vec<f32>)> = None;
-        let mut workspace = Workspace::default();
+        let mut buffers = Buffers::default();
         let mut done = 0;
         for step in 1..=inversion.steps {
             if allowance.is_some_and(|allowance| began.elapsed() >= allowance) {
                 break;
             }
-            let weight = inversion.statistics * shape[0] as f64;
-            let loss = |logits: &[f32]| cross_entropy(logits, targets, shape[0], inversion.temperature);
+            let loss = |logits: &[f32]| cross_entropy(logits, targets, count, inversion.temperature);
             let view = View::new(canvas, reach, &mut Random::new(seed ^ 0x1E77_E200, step as u64));
             let seen = view.of(images);
-            let gradient = watched.network.gradient(&seen, &shape, (&watched.nodes, weight), &mut workspace, loss)?;
+            let gradient = model.gradient(&seen, (count, step), &loss, &mut buffers)?;
             if best.as_ref().is_none_or(|(least, _)| gradient.loss < *least) {
                 best = Some((gradient.loss, images.to_vec()));
             }
@@ -190,6 +204,9 @@ impl Descent<'_> {
                     images[at] = (start[at] + value * (high - low)).clamp(low, high);
                 }
             }
+            if inversion.blur.is_some_and(|every| step % every == 0) {
+                self.smooth(images, &start, &mut coefficients);
+            }
             done = step;
             step_done();
         }
@@ -198,11 +215,29 @@ impl Descent<'_> {
         }
         Ok(done)
     }
+
+    /// Smooths images, whose coefficients are their pixels' distances from the start.
+    fn smooth(&self, images: &mut [f32], start: &[f32], coefficients: &mut [f32]) {
+        let canvas = self.canvas;
+        let (len, pixels) = (canvas.len(), canvas.height * canvas.width);
+        let mut plane = vec![0.0f32; pixels];
+        for (k, own) in coefficients.chunks_mut(pixels).enumerate() {
+            let (image, colour) = (k / canvas.channels, k % canvas.channels);
+            let place = |pixel: usize| image * len + canvas.entry(colour, pixel);
+            (0..pixels).for_each(|pixel| plane[pixel] = images[place(pixel)]);
+            prior::soften(&mut plane, canvas, 1.0);
+            let (low, high) = canvas.range[colour];
+            for (pixel, c) in own.iter_mut().enumerate() {
+                images[place(pixel)] = plane[pixel];
+                *c = (plane[pixel] - start[place(pixel)]) / (high - low).max(1e-12);
+            }
+        }
+    }
 }
 
 /// The cross-entropy of soft targets and the softmax of the logits at a temperature, summed over `count` images, and its gradient
 /// with respect to the logits. Summed, not averaged: an image's gradient must not depend on its batch.
-fn cross_entropy(logits: &[f32], targets: &[f32], count: usize, temperature: f64) -> (f64, Vec<f32>) {
+pub fn cross_entropy(logits: &[f32], targets: &[f32], count: usize, temperature: f64) -> (f64, Vec<f32>) {
     let classes = logits.len() / count.max(1);
     let mut loss = 0.0;
     let mut gradient = Vec::with_capacity(logits.len());

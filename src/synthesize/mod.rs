@@ -10,10 +10,11 @@
 //! Samples stay in the process. They are themselves a leak: an image inverted from a network shows what it knows.
 
 mod canvas;
+pub mod differentiable;
 pub mod dirichlet;
-mod inversion;
-mod prior;
-mod pyramid;
+pub mod inversion;
+pub mod prior;
+pub(crate) mod pyramid;
 pub mod random;
 pub mod statistics;
 

@@ -26,7 +26,7 @@ pub fn image(canvas: &Canvas, random: &mut Random) -> Vec<f32> {
 
 /// Mixes in, to a share, what a lens and a sensor make of an image: edges spread over neighbouring pixels (a binomial filter of 3 by 3).
 /// Leaves drawn pixel by pixel have sharper edges than any photograph, and first layers answer edges.
-fn soften(pixels: &mut [f32], canvas: &Canvas, share: f32) {
+pub(super) fn soften(pixels: &mut [f32], canvas: &Canvas, share: f32) {
     let (height, width) = (canvas.height, canvas.width);
     let around = |at: usize, len: usize| [at.saturating_sub(1), at, (at + 1).min(len - 1)];
     for plane in pixels.chunks_mut((height * width).max(1)) {

@@ -7,7 +7,7 @@
 
 /// The levels for images of one size.
 #[derive(Clone, Debug)]
-pub(super) struct Pyramid {
+pub(crate) struct Pyramid {
     height: usize,
     width: usize,
     /// From fine to coarse.
@@ -47,7 +47,7 @@ const COARSEST: usize = 4;
 
 impl Pyramid {
     /// For images of a size; the finest level has cells of one pixel, and is the only one unless `has_levels`.
-    pub(super) fn new(height: usize, width: usize, has_levels: bool) -> Self {
+    pub(crate) fn new(height: usize, width: usize, has_levels: bool) -> Self {
         let side = if has_levels { height.max(width) } else { 0 };
         let cells: Vec<usize> = (0..).map(|k| 1usize << k).take_while(|cell| *cell == 1 || cell * COARSEST <= side).collect();
         let coarsest = cells.last().copied().unwrap_or(1) as f32;
@@ -56,22 +56,22 @@ impl Pyramid {
     }
 
     /// Number of coefficients of one plane.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.levels.iter().map(|l| l.rows.cells * l.columns.cells).sum()
     }
 
     /// For each coefficient of a plane, its share of the largest step.
-    pub(super) fn steps(&self) -> Vec<f32> {
+    pub(crate) fn steps(&self) -> Vec<f32> {
         self.levels.iter().flat_map(|l| std::iter::repeat_n(l.step, l.rows.cells * l.columns.cells)).collect()
     }
 
     /// Adds what the coefficients of a plane stand for to its pixels.
-    pub(super) fn expand(&self, coefficients: &[f32], pixels: &mut [f32]) {
+    pub(crate) fn expand(&self, coefficients: &[f32], pixels: &mut [f32]) {
         self.each(|pixel, coefficient, share| pixels[pixel] += share * coefficients[coefficient]);
     }
 
     /// The gradient of the coefficients from that of the pixels: the transpose of [`Pyramid::expand`].
-    pub(super) fn collapse(&self, pixels: &[f32], coefficients: &mut [f32]) {
+    pub(crate) fn collapse(&self, pixels: &[f32], coefficients: &mut [f32]) {
         coefficients.fill(0.0);
         self.each(|pixel, coefficient, share| coefficients[coefficient] += share * pixels[pixel]);
     }

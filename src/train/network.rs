@@ -68,7 +68,7 @@ impl Gradients {
 /// The buffers of one thread.
 #[derive(Default)]
 pub struct Buffers {
-    floats: Workspace,
+    pub(crate) floats: Workspace,
     bytes: Vec<Vec<i8>>,
 }
 

@@ -1,8 +1,10 @@
 //! `snnc MODEL.onnx -o MODEL.snn`
 
+use super::audit::rulings;
 use crate::{
+    audit::policy::Policy,
     cli::{
-        Failure, Outcome,
+        Failure, Outcome, REFUSED,
         args::{CompileArgs, Emit, EmitForm},
         dot, files, interrupt, print,
         progress::{Console, Verbosity},
@@ -14,6 +16,7 @@ use crate::{
     error::{Error, Result},
     observer::Observer,
     options::Calibration,
+    report::html,
 };
 use std::{
     path::{Path, PathBuf},
@@ -31,17 +34,28 @@ pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
         Calibration::Synthetic(_) => None,
     };
     check(args, report.as_deref(), calibration).map_err(&about)?;
+    let policy = args.policy.as_deref().map(Policy::read).transpose().map_err(&about)?;
     set_threads(args.threads).map_err(&about)?;
 
     let mut console = Console::new(style.clone(), Verbosity::new(args.quiet, args.verbose), args.model.display().to_string())
         .dump_after(&args.dump_after);
     interrupt::listen();
-    let compiled = compile(&args.model, &options, &mut console).map_err(&about)?;
+    let mut compiled = compile(&args.model, &options, &mut console).map_err(&about)?;
+    let ruled = policy.as_ref().zip(compiled.audit.as_ref()).map(|(policy, audited)| policy.judge(&audited.audit));
+    let passed = ruled.as_ref().is_none_or(|rules| rules.iter().all(|rule| rule.passed));
+    if let Some(rules) = &ruled {
+        compiled.report["leakage"]["policy"] = serde_json::json!({"passed": passed, "rules": rules});
+    }
 
     let start = Instant::now();
     console.stage("write", None);
-    let size = write(args, report.as_deref(), &compiled).map_err(&about)?;
+    let size = write(args, report.as_deref(), &compiled, passed).map_err(&about)?;
     console.stage_done(start.elapsed());
+    if !passed {
+        console.print(rulings(&ruled.unwrap_or_default()).trim());
+        console.print("the artifact was not written; the report was");
+        return Ok(ExitCode::from(REFUSED));
+    }
 
     if let (Some(out), Some(size)) = (&args.out, size) {
         console.say(&summary(args, out, report.as_deref(), &compiled, size, console.warnings()));
@@ -72,31 +86,42 @@ fn check(args: &CompileArgs, report: Option<&Path>, calibration: Option<&Path>) 
     let mut outputs: Vec<(&str, &Path)> = Vec::new();
     outputs.extend(args.out.as_deref().map(|p| ("-o", p)));
     outputs.extend(report.map(|p| ("the report", p)));
+    outputs.extend(args.html.as_deref().map(|p| ("--html", p)));
     outputs.extend(args.depfile.as_deref().map(|p| ("--depfile", p)));
     outputs.extend(args.save_samples.as_deref().map(|p| ("--save-samples", p)));
     outputs.extend(args.emit.iter().filter_map(|e| e.file.as_deref()).map(|p| ("--emit", p)));
     for (_, path) in &outputs {
         files::check_target(path)?;
     }
-    let inputs: Vec<(&str, &Path)> =
-        std::iter::once(("the model", args.model.as_path())).chain(calibration.map(|p| ("the calibration images", p))).collect();
+    let inputs: Vec<(&str, &Path)> = std::iter::once(("the model", args.model.as_path()))
+        .chain(calibration.map(|p| ("the calibration images", p)))
+        .chain(args.policy.as_deref().map(|p| ("the policy", p)))
+        .collect();
+    let wants_audit = [("--html", args.html.is_some()), ("--policy", args.policy.is_some())].into_iter().find(|(_, is)| *is);
+    if let (Some((option, _)), true) = (wants_audit, args.audit.0.is_none() || args.out.is_none()) {
+        return Err(Error::Usage(format!("{option} is of the audit, and there is none with `--audit none` or without -o")));
+    }
     files::check_distinct(&inputs, &outputs)
 }
 
-/// Writes all files or none; returns the size of the artifact.
-fn write(args: &CompileArgs, report: Option<&Path>, compiled: &Compiled) -> Result<Option<usize>> {
+/// Writes all files or none, and of an artifact that a policy refuses only what is said of it; returns the size of the artifact.
+fn write(args: &CompileArgs, report: Option<&Path>, compiled: &Compiled, passed: bool) -> Result<Option<usize>> {
     let mut batch = files::Batch::default();
     let mut size = None;
+    if let Some(report) = report {
+        batch.add(report, files::json(&compiled.report)?)?;
+    }
+    if let (Some(path), Some(audited)) = (&args.html, &compiled.audit) {
+        batch.add(path, html::page(&compiled.report, &audited.sheets))?;
+    }
+    if !passed {
+        batch.commit()?;
+        return Ok(None);
+    }
     if let Some(out) = &args.out {
         let bytes = compiled.artifact.to_bytes().map_err(|e| Error::Internal(format!("the artifact cannot be written: {e}")))?;
         size = Some(bytes.len());
         batch.add(out, bytes)?;
-    }
-    if let Some(report) = report {
-        let mut text =
-            serde_json::to_vec_pretty(&compiled.report).map_err(|e| Error::Internal(format!("the report cannot be written: {e}")))?;
-        text.push(b'\n');
-        batch.add(report, text)?;
     }
     for Emit { form, file } in &args.emit {
         if let Some(file) = file {
@@ -153,6 +178,9 @@ fn summary(args: &CompileArgs, out: &Path, report: Option<&Path>, compiled: &Com
     if let Some(percent) = agreement.and_then(|list| list.last()).and_then(|at| at["percent"].as_f64()) {
         let judges = if compiled.report["agreement"]["judges"] == "data" { "images" } else { "synthetic samples" };
         text += &format!("; agrees with the float network on {percent:.1} % of held-out {judges}");
+    }
+    if let Some(audited) = &compiled.audit {
+        text += &format!("; audit: {}", audited.audit.verdict.headline.trim_end_matches('.'));
     }
     if compiled.report["training"]["kind"] == "temporal" {
         let kept = compiled.report["training"]["best_epoch"].as_u64().unwrap_or(0);

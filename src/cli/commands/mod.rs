@@ -1,5 +1,6 @@
 //! One file, one command.
 
+pub(super) mod audit;
 pub(super) mod compile;
 pub(super) mod eval;
 pub(super) mod explain;

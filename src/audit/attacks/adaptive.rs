@@ -1,0 +1,154 @@
+//! The adaptive attacker: a twin is distilled from the artifact's answers before it is inverted, and every prior is used.
+
+use super::{descent_macs, float_cell, steps, timesteps};
+use crate::{
+    audit::{
+        attack::{Attack, Cell, Knowledge, Loot, Subject},
+        case::{Case, Effort},
+        distil::{HELD_OUT, budget, distil, own_images},
+        metrics::Metric,
+        models::float,
+        reconstruct::{natural, reconstruct},
+    },
+    error::{Error, Result},
+    simulate::FloatNetwork,
+    synthesize::{differentiable::Matching, statistics::Watched},
+};
+use candle_core::{Device, Tensor};
+use snnc_ir::{Graph, NodeId, Operator};
+use snnc_passes::threshold::Recorded;
+use std::collections::BTreeMap;
+
+/// Distils, then inverts.
+pub struct Adaptive;
+
+/// Natural-image priors alone.
+const NATURAL: &str = "distilled";
+/// The layers' statistics too.
+const STATISTICS: &str = "distilled, layer statistics";
+
+/// Weight of the statistics' distance beside the answer.
+const WEIGHT: f64 = 0.3;
+/// Own images on which statistics are recorded, where no batch norm did.
+const RECORDED: usize = 64;
+
+impl Attack for Adaptive {
+    fn name(&self) -> &'static str {
+        "adaptive"
+    }
+
+    fn title(&self) -> &'static str {
+        "Adaptive: distilled twin with priors"
+    }
+
+    fn objective(&self) -> &'static str {
+        "Images of each class: a float twin is first trained, on procedural images, to answer like the artifact, then inverted with \
+         natural-image priors and with the statistics that layers have on such images (in the ANN's column: those that its batch norms recorded, \
+         where it has some)."
+    }
+
+    fn knows(&self) -> &'static [Knowledge] {
+        &[Knowledge::File, Knowledge::Weights, Knowledge::Thresholds, Knowledge::Queries]
+    }
+
+    fn cells(&self, case: &Case<'_>, effort: Effort) -> Vec<Cell> {
+        let steps = steps(effort);
+        let variants = if effort == Effort::Quick { &[NATURAL][..] } else { &[NATURAL, STATISTICS][..] };
+        let asked = budget(effort);
+        let mut cells = Vec::new();
+        for &variant in variants {
+            for subject in Subject::ALL {
+                if subject != Subject::Snn {
+                    let mut cell = float_cell(case, variant, subject, "natural", steps);
+                    if variant == STATISTICS {
+                        cell.work = format!("inversion/statistics/{}", subject.name());
+                    }
+                    cells.push(cell);
+                    continue;
+                }
+                for t in timesteps(case, effort) {
+                    let training = 3.0 * case.spiking_macs(1) * (asked.queries * asked.epochs) as f64;
+                    let queries = case.spiking_macs(t) * (asked.queries + HELD_OUT) as f64;
+                    cells.push(Cell {
+                        variant,
+                        subject,
+                        timesteps: Some(t),
+                        work: format!("adaptive/{variant}/{t}"),
+                        macs: training + queries + descent_macs(case, case.spiking_macs(1), steps, 1),
+                    });
+                }
+            }
+        }
+        cells
+    }
+
+    fn run(&self, case: &Case<'_>, cell: &Cell, effort: Effort) -> Result<Loot> {
+        let mut inversion = natural(steps(effort));
+        let is_matched = cell.variant == STATISTICS;
+        inversion.statistics = if is_matched { WEIGHT } else { 0.0 };
+        let watch = |graph: &Graph, units: Option<&[f32]>| {
+            if is_matched { recorded(case, graph, units) } else { Watched::nothing(graph) }
+        };
+        let invert = |watched: &Watched, units: Option<&[f32]>| {
+            reconstruct(case, &Matching { watched, dims: case.dims(), weight: inversion.statistics, units }, &inversion, 1)
+        };
+        let Some(timesteps) = cell.timesteps else {
+            let graph = float(case, cell.subject).ok_or_else(|| Error::Internal("the SNN is no float network".into()))?;
+            let watched = match case.given.normed.filter(|_| is_matched && cell.subject == Subject::Ann) {
+                Some(normed) => Watched::norms(graph, normed, &tensor(case, &own_images(case, 1, 3))?)?,
+                None => watch(graph, None)?,
+            };
+            return Ok(Loot { pictures: Some(invert(&watched, None)?), ..Loot::default() });
+        };
+        let distilled = distil(case, timesteps, effort)?;
+        let units = case.units.as_deref();
+        let pictures = invert(&watch(&distilled.graph, units)?, units)?;
+        let chance = Some(1.0 / case.classes as f64);
+        let [before, after] = distilled.agreeing;
+        Ok(Loot {
+            pictures: Some(pictures),
+            metrics: vec![
+                Metric::share("agreement_before_distillation", before, HELD_OUT, chance),
+                Metric::share("agreement_of_twin", after, HELD_OUT, chance),
+            ],
+            ..Loot::default()
+        })
+    }
+}
+
+fn tensor(case: &Case<'_>, images: &[f32]) -> Result<Tensor> {
+    let shape: Vec<usize> = std::iter::once(images.len() / case.canvas.len()).chain(case.dims()[1..].iter().copied()).collect();
+    Ok(Tensor::from_slice(images, shape, &Device::Cpu)?)
+}
+
+/// A network with the statistics that the currents of its neurons, or the operands of its rectifiers, have on procedural images.
+fn recorded(case: &Case<'_>, graph: &Graph, units: Option<&[f32]>) -> Result<Watched> {
+    let is_activation = |id: &NodeId| matches!(graph[*id].op, Operator::Neuron { .. } | Operator::Relu);
+    let mut kept: Vec<NodeId> = graph.topological().into_iter().filter(is_activation).filter_map(|id| graph.operand(id)).collect();
+    kept.sort_unstable();
+    kept.dedup();
+    let network = FloatNetwork::keeping(graph, &kept)?;
+    let mut images = own_images(case, RECORDED, 3);
+    if let Some(units) = units {
+        images.iter_mut().enumerate().for_each(|(k, x)| *x /= units[k % units.len()]);
+    }
+    let results = network.run(&tensor(case, &images)?)?;
+    let mut nodes = BTreeMap::new();
+    for node in kept {
+        let values = results.get(&node).ok_or_else(|| Error::Internal("a kept node was computed".into()))?;
+        let channels = values.dim(1)?;
+        let count = values.dim(0)?;
+        let values = values.flatten_all()?.to_vec1::<f32>()?;
+        let plane = values.len() / count / channels;
+        let (mut sums, mut squares) = (vec![0.0f64; channels], vec![0.0f64; channels]);
+        for (k, plane) in values.chunks(plane).enumerate() {
+            sums[k % channels] += plane.iter().map(|&v| f64::from(v)).sum::<f64>();
+            squares[k % channels] += plane.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>();
+        }
+        let n = (count * plane) as f64;
+        let mean: Vec<f32> = sums.iter().map(|s| (s / n) as f32).collect();
+        let deviation = squares.iter().zip(&sums).map(|(q, s)| ((q / n - (s / n).powi(2)).max(1e-12)).sqrt() as f32).collect();
+        nodes.insert(node, Recorded { mean, deviation });
+    }
+    Ok(Watched { network, nodes })
+}

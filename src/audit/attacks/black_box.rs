@@ -1,0 +1,168 @@
+//! Query-only inversion: the adversary sees answers to images and nothing else.
+//!
+//! Procedural images are asked about first; for each class the ones with the surest answers are improved by an evolution strategy on the
+//! coefficients of a pyramid (NES with mirrored draws; Salimans et al., arXiv 1703.03864), whose coarse layers hold what few queries
+//! can find.
+
+use super::timesteps;
+use crate::{
+    audit::{
+        attack::{Attack, Cell, Knowledge, Loot, Subject},
+        case::{Case, Effort},
+        distil::own_images,
+        models::Oracle,
+        pictures::Pictures,
+    },
+    error::Result,
+    synthesize::{pyramid::Pyramid, random::Random},
+    train::loss::log_softmax,
+};
+
+/// Asks.
+pub struct BlackBox;
+
+const VARIANT: &str = "evolution strategy";
+
+/// Queries: those about procedural images, rounds of the strategy for each reconstruction, and mirrored pairs a round.
+#[derive(Clone, Copy)]
+struct Queries {
+    pool: usize,
+    rounds: usize,
+    pairs: usize,
+}
+
+fn queries(effort: Effort) -> Queries {
+    match effort {
+        Effort::Quick => Queries { pool: 256, rounds: 4, pairs: 4 },
+        Effort::Full => Queries { pool: 2048, rounds: 40, pairs: 8 },
+    }
+}
+
+/// Size of a draw, and of a step, of the coarsest coefficients, as a share of the pixels' range.
+const DRAW: f32 = 0.08;
+const STEP: f32 = 0.12;
+
+impl Attack for BlackBox {
+    fn name(&self) -> &'static str {
+        "black-box"
+    }
+
+    fn title(&self) -> &'static str {
+        "Black box: queries alone"
+    }
+
+    fn objective(&self) -> &'static str {
+        "Images of each class from answers to queries: the surest of many procedural images, improved by an evolution strategy."
+    }
+
+    fn knows(&self) -> &'static [Knowledge] {
+        &[Knowledge::Queries]
+    }
+
+    fn cells(&self, case: &Case<'_>, effort: Effort) -> Vec<Cell> {
+        let Queries { pool, rounds, pairs } = queries(effort);
+        let asked = (pool + case.shown.len() * rounds * (2 * pairs + 1)) as f64;
+        let cell = |subject: Subject, timesteps: Option<usize>, of_one: f64| Cell {
+            variant: VARIANT,
+            subject,
+            timesteps,
+            work: format!("black-box/{}/{}", subject.name(), timesteps.unwrap_or(0)),
+            macs: asked * of_one,
+        };
+        let mut cells = vec![cell(Subject::Ann, None, case.float_macs())];
+        cells.extend(timesteps(case, effort).into_iter().map(|t| cell(Subject::Snn, Some(t), case.spiking_macs(t))));
+        cells.push(cell(Subject::Control, None, case.float_macs()));
+        cells
+    }
+
+    fn run(&self, case: &Case<'_>, cell: &Cell, effort: Effort) -> Result<Loot> {
+        let oracle = Oracle::new(case, cell.subject, cell.timesteps.unwrap_or(1))?;
+        let Queries { pool, rounds, pairs } = queries(effort);
+        let (len, classes) = (case.canvas.len(), case.classes);
+        let asked = own_images(case, pool, 4);
+        let answers = oracle.logits(&asked)?;
+        let mut images = Vec::with_capacity(case.shown.len() * len);
+        for (k, &class) in case.shown.iter().enumerate() {
+            // Another start for every picture of a class.
+            let rank = case.shown[..k].iter().filter(|&&c| c == class).count();
+            let mut by_answer: Vec<(f64, usize)> = answers.chunks(classes).map(|row| log_softmax(row, 1.0)[class]).zip(0..).collect();
+            by_answer.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            let best = by_answer[rank % by_answer.len()].1;
+            images.extend_from_slice(&asked[best * len..][..len]);
+        }
+        evolve(case, &oracle, &mut images, rounds, pairs)?;
+        Ok(Loot { pictures: Some(Pictures::of_model(&case.canvas, &images)), ..Loot::default() })
+    }
+}
+
+/// Improves all images side by side, round after round.
+fn evolve(case: &Case<'_>, oracle: &Oracle<'_>, images: &mut [f32], rounds: usize, pairs: usize) -> Result<()> {
+    let canvas = &case.canvas;
+    let (len, classes, pixels) = (canvas.len(), case.classes, canvas.height * canvas.width);
+    let pyramid = Pyramid::new(canvas.height, canvas.width, true);
+    let sizes: Vec<f32> = pyramid.steps();
+    let width = sizes.len();
+    // What coefficients of every plane add to an image.
+    let moved = |image: &[f32], change: &[f32]| {
+        let mut image = image.to_vec();
+        for (colour, own) in change.chunks(width).enumerate() {
+            let mut plane = vec![0.0f32; pixels];
+            pyramid.expand(own, &mut plane);
+            let (low, high) = canvas.range[colour];
+            for (pixel, value) in plane.iter().enumerate() {
+                let at = canvas.entry(colour, pixel);
+                image[at] = (image[at] + value * (high - low)).clamp(low, high);
+            }
+        }
+        image
+    };
+    let mut sure: Vec<f64> = answers(oracle, images, &case.shown, classes)?;
+    for round in 0..rounds {
+        let mut asked = Vec::with_capacity(images.len() * 2 * pairs);
+        let mut draws: Vec<Vec<f32>> = Vec::new();
+        for (k, image) in images.chunks(len).enumerate() {
+            for pair in 0..pairs {
+                let mut random = Random::new(case.given.seed ^ 0xE70_1000, ((round * case.shown.len() + k) * pairs + pair) as u64);
+                let draw: Vec<f32> = (0..canvas.channels).flat_map(|_| sizes.iter()).map(|size| DRAW * size * random.normal()).collect();
+                asked.extend(moved(image, &draw));
+                asked.extend(moved(image, &draw.iter().map(|d| -d).collect::<Vec<_>>()));
+                draws.push(draw);
+            }
+        }
+        let shown: Vec<usize> = case.shown.iter().flat_map(|&class| std::iter::repeat_n(class, 2 * pairs)).collect();
+        let found = answers(oracle, &asked, &shown, classes)?;
+        let mut tried = Vec::with_capacity(images.len());
+        for (k, image) in images.chunks(len).enumerate() {
+            let mut slope = vec![0.0f32; canvas.channels * width];
+            for pair in 0..pairs {
+                let gain = (found[(k * pairs + pair) * 2] - found[(k * pairs + pair) * 2 + 1]) as f32;
+                slope.iter_mut().zip(&draws[k * pairs + pair]).for_each(|(s, d)| *s += gain * d);
+            }
+            let size = (slope.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / slope.len() as f64).sqrt().max(1e-30) as f32;
+            let mean_size = (sizes.iter().map(|s| s * s).sum::<f32>() / width as f32).sqrt();
+            slope.iter_mut().for_each(|s| *s *= STEP * mean_size / size);
+            tried.extend(moved(image, &slope));
+        }
+        // The step, or the best of the draws, or what there was.
+        let after = answers(oracle, &tried, &case.shown, classes)?;
+        for k in 0..case.shown.len() {
+            let of_draws = (0..2 * pairs).map(|j| (found[k * 2 * pairs + j], &asked[(k * 2 * pairs + j) * len..][..len]));
+            let candidates = std::iter::once((after[k], &tried[k * len..][..len])).chain(of_draws);
+            let best = candidates.fold(None, |best: Option<(f64, &[f32])>, next| match best {
+                Some(best) if best.0 >= next.0 => Some(best),
+                _ => Some(next),
+            });
+            if let Some((value, image)) = best.filter(|(value, _)| *value > sure[k]) {
+                sure[k] = value;
+                images[k * len..][..len].copy_from_slice(image);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How sure the network is, of each image, of the class that it is to show: the logarithm of its probability.
+fn answers(oracle: &Oracle<'_>, images: &[f32], shown: &[usize], classes: usize) -> Result<Vec<f64>> {
+    let logits = oracle.logits(images)?;
+    Ok(logits.chunks(classes).zip(shown).map(|(row, &class)| log_softmax(row, 1.0)[class]).collect())
+}

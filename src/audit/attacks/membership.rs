@@ -1,0 +1,225 @@
+//! Membership inference: was an image trained on?
+
+use super::timesteps;
+use crate::{
+    audit::{
+        attack::{Attack, Cell, Knowledge, Loot, Subject},
+        case::{Case, Effort, Labelled},
+        metrics::roc,
+        models::float,
+    },
+    error::{Error, Result},
+    parallel,
+    simulate::FloatNetwork,
+    train::loss::log_softmax,
+};
+use candle_core::{Device, Tensor};
+use snnc_ir::{NodeId, Operator};
+
+/// Scores images by what the network answers.
+pub struct Membership;
+
+const VARIANT: &str = "scores of answers";
+
+/// Most images of each set.
+fn most(effort: Effort) -> usize {
+    match effort {
+        Effort::Quick => 256,
+        Effort::Full => usize::MAX,
+    }
+}
+
+impl Attack for Membership {
+    fn name(&self) -> &'static str {
+        "membership"
+    }
+
+    fn title(&self) -> &'static str {
+        "Membership inference"
+    }
+
+    fn objective(&self) -> &'static str {
+        "Whether an image was trained on: from the confidence, the entropy and the loss of the answer, and from the spikes of every layer \
+         (the ANN's: its activations) by a logistic regression that is fitted to one half of the images and scores the other."
+    }
+
+    fn knows(&self) -> &'static [Knowledge] {
+        &[Knowledge::Queries, Knowledge::Membership]
+    }
+
+    fn missing(&self, case: &Case<'_>) -> Option<String> {
+        let material = &case.given.material;
+        let is_there = material.members.is_some() && material.nonmembers.is_some();
+        (!is_there).then(|| "it needs images that were trained on and images that were not: --members M.npz --nonmembers N.npz".to_owned())
+    }
+
+    fn cells(&self, case: &Case<'_>, effort: Effort) -> Vec<Cell> {
+        let material = &case.given.material;
+        let count = |set: &Option<Labelled>| set.as_ref().map_or(0, |s| s.pictures.count.min(most(effort)));
+        let images = (count(&material.members) + count(&material.nonmembers)) as f64;
+        let cell = |subject: Subject, timesteps: Option<usize>, of_one: f64| Cell {
+            variant: VARIANT,
+            subject,
+            timesteps,
+            work: format!("membership/{}/{}", subject.name(), timesteps.unwrap_or(0)),
+            macs: images * of_one,
+        };
+        let mut cells = vec![cell(Subject::Ann, None, case.float_macs())];
+        cells.extend(timesteps(case, effort).into_iter().map(|t| cell(Subject::Snn, Some(t), case.spiking_macs(t))));
+        cells.push(cell(Subject::Control, None, case.float_macs()));
+        cells
+    }
+
+    fn run(&self, case: &Case<'_>, cell: &Cell, effort: Effort) -> Result<Loot> {
+        let material = &case.given.material;
+        let (Some(members), Some(others)) = (&material.members, &material.nonmembers) else {
+            return Err(Error::Internal("the sets were there".into()));
+        };
+        let [members, others] = [members, others].map(|set| answers(case, cell, set, most(effort)));
+        let (members, others) = (members?, others?);
+        let mut metrics = Vec::new();
+        for (score, of) in SCORES {
+            let scores = |set: &Answers| set.scores(of);
+            if let (Some(members), Some(others)) = (scores(&members), scores(&others)) {
+                // The first that can be had stands for the attack; it is chosen before anything is seen.
+                let prefix = if metrics.is_empty() { "" } else { score };
+                metrics.extend(roc::metrics(prefix, &members, &others));
+            }
+        }
+        let [of_members, of_others] = fitted(&members.activity, &others.activity);
+        metrics.extend(roc::metrics("activity", &of_members, &of_others));
+        Ok(Loot { metrics, ..Loot::default() })
+    }
+}
+
+/// A score of an answer, higher for members: logits and the class, where it is known.
+type Score = fn(&[f32], Option<usize>) -> Option<f64>;
+
+/// The loss (its negative), then what needs no labels.
+const SCORES: [(&str, Score); 3] = [
+    ("loss", |logits, class| Some(log_softmax(logits, 1.0)[class?])),
+    ("confidence", |logits, _| log_softmax(logits, 1.0).into_iter().reduce(f64::max)),
+    ("entropy", |logits, _| Some(log_softmax(logits, 1.0).iter().map(|log| log.exp() * log).sum())),
+];
+
+/// What a network answered to a set.
+struct Answers {
+    classes: usize,
+    logits: Vec<f32>,
+    labels: Option<Vec<usize>>,
+    /// Of every image, one value for each layer.
+    activity: Vec<Vec<f64>>,
+}
+
+impl Answers {
+    fn scores(&self, of: Score) -> Option<Vec<f64>> {
+        let label = |k: usize| self.labels.as_ref().map(|labels| labels[k]);
+        self.logits.chunks(self.classes).enumerate().map(|(k, row)| of(row, label(k))).collect()
+    }
+}
+
+fn answers(case: &Case<'_>, cell: &Cell, set: &Labelled, most: usize) -> Result<Answers> {
+    let mut pictures = set.pictures.clone();
+    pictures.count = pictures.count.min(most);
+    pictures.pixels.truncate(pictures.count * pictures.len());
+    let images = pictures.to_model("images", case.dims(), &case.preprocess)?;
+    let labels = set.labels.clone();
+    let Some(timesteps) = cell.timesteps else {
+        let graph = float(case, cell.subject).ok_or_else(|| Error::Internal("the SNN is no float network".into()))?;
+        let is = |id: &NodeId| matches!(graph[*id].op, Operator::Relu | Operator::Clip { .. });
+        let kept: Vec<NodeId> = graph.topological().into_iter().filter(is).collect();
+        let network = FloatNetwork::keeping(graph, &kept)?;
+        let len = case.canvas.len();
+        let parts = parallel::over(images.chunks(32 * len).collect(), |_, part: &[f32]| -> Result<(Vec<f32>, Vec<Vec<f64>>)> {
+            let shape: Vec<usize> = std::iter::once(part.len() / len).chain(case.dims()[1..].iter().copied()).collect();
+            let results = network.run(&Tensor::from_slice(part, shape, &Device::Cpu)?)?;
+            let mut activity = vec![Vec::new(); part.len() / len];
+            for node in &kept {
+                for (image, mean) in activity.iter_mut().zip(results[node].flatten_from(1)?.mean(1)?.to_vec1::<f32>()?) {
+                    image.push(f64::from(mean));
+                }
+            }
+            Ok((results[&network.output()].flatten_all()?.to_vec1::<f32>()?, activity))
+        });
+        let parts = parts.into_iter().collect::<Result<Vec<_>>>()?;
+        let (logits, activity): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        return Ok(Answers { classes: case.classes, logits: logits.concat(), labels, activity: activity.concat() });
+    };
+    let outcome = case.network.run(&images, timesteps, 0).map_err(|e| Error::Internal(e.to_string()))?;
+    let populations = case.network.populations().len();
+    let activity = outcome.spikes.chunks(populations.max(1)).map(|row| row.iter().map(|&n| n as f64).collect()).collect();
+    Ok(Answers { classes: case.classes, logits: outcome.logits, labels, activity })
+}
+
+/// Scores of members and others by a logistic regression on their activity: each half is scored by the one that was fitted to the other.
+fn fitted(members: &[Vec<f64>], others: &[Vec<f64>]) -> [Vec<f64>; 2] {
+    let half = |set: &[Vec<f64>], parity: usize| set.iter().skip(parity).step_by(2).cloned().collect::<Vec<_>>();
+    let models = [0, 1].map(|parity| Logistic::fit(&half(members, parity), &half(others, parity)));
+    let score = |set: &[Vec<f64>]| set.iter().enumerate().map(|(k, x)| models[1 - k % 2].score(x)).collect();
+    [score(members), score(others)]
+}
+
+/// A logistic regression on standardised features.
+struct Logistic {
+    mean: Vec<f64>,
+    deviation: Vec<f64>,
+    weight: Vec<f64>,
+}
+
+impl Logistic {
+    const ROUNDS: usize = 300;
+    const RATE: f64 = 0.3;
+    const SHRINK: f64 = 0.01;
+
+    fn fit(members: &[Vec<f64>], others: &[Vec<f64>]) -> Self {
+        let all: Vec<(&Vec<f64>, f64)> = members.iter().map(|x| (x, 1.0)).chain(others.iter().map(|x| (x, 0.0))).collect();
+        let len = all.first().map_or(0, |(x, _)| x.len());
+        let n = all.len().max(1) as f64;
+        let mean: Vec<f64> = (0..len).map(|f| all.iter().map(|(x, _)| x[f]).sum::<f64>() / n).collect();
+        let spread = |f: usize| (all.iter().map(|(x, _)| (x[f] - mean[f]).powi(2)).sum::<f64>() / n).sqrt().max(1e-9);
+        let mut model = Self { deviation: (0..len).map(spread).collect(), weight: vec![0.0; len], mean };
+        let prior = members.len() as f64 / n;
+        let offset = (prior / (1.0 - prior).max(1e-9)).max(1e-9).ln();
+        for _ in 0..Self::ROUNDS {
+            let mut slope: Vec<f64> = model.weight.iter().map(|w| Self::SHRINK * w).collect();
+            for (x, y) in &all {
+                let error = 1.0 / (1.0 + (-(model.score(x) + offset)).exp()) - y;
+                slope.iter_mut().zip(model.standard(x)).for_each(|(s, z)| *s += error * z / n);
+            }
+            model.weight.iter_mut().zip(slope).for_each(|(w, s)| *w -= Self::RATE * s);
+        }
+        model
+    }
+
+    fn standard<'a>(&'a self, x: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
+        x.iter().zip(&self.mean).zip(&self.deviation).map(|((x, m), d)| (x - m) / d)
+    }
+
+    fn score(&self, x: &[f64]) -> f64 {
+        self.standard(x).zip(&self.weight).map(|(z, w)| z * w).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{audit::metrics::Metric, synthesize::random::Random};
+
+    fn set(count: usize, shift: f64, seed: u64) -> Vec<Vec<f64>> {
+        let mut random = Random::new(seed, 0);
+        (0..count).map(|_| vec![f64::from(random.normal()) + shift, 5.0 * f64::from(random.normal())]).collect()
+    }
+
+    fn auc(metrics: &[Metric]) -> (f64, [f64; 2]) {
+        (metrics[0].value, metrics[0].interval_95.unwrap())
+    }
+
+    #[test]
+    fn a_fitted_score_finds_a_shift_and_nothing_where_there_is_none() {
+        let [members, others] = fitted(&set(300, 1.0, 1), &set(300, 0.0, 2));
+        assert!(auc(&roc::metrics("", &members, &others)).0 > 0.7);
+        let [members, others] = fitted(&set(300, 0.0, 3), &set(300, 0.0, 4));
+        let (_, [low, high]) = auc(&roc::metrics("", &members, &others));
+        assert!(low < 0.5 && high > 0.45, "no false alarm: {low} {high}");
+    }
+}

@@ -1,0 +1,69 @@
+//! The adversaries, one file each. [`super::attack::ATTACKS`] lists them.
+
+pub mod adaptive;
+pub mod black_box;
+pub mod hygiene;
+pub mod membership;
+pub mod reconversion;
+pub mod through_time;
+pub mod weights;
+
+use super::{
+    attack::{Cell, Subject},
+    case::{Case, Effort},
+    models::float,
+    pictures::Pictures,
+    reconstruct::reconstruct,
+};
+use crate::{
+    error::Result,
+    synthesize::{
+        differentiable::Matching,
+        inversion::Inversion,
+        statistics::Watched,
+    },
+};
+
+/// Steps of a descent on images.
+#[must_use]
+pub fn steps(effort: Effort) -> usize {
+    match effort {
+        Effort::Quick => 40,
+        Effort::Full => 120,
+    }
+}
+
+/// Most time steps at which a quick audit does what costs in proportion to them.
+const QUICK_STEPS: usize = 8;
+
+/// Numbers of time steps for what costs in proportion to them.
+#[must_use]
+pub fn timesteps(case: &Case<'_>, effort: Effort) -> Vec<usize> {
+    let compiled = case.timesteps();
+    match effort {
+        Effort::Quick => vec![compiled.min(QUICK_STEPS)],
+        Effort::Full => {
+            let mut steps: Vec<usize> = [4, 8, 16].into_iter().filter(|&t| t < compiled).collect();
+            steps.push(compiled);
+            steps
+        }
+    }
+}
+
+/// Multiply-accumulates of a descent: forward, and about as much backward, for every step of every image.
+fn descent_macs(case: &Case<'_>, of_one: f64, steps: usize, restarts: usize) -> f64 {
+    2.0 * of_one * (steps * restarts * case.shown.len()) as f64
+}
+
+/// The cell of inverting a float network: the same work whichever attack it stands beside.
+fn float_cell(case: &Case<'_>, variant: &'static str, subject: Subject, way: &str, steps: usize) -> Cell {
+    let work = format!("inversion/{way}/{}", subject.name());
+    Cell { variant, subject, timesteps: None, work, macs: descent_macs(case, case.float_macs(), steps, 1) }
+}
+
+/// Inverts the float network of a subject.
+fn invert_float(case: &Case<'_>, subject: Subject, inversion: &Inversion) -> Result<Pictures> {
+    let graph = float(case, subject).ok_or_else(|| crate::error::Error::Internal("the SNN is no float network".into()))?;
+    let watched = Watched::nothing(graph)?;
+    reconstruct(case, &Matching { watched: &watched, dims: case.dims(), weight: 0.0, units: None }, inversion, 1)
+}

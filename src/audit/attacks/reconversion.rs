@@ -1,0 +1,83 @@
+//! Reconversion and class impressions: the PrivateSNN paper's attack 1, with the whole family of twins.
+
+use super::{descent_macs, float_cell, invert_float, steps};
+use crate::{
+    audit::{
+        attack::{Attack, Cell, Knowledge, Loot, Subject},
+        case::{Case, Effort},
+        models::Planned,
+        reconstruct::{impressions, natural, reconstruct},
+    },
+    error::Result,
+    train::plan::Twin,
+};
+use snnc_kernels::neuron::{Derivation, Surrogate};
+
+/// Puts static activations in the place of neurons and inverts the float network that results.
+pub struct Reconversion;
+
+/// The paper's way, by its own class impressions.
+const PAPER: &str = "relu, class impressions";
+
+fn twin(variant: &str) -> Twin {
+    Twin::ALL.into_iter().find(|twin| twin.name() == variant).unwrap_or(Twin::Relu)
+}
+
+impl Attack for Reconversion {
+    fn name(&self) -> &'static str {
+        "reconversion"
+    }
+
+    fn title(&self) -> &'static str {
+        "Reconversion and class impressions"
+    }
+
+    fn objective(&self) -> &'static str {
+        "Images of each class, by gradient descent on a float network that is made from the artifact: a rectifier, a clipped one or a counting \
+         one stands in for every neuron."
+    }
+
+    fn knows(&self) -> &'static [Knowledge] {
+        &[Knowledge::File, Knowledge::Weights, Knowledge::Thresholds]
+    }
+
+    fn cells(&self, case: &Case<'_>, effort: Effort) -> Vec<Cell> {
+        let steps = steps(effort);
+        let mut variants = vec![Twin::Relu.name(), Twin::Clipped.name(), Twin::Quantised.name()];
+        if effort == Effort::Full {
+            variants.push(PAPER);
+        }
+        let mut cells = Vec::new();
+        for variant in variants {
+            let way = if variant == PAPER { "impressions" } else { "natural" };
+            for subject in Subject::ALL {
+                cells.push(match subject {
+                    Subject::Snn => Cell {
+                        variant,
+                        subject,
+                        timesteps: Some(case.timesteps()),
+                        work: format!("reconversion/{variant}/{}", case.timesteps()),
+                        macs: descent_macs(case, case.spiking_macs(1), steps, 1),
+                    },
+                    _ => float_cell(case, variant, subject, way, steps),
+                });
+            }
+        }
+        cells
+    }
+
+    fn run(&self, case: &Case<'_>, cell: &Cell, effort: Effort) -> Result<Loot> {
+        let steps = steps(effort);
+        let inversion = if cell.variant == PAPER { impressions(steps) } else { natural(steps) };
+        let pictures = if cell.subject == Subject::Snn {
+            let plan = case.plan(case.timesteps())?;
+            let values = plan.values(&case.spiking);
+            let plan = plan.twin(twin(cell.variant));
+            let derivation = Derivation { surrogate: Surrogate::Triangle { height: 1.0 }, through_reset: false };
+            reconstruct(case, &Planned::new(case, &plan, &values, derivation, None), &inversion, 1)?
+        } else {
+            invert_float(case, cell.subject, &inversion)?
+        };
+        Ok(Loot { pictures: Some(pictures), ..Loot::default() })
+    }
+}

@@ -1,0 +1,76 @@
+//! Weight readability: whoever holds a candidate for the source network compares.
+
+use crate::{
+    audit::{
+        attack::{Attack, Cell, Knowledge, Loot, Subject},
+        case::{Case, Effort},
+        distil::own_images,
+        metrics::{Metric, Unit},
+        models::float,
+        similarity,
+        weights::{readability, Readability},
+    },
+    error::Result,
+};
+
+/// Compares weights and activations.
+pub struct WeightReadability;
+
+const VARIANT: &str = "layer by layer";
+
+impl Attack for WeightReadability {
+    fn name(&self) -> &'static str {
+        "weights"
+    }
+
+    fn title(&self) -> &'static str {
+        "Weight readability"
+    }
+
+    fn objective(&self) -> &'static str {
+        "The source network's weights in the artifact's: layers are matched, the scales of their channels taken off, channels looked up among \
+         those of the ANN whatever their order; and the similarity of both networks' layers on procedural images."
+    }
+
+    fn knows(&self) -> &'static [Knowledge] {
+        &[Knowledge::File, Knowledge::Weights, Knowledge::OriginalAnn]
+    }
+
+    fn cells(&self, case: &Case<'_>, effort: Effort) -> Vec<Cell> {
+        let t = case.timesteps().min(if effort == Effort::Quick { 8 } else { usize::MAX });
+        let cell = |subject: Subject, timesteps: Option<usize>, of_one: f64| Cell {
+            variant: VARIANT,
+            subject,
+            timesteps,
+            work: format!("weights/{}", subject.name()),
+            macs: of_one * SEEN as f64,
+        };
+        let ann = case.float_macs();
+        vec![cell(Subject::Ann, None, ann), cell(Subject::Snn, Some(t), ann + case.spiking_macs(t)), cell(Subject::Control, None, 2.0 * ann)]
+    }
+
+    fn run(&self, case: &Case<'_>, cell: &Cell, _: Effort) -> Result<Loot> {
+        let images = own_images(case, SEEN, 5);
+        let found = match float(case, cell.subject) {
+            // The ANN's own column is what a plain copy would give.
+            Some(graph) => readability(&crate::audit::case::weights(graph), &crate::audit::case::weights(case.given.float), case.given.seed),
+            None => case.readability.clone(),
+        };
+        let mut metrics = of_weights(&found);
+        if let Some((value, layers)) = similarity::mean(case, cell.subject, cell.timesteps, &images)? {
+            metrics.push(Metric::plain("cka", value, layers, Unit::Cosine));
+        }
+        Ok(Loot { metrics, ..Loot::default() })
+    }
+}
+
+/// Procedural images on which activations are compared.
+const SEEN: usize = 48;
+
+fn of_weights(found: &Readability) -> Vec<Metric> {
+    let (matched, of) = found.matched;
+    let (by_chance, of_chance) = found.null_matched;
+    let chance = by_chance as f64 / of_chance.max(1) as f64;
+    let cosine = Metric { chance: Some(found.null_cosine), ..Metric::plain("cosine", found.cosine, found.layers.len(), Unit::Cosine) };
+    vec![Metric::share("matched_channels", matched, of, Some(chance)), cosine]
+}

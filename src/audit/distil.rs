@@ -1,0 +1,156 @@
+//! Distillation of a float twin from a spiking network: what an attacker does whom a twin made by hand does not answer like the
+//! network.
+
+use super::{
+    case::{Case, Effort},
+    models::Oracle,
+};
+use crate::{
+    error::Result,
+    parallel,
+    synthesize::{prior, random::Random},
+    train::{
+        augment,
+        loss::Distillation,
+        network::{Buffers, Gradients, Hints, Network, Wanted},
+        optimiser::{Descent, Optimiser},
+        plan::{Kind, Plan, Twin},
+    },
+};
+use snnc_ir::{Graph, Provenance};
+use snnc_kernels::neuron::{Derivation, Surrogate};
+use snnc_runtime::argmax;
+
+/// How much is spent.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// Images whose answers are asked for.
+    pub queries: usize,
+    /// Passes over them.
+    pub epochs: usize,
+}
+
+/// The budget of an effort.
+#[must_use]
+pub fn budget(effort: Effort) -> Budget {
+    match effort {
+        Effort::Quick => Budget { queries: 256, epochs: 3 },
+        Effort::Full => Budget { queries: 2048, epochs: 8 },
+    }
+}
+
+/// Images that judge a twin.
+pub const HELD_OUT: usize = 128;
+/// Images a step, and of them those that go through together.
+const BATCH: usize = 16;
+const SHARD: usize = 8;
+/// Queries made from one procedural image.
+const VARIATIONS: usize = 4;
+
+/// A twin that was trained to answer like the artifact.
+pub struct Distilled {
+    /// The artifact's graph with the twin's weights; its rate twin is the network that was trained.
+    pub graph: Graph,
+    /// Held-out procedural images for which it chooses the artifact's class, of how many: before the training, and after it.
+    pub agreeing: [usize; 2],
+}
+
+/// Procedural images and variations of them: what an attacker without data asks with.
+#[must_use]
+pub fn own_images(case: &Case<'_>, count: usize, stream: u64) -> Vec<f32> {
+    let canvas = &case.canvas;
+    let seed = case.given.seed ^ 0x0D15_7111 ^ stream;
+    let bases: Vec<f32> = (0..count.div_ceil(VARIATIONS)).flat_map(|k| canvas.to_model(&prior::image(canvas, &mut Random::new(seed, k as u64)))).collect();
+    let of = bases.len() / canvas.len();
+    let chosen: Vec<usize> = (0..count).map(|k| k % of).collect();
+    augment::batch(canvas, &bases, &chosen, &mut Random::new(seed, u64::MAX))
+}
+
+/// Trains the artifact's ReLU twin on the artifact's answers.
+///
+/// # Errors
+/// Only on a bug.
+pub fn distil(case: &Case<'_>, timesteps: usize, effort: Effort) -> Result<Distilled> {
+    let Budget { queries, epochs } = budget(effort);
+    let oracle = Oracle::new(case, super::attack::Subject::Snn, timesteps)?;
+    let (images, held_out) = (own_images(case, queries, 1), own_images(case, HELD_OUT, 2));
+    let (answers, held_out_answers) = (oracle.logits(&images)?, oracle.logits(&held_out)?);
+    let plan = case.plan(timesteps)?;
+    let mut values = plan.values(&case.spiking);
+    rest_at_half(&plan, &mut values);
+    let twin = plan.twin(Twin::Relu);
+    let classes = case.classes;
+    let still = |images: &[f32]| -> Vec<f32> {
+        let unit = |k: usize| case.units.as_ref().map_or(1.0, |units| units[k % units.len()]);
+        images.iter().enumerate().map(|(k, x)| x / unit(k)).collect()
+    };
+    let (images, held_out) = (still(&images), still(&held_out));
+    let agreeing = |values: &[Vec<f32>]| {
+        let network = Network::new(&twin, values);
+        let len = case.canvas.len();
+        let parts = parallel::over(held_out.chunks(SHARD * len).collect(), |_, part: &[f32]| {
+            network.logits(part, part.len() / len, &mut Buffers::default())
+        });
+        let logits = parts.concat();
+        logits.chunks(classes).zip(held_out_answers.chunks(classes)).filter(|(a, b)| argmax(a) == argmax(b)).count()
+    };
+    let before = agreeing(&values);
+    train(case, &twin, &mut values, (&images, &answers), epochs);
+    let after = agreeing(&values);
+    let mut graph = case.spiking.clone();
+    for (parameter, values) in plan.parameters.iter().zip(values) {
+        let dims = graph.param(parameter.id).tensor.dims.clone();
+        graph.set_param(parameter.id, snnc_ir::Tensor::new(dims, values), Provenance::Trained);
+    }
+    Ok(Distilled { graph, agreeing: [before, after] })
+}
+
+/// Lets potentials start at half the threshold: then a twin's mean current is the current alone.
+fn rest_at_half(plan: &Plan, values: &mut [Vec<f32>]) {
+    for step in &plan.steps {
+        let crate::train::plan::Op::Neuron(slots) = &step.op else { continue };
+        let ((threshold, of_threshold), (initial, of_initial)) = (&slots.threshold, &slots.initial);
+        for (&t, &i) in of_threshold.iter().zip(of_initial) {
+            values[*initial][i] = 0.5 * values[*threshold][t];
+        }
+    }
+}
+
+fn train(case: &Case<'_>, twin: &Plan, values: &mut [Vec<f32>], (images, answers): (&[f32], &[f32]), epochs: usize) {
+    let (len, classes) = (case.canvas.len(), case.classes);
+    let count = images.len() / len;
+    let trained: Vec<bool> = twin.parameters.iter().map(|p| !p.is_fixed && matches!(p.kind, Kind::Weight | Kind::Bias)).collect();
+    let wanted = Wanted { parameters: trained.clone(), input: false };
+    let descent = Descent { rate: 5e-3, weight_decay: 0.0, clip: 1.0 };
+    let mut optimiser = Optimiser::new(descent, epochs * count.div_ceil(BATCH), &twin.parameters, values, &trained);
+    let loss = Distillation { temperature: 2.0, cross_entropy: 0.0 };
+    let how = Derivation { surrogate: Surrogate::Triangle { height: 1.0 }, through_reset: false };
+    for epoch in 0..epochs {
+        let order = shuffled(count, case.given.seed ^ epoch as u64);
+        for batch in order.chunks(BATCH) {
+            let network = Network::new(twin, values);
+            let parts = parallel::over(batch.chunks(SHARD).collect(), |_, shard: &[usize]| {
+                let pick = |from: &[f32], len: usize| shard.iter().flat_map(|&k| from[k * len..][..len].to_vec()).collect::<Vec<f32>>();
+                let (input, teacher) = (pick(images, len), pick(answers, classes));
+                let of = |logits: &[f32]| {
+                    let (value, mut gradient) = loss.of(logits, &teacher, classes);
+                    gradient.iter_mut().for_each(|g| *g /= batch.len() as f32);
+                    (value, gradient)
+                };
+                network.gradients(&input, shard.len(), &wanted, how, (&of, &Hints::default()), &mut Buffers::default())
+            });
+            let mut sum = Gradients::zeros(values, &wanted);
+            parts.iter().for_each(|part| sum.add(part));
+            optimiser.step(&twin.parameters, values, &sum.parameters);
+        }
+    }
+}
+
+fn shuffled(count: usize, seed: u64) -> Vec<usize> {
+    let mut random = Random::new(seed ^ 0x5EED_0DE2, 0);
+    let mut order: Vec<usize> = (0..count).collect();
+    for k in (1..count).rev() {
+        order.swap(k, random.below(k + 1));
+    }
+    order
+}

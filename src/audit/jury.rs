@@ -1,0 +1,158 @@
+//! Networks that look at pictures: the judge says what they show, features say how near they are to real ones.
+
+use super::{
+    metrics::{Metric, Unit, distance::Features, interval},
+    pictures::Pictures,
+};
+use crate::{
+    compile::canonical,
+    error::{Error, Result},
+    observer::Silent,
+    options::Preprocess,
+    parallel,
+    simulate::FloatNetwork,
+    train::loss::log_softmax,
+};
+use candle_core::{Device, Tensor};
+use snnc_ir::{Graph, NodeId, Operator};
+use snnc_runtime::argmax;
+use std::path::Path;
+
+/// Pictures that go through together.
+const BATCH: usize = 32;
+
+/// A classifier that looks at pictures.
+pub struct Juror {
+    network: FloatNetwork,
+    /// What its last linear layer reads, if it has one: its features.
+    before_last: Option<NodeId>,
+    dims: Vec<usize>,
+    classes: usize,
+    preprocess: Preprocess,
+    sha256: String,
+}
+
+/// What it sees.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// `[N, classes]`.
+    pub logits: Vec<f32>,
+    /// `[N, len]`.
+    pub features: Vec<f32>,
+}
+
+impl Juror {
+    /// Reads a classifier.
+    ///
+    /// # Errors
+    /// If it cannot be read or run.
+    pub fn open(path: &Path, preprocess: Preprocess) -> Result<Self> {
+        let (imported, graph) = canonical(path, None, &mut Silent)?;
+        Self::new(&graph, preprocess, imported.source_sha256)
+    }
+
+    /// A float network as a judge.
+    ///
+    /// # Errors
+    /// Only on a bug.
+    pub fn new(graph: &Graph, preprocess: Preprocess, sha256: String) -> Result<Self> {
+        let broken = || Error::Internal("a verified graph has an input and an output".into());
+        let (input, output) = (graph.input().ok_or_else(broken)?, graph.output().ok_or_else(broken)?);
+        let before_last = before_last(graph, output.node);
+        let kept: Vec<NodeId> = before_last.into_iter().collect();
+        Ok(Self {
+            network: FloatNetwork::keeping(graph, &kept)?,
+            before_last,
+            dims: graph[input].ty.dims.clone(),
+            classes: graph[output.node].ty.len(),
+            preprocess,
+            sha256,
+        })
+    }
+
+    /// Number of classes that it tells apart.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// SHA-256 of its file.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// Looks at pictures.
+    ///
+    /// # Errors
+    /// If they do not fit its input.
+    pub fn look(&self, name: &str, pictures: &Pictures) -> Result<Seen> {
+        if pictures.is_empty() {
+            return Ok(Seen::default());
+        }
+        let images = pictures.to_model(name, &self.dims, &self.preprocess)?;
+        let len: usize = self.dims[1..].iter().product();
+        let batches: Vec<&[f32]> = images.chunks(BATCH * len).collect();
+        let parts = parallel::over(batches, |_, batch| -> Result<[Vec<f32>; 2]> {
+            let shape: Vec<usize> = std::iter::once(batch.len() / len).chain(self.dims[1..].iter().copied()).collect();
+            let results = self.network.run(&Tensor::from_slice(batch, shape, &Device::Cpu)?)?;
+            let values = |node: NodeId| -> Result<Vec<f32>> {
+                let tensor = results.get(&node).ok_or_else(|| Error::Internal("a kept node was computed".into()))?;
+                Ok(tensor.flatten_all()?.to_vec1::<f32>()?)
+            };
+            let logits = values(self.network.output())?;
+            let features = self.before_last.map_or_else(|| Ok(logits.clone()), values)?;
+            Ok([logits, features])
+        });
+        let mut seen = Seen::default();
+        for part in parts {
+            let [logits, features] = part?;
+            seen.logits.extend(logits);
+            seen.features.extend(features);
+        }
+        Ok(seen)
+    }
+}
+
+impl Seen {
+    /// The features, of so many pictures.
+    #[must_use]
+    pub fn features(&self, count: usize) -> Features<'_> {
+        Features { values: &self.features, len: self.features.len() / count.max(1) }
+    }
+
+    /// How often the judge names the class that was to be shown, and how sure it is of it.
+    #[must_use]
+    pub fn recognition(&self, shown: &[usize], seed: u64) -> Vec<Metric> {
+        let classes = self.logits.len() / shown.len().max(1);
+        if classes == 0 {
+            return Vec::new();
+        }
+        let rows = || self.logits.chunks(classes).zip(shown);
+        let hits = rows().filter(|(row, class)| argmax(row) == **class).count();
+        let chance = Some(1.0 / classes as f64);
+        let sure: Vec<f64> = rows().map(|(row, &class)| log_softmax(row, 1.0)[class].exp()).collect();
+        let mean = |chosen: &[usize]| chosen.iter().map(|&k| sure[k]).sum::<f64>() / chosen.len().max(1) as f64;
+        let confidence = mean(&(0..sure.len()).collect::<Vec<_>>());
+        vec![
+            Metric::share("recognition", hits, shown.len(), chance),
+            Metric {
+                interval_95: interval::bootstrap(sure.len(), seed, mean),
+                ..Metric::plain("confidence", confidence, shown.len(), Unit::Share)
+            },
+        ]
+    }
+}
+
+/// The operand of the last linear layer, or of a convolution that does its work.
+fn before_last(graph: &Graph, output: NodeId) -> Option<NodeId> {
+    let mut node = output;
+    loop {
+        match &graph[node].op {
+            Operator::Linear { .. } => return graph.operand(node).filter(|&operand| !matches!(graph[operand].op, Operator::Input)),
+            Operator::Input => return None,
+            op if op.params().is_empty() || matches!(op, Operator::Shift { .. } | Operator::Scale { .. }) => node = graph.operand(node)?,
+            _ => return None,
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The audit: attacks on what was compiled, beside the same attacks on the network that it came from and on a control.
+//!
+//! | file | content |
+//! |---|---|
+//! | [`attack`] | what an attack is: adversary, cell, loot; the list of attacks |
+//! | [`attacks`] | the adversaries, one file each |
+//! | [`case`] | what all attacks of one audit share |
+//! | [`models`] | the networks under attack, to differentiate or to ask |
+//! | [`reconstruct`] | images by descent |
+//! | [`distil`] | a float twin from a spiking network's answers |
+//! | [`jury`], [`pictures`] | who says what a reconstruction shows, and what is shown to them |
+//! | [`similarity`], [`weights`] | layers and weights of two networks compared |
+//! | [`hygiene`] | what is in the file that should not be |
+//! | [`metrics`] | numbers with their intervals |
+//! | [`tradeoff`] | accuracy and energy beside it |
+//! | [`verdict`], [`policy`] | what the numbers say, and whether a pipeline may go on |
+//! | [`store`] | results kept in a folder |
+//!
+//! Results depend on the artifact, the ANN, the images, the effort and the seed alone, never on the number of threads or on the machine's
+//! speed; but a budget decides, by the clock, which cells are made at all.
+
+pub mod attack;
+pub mod attacks;
+pub mod case;
+pub mod distil;
+pub mod hygiene;
+pub mod jury;
+pub mod metrics;
+pub mod models;
+pub mod pictures;
+pub mod policy;
+pub mod reconstruct;
+pub mod similarity;
+pub mod store;
+pub mod tradeoff;
+pub mod verdict;
+pub mod weights;
+
+use crate::{error::Result, observer::Observer};
+use attack::{ATTACKS, Attack, Cell, Loot};
+use case::{Case, Effort};
+use metrics::{Metric, distance};
+use pictures::Pictures;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+use store::Store;
+use tradeoff::Tradeoff;
+use verdict::Verdict;
+
+/// Multiply-accumulates a second of processor time, by which cells are estimated. A constant, so that a quick audit makes the same cells on
+/// every machine.
+pub const NOMINAL_SPEED: f64 = 2e10;
+
+/// Seconds of processor time that a quick audit may be estimated to take.
+pub const QUICK_SECONDS: f64 = 75.0;
+
+/// How an audit is made.
+pub struct Conduct<'a> {
+    /// How hard it tries.
+    pub effort: Effort,
+    /// Seconds after which no new cell is begun.
+    pub budget: Option<f64>,
+    /// Where results are kept.
+    pub store: Option<&'a Store>,
+}
+
+/// A cell that was made.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The cell.
+    pub cell: Cell,
+    /// The first stands for it.
+    pub metrics: Vec<Metric>,
+    /// Reconstructions.
+    pub pictures: Option<Pictures>,
+}
+
+/// A cell that was not.
+#[derive(Clone, Debug)]
+pub struct Skipped {
+    /// The cell.
+    pub cell: Cell,
+    /// Why.
+    pub why: String,
+}
+
+/// What an attack got.
+#[derive(Debug)]
+pub struct Attacked {
+    /// The attack.
+    pub attack: &'static dyn Attack,
+    /// Why it could not be tried at all.
+    pub missing: Option<String>,
+    /// What was made.
+    pub rows: Vec<Row>,
+    /// What was found.
+    pub findings: Vec<hygiene::Finding>,
+    /// What was not made.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A finished audit.
+#[derive(Debug)]
+pub struct Audit {
+    /// How hard it tried.
+    pub effort: Effort,
+    /// The attacks, in the order of [`ATTACKS`].
+    pub attacks: Vec<Attacked>,
+    /// Accuracy and energy.
+    pub tradeoff: Tradeoff,
+    /// What it all says.
+    pub verdict: Verdict,
+}
+
+/// Makes an audit.
+///
+/// # Errors
+/// If a file of kept results cannot be read or written, or pictures do not fit the judge.
+pub fn audit(case: &Case<'_>, conduct: &Conduct<'_>, observer: &mut dyn Observer) -> Result<Audit> {
+    let began = Instant::now();
+    let deadline = conduct.budget.map(|seconds| began + Duration::from_secs_f64(seconds));
+    let planned: Vec<(&'static dyn Attack, Option<String>, Vec<Cell>)> = ATTACKS
+        .into_iter()
+        .map(|attack| {
+            let missing = attack.missing(case);
+            let cells = if missing.is_some() { Vec::new() } else { attack.cells(case, conduct.effort) };
+            (attack, missing, cells)
+        })
+        .collect();
+    observer.stage("audit", Some(planned.iter().map(|(_, _, cells)| cells.len() as u64).sum()));
+    let mut made: BTreeMap<String, (Vec<Metric>, Option<Pictures>)> = BTreeMap::new();
+    let real = reference_features(case)?;
+    let (mut spent, mut done) = (0.0, 0);
+    let mut attacks = Vec::new();
+    for (attack, missing, cells) in planned {
+        let mut attacked = Attacked { attack, missing, rows: Vec::new(), findings: Vec::new(), skipped: Vec::new() };
+        for cell in cells {
+            done += 1;
+            if !made.contains_key(&cell.work) {
+                let kept = match conduct.store {
+                    Some(store) => store.load(&cell.work)?,
+                    None => None,
+                };
+                let seconds = cell.macs / NOMINAL_SPEED;
+                let why = if kept.is_some() {
+                    None
+                } else if conduct.effort == Effort::Quick && spent + seconds > QUICK_SECONDS {
+                    Some(format!("estimated at {seconds:.0} s of processor time, which is too much for a quick audit; a full one makes it"))
+                } else if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                    Some("the budget was spent".to_owned())
+                } else if observer.is_interrupted() {
+                    Some("the audit was interrupted".to_owned())
+                } else {
+                    None
+                };
+                if let Some(why) = why {
+                    attacked.skipped.push(Skipped { cell, why });
+                    observer.progress(done);
+                    continue;
+                }
+                let loot = match kept {
+                    Some(loot) => loot,
+                    None => {
+                        let loot = attack.run(case, &cell, conduct.effort)?;
+                        if let Some(store) = conduct.store {
+                            store.save(&cell.work, &loot)?;
+                        }
+                        loot
+                    }
+                };
+                spent += seconds;
+                attacked.findings.extend(loot.findings.iter().cloned());
+                let judged = judged(case, loot, real.as_ref())?;
+                made.insert(cell.work.clone(), judged);
+            }
+            let (metrics, pictures) = made[&cell.work].clone();
+            attacked.rows.push(Row { cell, metrics, pictures });
+            observer.progress(done);
+        }
+        attacks.push(attacked);
+    }
+    let tradeoff = tradeoff::measure(case, conduct.effort)?;
+    let verdict = verdict::verdict(&attacks, case.is_independent);
+    observer.stage_done(began.elapsed());
+    Ok(Audit { effort: conduct.effort, attacks, tradeoff, verdict })
+}
+
+/// Seconds of processor time that all cells are estimated to take.
+#[must_use]
+pub fn estimate(case: &Case<'_>, effort: Effort) -> f64 {
+    let mut works: BTreeMap<String, f64> = BTreeMap::new();
+    let attacks = ATTACKS.into_iter().filter(|attack| attack.missing(case).is_none());
+    works.extend(attacks.flat_map(|attack| attack.cells(case, effort)).map(|cell| (cell.work, cell.macs)));
+    works.values().sum::<f64>() / NOMINAL_SPEED
+}
+
+/// Reference images to which reconstructions are compared.
+const REFERENCES: usize = 1000;
+
+/// Features of the reference images, `[N, len]`.
+fn reference_features(case: &Case<'_>) -> Result<Option<jury::Seen>> {
+    let Some(reference) = &case.given.material.reference else { return Ok(None) };
+    let mut pictures = reference.pictures.clone();
+    pictures.count = pictures.count.min(REFERENCES);
+    pictures.pixels.truncate(pictures.count * pictures.len());
+    case.features().look("reference", &pictures).map(Some)
+}
+
+/// What the judge and the features say of what a cell got.
+fn judged(case: &Case<'_>, loot: Loot, real: Option<&jury::Seen>) -> Result<(Vec<Metric>, Option<Pictures>)> {
+    let Some(pictures) = loot.pictures else { return Ok((loot.metrics, None)) };
+    let seen = case.judge.look("reconstructions", &pictures)?;
+    let mut metrics = seen.recognition(&case.shown, case.given.seed);
+    if let (Some(real), Some(reference)) = (real, &case.given.material.reference) {
+        let made = match &case.given.features {
+            Some(features) => features.look("reconstructions", &pictures)?,
+            None => seen,
+        };
+        let count = reference.pictures.count.min(REFERENCES);
+        metrics.extend(distance::to_references(made.features(pictures.count), real.features(count), case.given.seed));
+    }
+    metrics.extend(loot.metrics);
+    Ok((metrics, Some(pictures)))
+}
+
+/// What must not stand in an artifact: the user's name and home, the host's name, the folders of these files.
+#[must_use]
+pub fn words(files: &[&std::path::Path]) -> Vec<String> {
+    let named = ["USER", "LOGNAME", "USERNAME", "HOME", "USERPROFILE", "HOSTNAME", "COMPUTERNAME"];
+    let mut words: Vec<String> = named.iter().filter_map(|name| std::env::var(name).ok()).collect();
+    words.extend(files.iter().filter_map(|file| Some(std::fs::canonicalize(file).ok()?.parent()?.to_str()?.to_owned())));
+    // What every machine has and layers may be called tells of nobody.
+    words.retain(|word| !COMMON.contains(&word.trim_start_matches('/').to_ascii_lowercase().as_str()));
+    words.sort();
+    words.dedup();
+    words
+}
+
+/// Names of accounts and machines that are no one's.
+const COMMON: [&str; 10] = ["root", "user", "users", "admin", "home", "test", "build", "runner", "ubuntu", "localhost"];

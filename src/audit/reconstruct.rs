@@ -1,0 +1,102 @@
+//! Reconstructions: images that a network under attack takes for a class, by descent on the image.
+
+use super::{case::Case, pictures::Pictures};
+use crate::{
+    error::Result,
+    parallel,
+    synthesize::{
+        differentiable::Differentiable,
+        inversion::{Descent, Inversion, cross_entropy},
+        prior,
+        random::Random,
+    },
+    train::network::Buffers,
+};
+use std::sync::Mutex;
+
+/// Images that are optimised together.
+const BATCH: usize = 8;
+
+/// Towards the class, through a pyramid of coarse and fine layers, looked at shifted and mirrored: the strongest prior here that knows
+/// nothing of the data.
+#[must_use]
+pub fn natural(steps: usize) -> Inversion {
+    Inversion {
+        steps,
+        rate: 0.04,
+        temperature: 1.0,
+        anchor: 0.0,
+        dirichlet: false,
+        is_natural: true,
+        statistics: 0.0,
+        blur: None,
+    }
+}
+
+/// The PrivateSNN paper's class impressions: pixel by pixel from noise, smoothed every four steps.
+#[must_use]
+pub fn impressions(steps: usize) -> Inversion {
+    Inversion { rate: 0.02, is_natural: false, blur: Some(4), ..natural(steps) }
+}
+
+/// The share of the answer that a reconstruction should have for its class.
+const SURE: f32 = 0.999;
+
+/// Reconstructs one image for each of [`Case::shown`]. The starts depend on the seed and the place alone: they are the same for every
+/// network. Of several restarts, the image of which the network is surest is taken.
+///
+/// # Errors
+/// Only on a bug.
+pub fn reconstruct(case: &Case<'_>, model: &dyn Differentiable, inversion: &Inversion, restarts: usize) -> Result<Pictures> {
+    let len = case.canvas.len();
+    let tries: Vec<(usize, usize)> = (0..restarts).flat_map(|restart| (0..case.shown.len()).map(move |k| (restart, k))).collect();
+    let batches: Vec<&[(usize, usize)]> = tries.chunks(BATCH).collect();
+    let parts = parallel::over(batches, |_, batch| -> Result<Vec<(f64, Vec<f32>)>> {
+        let mut images: Vec<f32> = batch.iter().flat_map(|&(restart, k)| start(case, inversion, restart, k)).collect();
+        let targets: Vec<f32> = batch.iter().flat_map(|&(_, k)| target(case.classes, case.shown[k])).collect();
+        let descent = Descent { model, canvas: &case.canvas, inversion, seed: case.given.seed, allowance: None };
+        descent.run(&mut images, &targets, &|| ())?;
+        let losses = if restarts > 1 { losses(model, &images, &targets, case.classes)? } else { vec![0.0; batch.len()] };
+        Ok(losses.into_iter().zip(images.chunks(len).map(<[f32]>::to_vec)).collect())
+    });
+    let mut best: Vec<Option<(f64, Vec<f32>)>> = vec![None; case.shown.len()];
+    for (batch, part) in tries.chunks(BATCH).zip(parts) {
+        for (&(_, k), found) in batch.iter().zip(part?) {
+            if best[k].as_ref().is_none_or(|(least, _)| found.0 < *least) {
+                best[k] = Some(found);
+            }
+        }
+    }
+    let images: Vec<f32> = best.into_iter().flatten().flat_map(|(_, image)| image).collect();
+    Ok(Pictures::of_model(&case.canvas, &images))
+}
+
+/// An image to start from: natural structure, or noise.
+fn start(case: &Case<'_>, inversion: &Inversion, restart: usize, k: usize) -> Vec<f32> {
+    let mut random = Random::new(case.given.seed ^ 0xA77A_C000, (restart * case.shown.len() + k) as u64);
+    let pixels = if inversion.is_natural {
+        prior::image(&case.canvas, &mut random)
+    } else {
+        (0..case.canvas.len()).map(|_| random.uniform()).collect()
+    };
+    case.canvas.to_model(&pixels)
+}
+
+fn target(classes: usize, class: usize) -> impl Iterator<Item = f32> {
+    let rest = (1.0 - SURE) / (classes - 1).max(1) as f32;
+    (0..classes).map(move |k| if k == class { SURE } else { rest })
+}
+
+/// The loss of every image.
+fn losses(model: &dyn Differentiable, images: &[f32], targets: &[f32], classes: usize) -> Result<Vec<f64>> {
+    let answers = Mutex::new(Vec::new());
+    let keep = |logits: &[f32]| {
+        if let Ok(mut answers) = answers.lock() {
+            answers.extend_from_slice(logits);
+        }
+        (0.0, vec![0.0; logits.len()])
+    };
+    model.gradient(images, (targets.len() / classes, 0), &keep, &mut Buffers::default())?;
+    let answers = answers.into_inner().unwrap_or_default();
+    Ok(answers.chunks(classes).zip(targets.chunks(classes)).map(|(row, target)| cross_entropy(row, target, 1, 1.0).0).collect())
+}

@@ -1,0 +1,109 @@
+//! How alike the layers of two networks are in what they answer to the same images.
+
+use super::{attack::Subject, case::Case, models::float};
+use crate::{
+    error::{Error, Result},
+    simulate::{FloatNetwork, Signal, SpikingSimulator},
+};
+use candle_core::{Device, Tensor};
+use snnc_ir::{Graph, NodeId, Operator};
+use snnc_runtime::poisson::Draws;
+
+/// The centred kernel alignment (linear; Kornblith et al., ICML 2019, with the unbiased estimate of Nguyen, Raghu and Kornblith, ICLR 2021)
+/// between the ANN's rectifiers and a subject's rectifiers or firing rates, on average over the layers, and how many there are; none where the
+/// layers do not correspond.
+///
+/// # Errors
+/// Only on a bug.
+pub fn mean(case: &Case<'_>, subject: Subject, timesteps: Option<usize>, images: &[f32]) -> Result<Option<(f64, usize)>> {
+    let count = images.len() / case.canvas.len();
+    let ann = activations(case.given.float);
+    let own = activations(float(case, subject).unwrap_or(&case.spiking));
+    if ann.is_empty() || ann.len() != own.len() || count < 4 {
+        return Ok(None);
+    }
+    let shape: Vec<usize> = std::iter::once(count).chain(case.dims()[1..].iter().copied()).collect();
+    let images = Tensor::from_slice(images, shape, &Device::Cpu)?;
+    let kept = |graph: &Graph, nodes: &[NodeId]| FloatNetwork::keeping(graph, nodes)?.run(&images);
+    let of_ann = kept(case.given.float, &ann)?;
+    let of_subject = match float(case, subject) {
+        Some(graph) => kept(graph, &own)?,
+        None => {
+            let timesteps = timesteps.unwrap_or(case.timesteps());
+            SpikingSimulator { timesteps }.means(&case.spiking, &signal(case, &images, timesteps)?, &own)?
+        }
+    };
+    let mut sum = 0.0;
+    for (a, b) in ann.iter().zip(&own) {
+        let values = |from: &std::collections::BTreeMap<NodeId, Tensor>, node: &NodeId| -> Result<Vec<f32>> {
+            let tensor = from.get(node).ok_or_else(|| Error::Internal("a kept node was computed".into()))?;
+            Ok(tensor.flatten_all()?.to_vec1::<f32>()?)
+        };
+        sum += alignment(&gram(&values(&of_ann, a)?, count), &gram(&values(&of_subject, b)?, count), count);
+    }
+    Ok(Some((sum / ann.len() as f64, ann.len())))
+}
+
+/// Rectifiers, or neurons, front to back.
+fn activations(graph: &Graph) -> Vec<NodeId> {
+    let is = |id: &NodeId| matches!(graph[*id].op, Operator::Relu | Operator::Clip { .. } | Operator::Neuron { .. });
+    graph.topological().into_iter().filter(is).collect()
+}
+
+fn signal(case: &Case<'_>, images: &Tensor, timesteps: usize) -> Result<Signal> {
+    let Some(units) = &case.units else { return Ok(Signal::Static(images.clone())) };
+    let values = images.flatten_all()?.to_vec1::<f32>()?;
+    let mut spikes = Vec::with_capacity(values.len() * timesteps);
+    for step in 0..timesteps {
+        for (k, image) in values.chunks(units.len()).enumerate() {
+            let draws = Draws::new(case.given.seed, k as u64, step as u64);
+            spikes.extend(image.iter().zip(units).enumerate().map(|(i, (&x, &unit))| draws.spike(i as u64, x, unit)));
+        }
+    }
+    let shape: Vec<usize> = std::iter::once(timesteps * images.dim(0)?).chain(images.dims()[1..].iter().copied()).collect();
+    Ok(Signal::Temporal(Tensor::from_vec(spikes, shape, &Device::Cpu)?))
+}
+
+/// Products of all pairs of rows.
+fn gram(values: &[f32], rows: usize) -> Vec<f64> {
+    let len = values.len() / rows;
+    let row = |k: usize| &values[k * len..][..len];
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+    (0..rows).flat_map(|a| (0..rows).map(move |b| (a, b))).map(|(a, b)| dot(row(a), row(b))).collect()
+}
+
+/// Unbiased linear CKA of two Gram matrices.
+fn alignment(a: &[f64], b: &[f64], n: usize) -> f64 {
+    let size = (hsic(a, a, n) * hsic(b, b, n)).sqrt();
+    if size > 0.0 { hsic(a, b, n) / size } else { 0.0 }
+}
+
+/// The unbiased estimate of the Hilbert-Schmidt independence criterion (Song et al., JMLR 13, 2012, eq. 5), up to a factor.
+fn hsic(a: &[f64], b: &[f64], n: usize) -> f64 {
+    let off = |m: &[f64], i: usize, j: usize| if i == j { 0.0 } else { m[i * n + j] };
+    let row = |m: &[f64], i: usize| (0..n).map(|j| off(m, i, j)).sum::<f64>();
+    let (rows_a, rows_b): (Vec<f64>, Vec<f64>) = (0..n).map(|i| (row(a, i), row(b, i))).unzip();
+    let trace: f64 = (0..n).flat_map(|i| (0..n).map(move |j| (i, j))).map(|(i, j)| off(a, i, j) * off(b, i, j)).sum();
+    let (sum_a, sum_b): (f64, f64) = (rows_a.iter().sum(), rows_b.iter().sum());
+    let product: f64 = rows_a.iter().zip(&rows_b).map(|(a, b)| a * b).sum();
+    let m = n as f64;
+    trace + sum_a * sum_b / ((m - 1.0) * (m - 2.0)) - 2.0 * product / (m - 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthesize::random::Random;
+
+    #[test]
+    fn alignment_is_1_of_the_same_and_0_of_unrelated_layers() {
+        let mut random = Random::new(1, 0);
+        let mut normal = |count: usize| (0..count).map(|_| random.normal()).collect::<Vec<f32>>();
+        let (x, y) = (normal(64 * 500), normal(64 * 500));
+        let scaled: Vec<f32> = x.iter().map(|v| 3.0 * v + 1.0).collect();
+        let of = |a: &[f32], b: &[f32]| alignment(&gram(a, 64), &gram(b, 64), 64);
+        assert!((of(&x, &scaled) - 1.0).abs() < 1e-6);
+        // The biased estimate would be about 0.89 here.
+        assert!(of(&x, &y).abs() < 0.15, "{}", of(&x, &y));
+    }
+}

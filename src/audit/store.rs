@@ -1,0 +1,127 @@
+//! Results in a folder, so that an audit that was cut off goes on where it was.
+//!
+//! One file a piece of work, named by the hash of its name, so nothing is read that another audit made: a first line says whose it is.
+
+use super::attack::Loot;
+use super::{hygiene::Finding, metrics::Metric, pictures::Pictures};
+use crate::error::{Error, Result};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+/// A folder of results.
+#[derive(Clone, Debug)]
+pub struct Store {
+    folder: PathBuf,
+    /// All that shapes results.
+    what: String,
+    resume: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    what: String,
+    work: String,
+    pictures: Option<KeptPictures>,
+    metrics: Vec<Metric>,
+    findings: Vec<Finding>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptPictures {
+    count: usize,
+    size: [usize; 3],
+    pixels: String,
+}
+
+impl Store {
+    /// A folder for the results of an audit that `what` describes. Earlier results of the same audit are used if it is to `resume`.
+    ///
+    /// # Errors
+    /// If the folder cannot be made.
+    pub fn new(folder: &Path, what: String, resume: bool) -> Result<Self> {
+        fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+        Ok(Self { folder: folder.to_owned(), what, resume })
+    }
+
+    fn path(&self, work: &str) -> PathBuf {
+        let digest = Sha256::digest(format!("{}\n{work}", self.what).as_bytes());
+        let name: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+        self.folder.join(format!("{name}.audit.json"))
+    }
+
+    /// What this work got before, if it is to be taken up again and is there.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is not what its name says.
+    pub fn load(&self, work: &str) -> Result<Option<Loot>> {
+        let path = self.path(work);
+        if !self.resume || !path.exists() {
+            return Ok(None);
+        }
+        let broken = |why: String| Error::format(&path, format!("is no result of this audit ({why}); delete it"));
+        let bytes = fs::read(&path).map_err(|e| Error::io(&path, e))?;
+        let kept: Kept = serde_json::from_slice(&bytes).map_err(|e| broken(e.to_string()))?;
+        if kept.what != self.what || kept.work != work {
+            return Err(broken("it was made by another".to_owned()));
+        }
+        let pictures = match kept.pictures {
+            None => None,
+            Some(KeptPictures { count, size, pixels }) => {
+                let pixels = BASE64_STANDARD.decode(pixels).map_err(|e| broken(e.to_string()))?;
+                if Some(pixels.len()) != size.iter().try_fold(count, |product, &n| product.checked_mul(n)) {
+                    return Err(broken("its pictures are cut off".to_owned()));
+                }
+                Some(Pictures { count, size, pixels })
+            }
+        };
+        Ok(Some(Loot { pictures, metrics: kept.metrics, findings: kept.findings }))
+    }
+
+    /// Keeps what a work got: whole, or not at all.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn save(&self, work: &str, loot: &Loot) -> Result<()> {
+        let path = self.path(work);
+        let pictures = loot.pictures.as_ref();
+        let kept = Kept {
+            what: self.what.clone(),
+            work: work.to_owned(),
+            pictures: pictures.map(|p| KeptPictures { count: p.count, size: p.size, pixels: BASE64_STANDARD.encode(&p.pixels) }),
+            metrics: loot.metrics.clone(),
+            findings: loot.findings.clone(),
+        };
+        let bytes = serde_json::to_vec(&kept).map_err(|e| Error::Internal(format!("a result is no JSON: {e}")))?;
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(|e| Error::io(&self.folder, e))?;
+        file.write_all(&bytes).map_err(|e| Error::io(&path, e))?;
+        file.persist(&path).map_err(|e| Error::io(&path, e.error))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_kept_comes_back_and_nothing_else() {
+        let root = tempfile::tempdir().unwrap();
+        let store = |what: &str, resume| Store::new(root.path(), what.to_owned(), resume).unwrap();
+        let pictures = Pictures { count: 2, size: [1, 2, 3], pixels: (0..12).collect() };
+        let loot = Loot { pictures: Some(pictures), metrics: vec![Metric::share("recognition", 1, 2, Some(0.1))], findings: Vec::new() };
+        store("a", false).save("work", &loot).unwrap();
+        assert_eq!(store("a", true).load("work").unwrap(), Some(loot));
+        assert_eq!(store("a", false).load("work").unwrap(), None, "it was not to resume");
+        assert_eq!(store("b", true).load("work").unwrap(), None, "another audit");
+        assert_eq!(store("a", true).load("other").unwrap(), None);
+        let file = fs::read_dir(root.path()).unwrap().next().unwrap().unwrap().path();
+        fs::write(&file, b"{").unwrap();
+        assert!(store("a", true).load("work").unwrap_err().to_string().contains("delete it"));
+    }
+}

@@ -1,0 +1,252 @@
+//! `snnc audit MODEL.snn --ann MODEL.onnx`
+
+use super::table;
+use crate::{
+    audit::{
+        self, Audit, Conduct, Row,
+        attack::Subject,
+        case::{Case, Given, Labelled, Material},
+        jury::Juror,
+        metrics::{Metric, Unit},
+        pictures::Pictures,
+        policy::{Policy, Ruled},
+        store::Store,
+        verdict::main,
+    },
+    cli::{
+        Failure, Outcome, REFUSED,
+        args::{AuditArgs, List},
+        files, interrupt, print,
+        progress::{Console, Verbosity},
+        render::Style,
+        set_threads,
+    },
+    compile::{canonical, with_batch_norms},
+    data::Images,
+    error::{Error, Result},
+    options::{Device, Effort, Preprocess},
+    report::{html, leakage},
+    synthesize::Canvas,
+};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use snnc_ir::TensorType;
+use snnc_runtime::Artifact;
+use std::{
+    path::Path,
+    process::ExitCode,
+};
+
+/// Runs the command.
+pub(crate) fn run(args: &AuditArgs, style: &Style) -> Outcome {
+    let about = Failure::about(&args.artifact, "audit");
+    let policy = args.policy.as_deref().map(Policy::read).transpose().map_err(&about)?;
+    check(args).map_err(&about)?;
+    set_threads(args.manner.threads).map_err(&about)?;
+    let subject = args.artifact.display().to_string();
+    let mut console = Console::new(style.clone(), Verbosity::new(args.manner.quiet, args.manner.verbose), subject);
+    interrupt::listen();
+    interrupt::allow(true);
+    let text = make(args, policy.as_ref(), &mut console).map_err(&about);
+    interrupt::allow(false);
+    drop(console);
+    let (text, passed) = text?;
+    print(text)?;
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
+}
+
+fn check(args: &AuditArgs) -> Result<()> {
+    if let Device::Cuda(_) = args.device {
+        return Err(Error::Usage("--device: attacks are made on the processor; leave the option out".into()));
+    }
+    let outputs: Vec<(&str, &Path)> =
+        [("--json", &args.json), ("--html", &args.html)].into_iter().filter_map(|(n, p)| Some((n, p.as_deref()?))).collect();
+    outputs.iter().try_for_each(|(_, path)| files::check_target(path))?;
+    let optional = [
+        ("the reference images", &args.reference),
+        ("the members", &args.members),
+        ("the non-members", &args.nonmembers),
+        ("the judge", &args.judge),
+        ("the feature network", &args.features),
+        ("the policy", &args.policy),
+    ];
+    let inputs = optional.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?)));
+    let inputs: Vec<(&str, &Path)> = [("the artifact", args.artifact.as_path()), ("the model", args.ann.as_path())].into_iter().chain(inputs).collect();
+    files::check_distinct(&inputs, &outputs)
+}
+
+fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Result<(String, bool)> {
+    let bytes = files::read(&args.artifact)?;
+    let artifact = Artifact::from_bytes(&bytes).map_err(|e| Error::format(&args.artifact, e.to_string()))?;
+    let spec = &artifact.graph;
+    let (imported, float) = canonical(&args.ann, Some(&spec.output.name), console)?;
+    let normed = with_batch_norms(&imported.graph)?;
+    let (shape, classes) = (&spec.input.shape, spec.nodes.iter().find(|n| n.name == spec.output.node).map(|n| n.shape.iter().product::<usize>()));
+    let of_ann = float.input().map(|id| float[id].ty.dims.clone()).zip(float.output().map(|o| float[o.node].ty.len()));
+    if of_ann.as_ref().map(|(dims, n)| (dims, Some(*n))) != Some((shape, classes)) {
+        let model = args.ann.display();
+        return Err(Error::Usage(format!("`{model}` cannot be what `{}` was compiled from: input or classes differ", args.artifact.display())));
+    }
+    if imported.source_sha256 != spec.source.sha256 {
+        console.say(&format!("note: `{}` was not compiled from `{}` as it is now", args.artifact.display(), args.ann.display()));
+    }
+    let canvas = Canvas::new(&TensorType::f32(shape.clone()), spec.input.layout, &spec.input.preprocess);
+    let classes = classes.unwrap_or(0);
+    let images = |path: &Option<std::path::PathBuf>| path.as_deref().map(|path| labelled(path, &canvas, classes)).transpose();
+    let material =
+        Material { reference: images(&args.reference)?, members: images(&args.members)?, nonmembers: images(&args.nonmembers)?, ..Material::default() };
+    let juror = |path: &Option<std::path::PathBuf>, scale, mean: &List, std: &List| {
+        path.as_deref().map(|path| Juror::open(path, Preprocess { scale, mean: mean.0.clone(), std: std.0.clone() })).transpose()
+    };
+    let given = Given {
+        artifact: &artifact,
+        bytes: &bytes,
+        imported: &imported,
+        float: &float,
+        normed: normed.as_ref(),
+        judge: juror(&args.judge, args.judge_scale, &args.judge_mean, &args.judge_std)?,
+        features: juror(&args.features, args.features_scale, &args.features_mean, &args.features_std)?,
+        material,
+        words: audit::words(&[&args.artifact, &args.ann]),
+        seed: args.seed,
+    };
+    let case = Case::new(given, args.effort)?;
+    console.detail(&format!("estimated at {:.0} s of processor time", audit::estimate(&case, args.effort)));
+    let store = args.checkpoint.as_deref().map(|folder| Store::new(folder, identity(args, &bytes, &case)?, args.resume)).transpose()?;
+    let conduct = Conduct { effort: args.effort, budget: args.budget, store: store.as_ref() };
+    let made = audit::audit(&case, &conduct, console)?;
+    let ruled = policy.map(|policy| policy.judge(&made));
+    let report = json!({
+        "report_version": crate::report::VERSION,
+        "compiler": concat!("snnc ", env!("CARGO_PKG_VERSION")),
+        "leakage": leakage::section(&case, &made, ruled.as_deref(), &command(args)),
+    });
+    write(args, &report, &case, &made)?;
+    let passed = ruled.as_ref().is_none_or(|rules| rules.iter().all(|rule| rule.passed));
+    Ok((readable(&made, ruled.as_deref()), passed))
+}
+
+fn labelled(path: &Path, canvas: &Canvas, classes: usize) -> Result<Labelled> {
+    let has_labels = Images::read_labelled(path);
+    let images = match has_labels {
+        Ok(images) => images,
+        // Classes are welcome, not needed.
+        Err(_) => Images::read(path)?,
+    };
+    let pictures = Pictures::of_file(canvas, &images, usize::MAX);
+    if pictures.len() != canvas.len() {
+        let [h, w, c] = pictures.size;
+        let wanted = format!("{}x{}x{}", canvas.height, canvas.width, canvas.channels);
+        return Err(Error::format(path, format!("holds images of {h}x{w}x{c} (height, width, channels), but the network reads {wanted}")));
+    }
+    let class = |&label: &i64| {
+        let known = usize::try_from(label).ok().filter(|&label| label < classes);
+        known.ok_or_else(|| Error::format(path, format!("array `y` holds the class {label}, but the network knows 0 to {}", classes - 1)))
+    };
+    let labels = images.labels.as_ref().map(|labels| labels.iter().map(class).collect::<Result<Vec<_>>>()).transpose()?;
+    Ok(Labelled { pictures, labels })
+}
+
+/// All that shapes results, as one text.
+fn identity(args: &AuditArgs, bytes: &[u8], case: &Case<'_>) -> Result<String> {
+    let mut digest = Sha256::new();
+    digest.update(bytes);
+    for path in [&args.members, &args.nonmembers, &args.reference].into_iter().flatten() {
+        digest.update(files::read(path)?);
+    }
+    let hash: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let version = env!("CARGO_PKG_VERSION");
+    Ok(format!("{version} {hash} {} {:?} {}", case.given.imported.source_sha256, args.effort, args.seed))
+}
+
+/// The command that makes the audit again; files go by what they are.
+fn command(args: &AuditArgs) -> String {
+    let mut text = "snnc audit MODEL.snn --ann MODEL.onnx".to_owned();
+    let list = |values: &List| values.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    for (option, path) in [("--reference REAL.npz", &args.reference), ("--members M.npz", &args.members), ("--nonmembers N.npz", &args.nonmembers)] {
+        if path.is_some() {
+            text += &format!(" {option}");
+        }
+    }
+    if args.judge.is_some() {
+        let (mean, std) = (list(&args.judge_mean), list(&args.judge_std));
+        text += &format!(" --judge JUDGE.onnx --judge-scale {} --judge-mean {mean} --judge-std {std}", args.judge_scale);
+    }
+    if args.features.is_some() {
+        let (mean, std) = (list(&args.features_mean), list(&args.features_std));
+        text += &format!(" --features NET.onnx --features-scale {} --features-mean {mean} --features-std {std}", args.features_scale);
+    }
+    if args.effort == Effort::Full {
+        text += " --audit full";
+    }
+    if let Some(budget) = args.budget {
+        text += &format!(" --budget {budget}");
+    }
+    text + &format!(" --seed {}", args.seed)
+}
+
+fn write(args: &AuditArgs, report: &Value, case: &Case<'_>, made: &Audit) -> Result<()> {
+    let mut batch = files::Batch::default();
+    if let Some(path) = &args.json {
+        batch.add(path, files::json(report)?)?;
+    }
+    if let Some(path) = &args.html {
+        batch.add(path, html::page(report, &leakage::sheets(case, made)?))?;
+    }
+    batch.commit()
+}
+
+/// The audit as a table, and what it says.
+pub(super) fn readable(made: &Audit, ruled: Option<&[Ruled]>) -> String {
+    let mut rows: Vec<Vec<String>> = vec![["attack", "measure", "ANN", "SNN", "control", "chance"].map(str::to_owned).to_vec()];
+    for attacked in &made.attacks {
+        for row in attacked.rows.iter().filter(|row| row.cell.subject == Subject::Snn) {
+            let Some(metric) = main(row) else { continue };
+            let beside = |subject| {
+                let other = attacked.rows.iter().find(|r: &&Row| r.cell.subject == subject && r.cell.variant == row.cell.variant);
+                other.and_then(main).map(number).unwrap_or_else(|| "-".to_owned())
+            };
+            let at = row.cell.timesteps.map(|t| format!(", T={t}")).unwrap_or_default();
+            let chance = metric.chance.map_or("-".to_owned(), |c| number(&Metric { value: c, interval_95: None, ..metric.clone() }));
+            rows.push(vec![
+                format!("{} ({}{at})", attacked.attack.name(), row.cell.variant),
+                metric.name.clone(),
+                beside(Subject::Ann),
+                number(metric),
+                beside(Subject::Control),
+                chance,
+            ]);
+        }
+    }
+    let mut text = table(&rows);
+    text += &format!("\n{}\n", made.verdict.headline);
+    made.verdict.points.iter().for_each(|point| text += &format!("- {point}\n"));
+    let findings = made.attacks.iter().flat_map(|a| &a.findings);
+    findings.for_each(|finding| text += &format!("- {}\n", finding.what));
+    if let Some(rules) = ruled {
+        text += &rulings(rules);
+    }
+    text
+}
+
+/// The rules that were not kept, or that all were.
+pub(super) fn rulings(rules: &[Ruled]) -> String {
+    let failed: Vec<&Ruled> = rules.iter().filter(|rule| !rule.passed).collect();
+    if failed.is_empty() {
+        return format!("\npolicy: all {} rules are kept\n", rules.len());
+    }
+    let mut text = format!("\npolicy: {} of {} rules are not kept\n", failed.len(), rules.len());
+    for rule in failed {
+        let measured = rule.measured.as_deref().unwrap_or("not measured");
+        text += &format!("- {}: {measured}, limit {} ({})\n", rule.rule, rule.limit, rule.why);
+    }
+    text
+}
+
+fn number(metric: &Metric) -> String {
+    let one = |value: f64| if metric.unit == Unit::Share { format!("{:.0} %", 100.0 * value) } else { format!("{value:.2}") };
+    match metric.interval_95 {
+        Some([low, high]) => format!("{} ({} to {})", one(metric.value), one(low), one(high)),
+        None => one(metric.value),
+    }
+}

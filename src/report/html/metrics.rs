@@ -1,0 +1,128 @@
+//! What is known of the metrics by name: what they are, which direction is leakage, and where they come from.
+
+use super::text::escape;
+
+/// The direction in which a metric means more leakage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leak {
+    /// More is worse.
+    Higher,
+    /// Less is worse.
+    Lower,
+}
+
+impl Leak {
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Self::Higher => "higher",
+            Self::Lower => "lower",
+        }
+    }
+}
+
+/// One metric.
+pub(super) struct Known {
+    pub(super) name: &'static str,
+    pub(super) title: &'static str,
+    pub(super) what: &'static str,
+    pub(super) leak: Leak,
+    pub(super) source: &'static str,
+}
+
+const fn metric(name: &'static str, title: &'static str, leak: Leak, what: &'static str, source: &'static str) -> Known {
+    Known { name, title, what, leak, source }
+}
+
+/// In the order of the glossary.
+pub(super) const KNOWN: [Known; 13] = [
+    metric(
+        "recognition",
+        "Recognition",
+        Leak::Higher,
+        "Share of reconstructed images that the judge assigns to the class they were made for.",
+        "Interval: Wilson 1927",
+    ),
+    metric("confidence", "Confidence", Leak::Higher, "The judge's mean probability of the class that an image was made for.", ""),
+    metric(
+        "frechet",
+        "Fréchet distance",
+        Leak::Lower,
+        "Distance between reconstructions and reference images, each taken as a Gaussian in feature space. The features are those named \
+         above: not comparable with values published on Inception features.",
+        "FID: Heusel et al. 2017",
+    ),
+    metric(
+        "kid",
+        "Kernel distance",
+        Leak::Lower,
+        "Squared maximum mean discrepancy between the same two sets of features, without bias for few images.",
+        "KID: Bińkowski et al. 2018",
+    ),
+    metric(
+        "nearest_reference",
+        "Nearest reference",
+        Leak::Lower,
+        "Distance from a reconstruction to the reference image nearest to it.",
+        "",
+    ),
+    metric(
+        "diversity",
+        "Diversity",
+        Leak::Higher,
+        "How unlike each other the reconstructions of a class are: many views of a class show more than one prototype.",
+        "",
+    ),
+    metric("auc", "AUC", Leak::Higher, "Probability that a member of the training data scores above a non-member; 0.5 is guessing.", ""),
+    metric(
+        "tpr_at_fpr_1",
+        "TPR at 1 % FPR",
+        Leak::Higher,
+        "Share of members found where 1 % of the non-members are taken for members.",
+        "Carlini et al. 2022",
+    ),
+    metric(
+        "tpr_at_fpr_0_1",
+        "TPR at 0.1 % FPR",
+        Leak::Higher,
+        "The same where 0.1 % are: a few records found without doubt count more than many guessed.",
+        "Carlini et al. 2022",
+    ),
+    metric(
+        "cosine",
+        "Cosine",
+        Leak::Higher,
+        "Cosine of the angle between what was recovered and the original; 1 is the original up to scale.",
+        "",
+    ),
+    metric(
+        "matched_channels",
+        "Matched channels",
+        Leak::Higher,
+        "Share of channels whose recovered weights fit those of the float network.",
+        "Interval: Wilson 1927",
+    ),
+    metric(
+        "cka",
+        "CKA",
+        Leak::Higher,
+        "Likeness of two networks' activations on the same images; 1 is the same up to rotation and scale.",
+        "Kornblith et al. 2019",
+    ),
+    metric(
+        "reconstructed_agreement",
+        "Agreement of the copy",
+        Leak::Higher,
+        "Share of images on which the attacker's rebuilt network chooses the same class as the float network.",
+        "Interval: Wilson 1927",
+    ),
+];
+
+/// What is known of a metric.
+pub(super) fn known(name: &str) -> Option<&'static Known> {
+    KNOWN.iter().find(|known| known.name == name)
+}
+
+/// A name for readers, escaped.
+pub(super) fn title(name: &str) -> String {
+    known(name).map_or_else(|| escape(&name.replace('_', " ")), |known| known.title.to_owned())
+}
