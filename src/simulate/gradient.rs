@@ -113,6 +113,13 @@ impl Step {
                 kernel.forward(&x.data, &x.dims, &mut data);
                 Ok(Value { dims, data })
             }
+            (Action::Kernel(kernel), Some(divisor)) => {
+                let dims = kernel.result_dims(&x.dims);
+                let mut data = workspace.take(dims.iter().product());
+                kernel.forward(&x.data, &x.dims, &mut data);
+                divide(&mut data, &dims, divisor)?;
+                Ok(Value { dims, data })
+            }
             (Action::Add, None) => {
                 let mut data = workspace.copy(&x.data);
                 for operand in &self.operands[1..] {
@@ -144,6 +151,15 @@ impl Step {
         let x = &values[&self.operands[0]];
         match (&self.action, &self.divisor) {
             (Action::Kernel(kernel), None) => {
+                let mut dx = workspace.take(x.data.len());
+                kernel.input_gradient(&x.data, &y.data, &gradient, &x.dims, &mut dx);
+                workspace.give(gradient);
+                Ok(vec![dx])
+            }
+            // A rectifier with a positive divisor: which entries passed is seen from the quotient too.
+            (Action::Kernel(kernel), Some(divisor)) => {
+                let mut gradient = gradient;
+                divide(&mut gradient, &y.dims, divisor)?;
                 let mut dx = workspace.take(x.data.len());
                 kernel.input_gradient(&x.data, &y.data, &gradient, &x.dims, &mut dx);
                 workspace.give(gradient);
@@ -187,6 +203,16 @@ impl Step {
             }
         }
     }
+}
+
+/// Divides values `dims` by what broadcasts over one image of them.
+fn divide(values: &mut [f32], dims: &[usize], divisor: &Tensor) -> Result<()> {
+    let one: Vec<usize> = std::iter::once(1).chain(dims[1..].iter().copied()).collect();
+    let spread = divisor.broadcast_as(one)?.flatten_all()?.to_vec1::<f32>()?;
+    for image in values.chunks_mut(spread.len().max(1)) {
+        image.iter_mut().zip(&spread).for_each(|(v, d)| *v /= d);
+    }
+    Ok(())
 }
 
 /// Calls `body(whole, part)` with the places of every entry of the part of a tensor that `ranges` (start, step, length per axis)
