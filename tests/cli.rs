@@ -98,6 +98,9 @@ impl Compiled {
         if !more.contains(&"--train") && !more.contains(&"--budget") {
             args.extend(["--train", "none"]);
         }
+        if !more.contains(&"--audit") {
+            args.extend(["--audit", "none"]);
+        }
         snnc_in(self.folder.path(), args)
     }
 
@@ -795,4 +798,88 @@ fn ctrl_c_keeps_the_best_network() {
     assert!(ran.stderr.contains("stopping: the best network so far is kept") && ran.stderr.contains("(interrupted)"), "{}", ran.stderr);
     assert_eq!(folder.report("cut")["training"]["end"], "interrupted");
     snnc_runtime::Network::load(&folder.bytes("cut")).unwrap();
+}
+
+// ---- audit ----
+
+/// The report's shape, as documented.
+fn assert_valid(report: &Value) {
+    let path = root().join("docs/report.schema.json");
+    let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
+    let schema: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    compiler.add_resource("report.json", schema).unwrap();
+    let index = compiler.compile("report.json", &mut schemas).unwrap();
+    if let Err(error) = schemas.validate(report, index) {
+        panic!("{error:#}");
+    }
+}
+
+#[test]
+fn reports_have_the_documented_shape() {
+    let place = Compiled::new();
+    place.compile("plain", &[]).ok();
+    assert_valid(&place.report("plain"));
+    place.compile("audited", &["--audit", "quick", "--html", "audited.html"]).ok();
+    let report = place.report("audited");
+    assert_valid(&report);
+    assert_eq!(report["leakage"]["attacks"].as_array().unwrap().len(), 7);
+    let page = fs::read_to_string(place.path("audited.html")).unwrap();
+    assert!(page.contains("data:image/png;base64,") && !page.contains("<script"));
+    place.train("trained", &["--audit", "none"]).ok();
+    assert_valid(&place.report("trained"));
+    // The schema can refuse.
+    let mut wrong = report;
+    wrong["leakage"]["attacks"][0]["results"][0]["subject"] = "somebody".into();
+    let refused = std::panic::catch_unwind(|| assert_valid(&wrong));
+    assert!(refused.is_err());
+}
+
+#[test]
+fn an_audit_of_files() {
+    let place = Compiled::new();
+    place.compile("m", &[]).ok();
+    let (model, test, train) = (digits(), fixture("digits/digits_test.npz"), fixture("digits/digits_calibration.npz"));
+    let audit = |more: &[&str]| {
+        let [model, test, train] = [&model, &test, &train].map(|p| p.to_str().unwrap());
+        let mut args = vec!["audit", "m.snn", "--ann", model, "--reference", test, "--members", train, "--nonmembers", test];
+        args.extend(more);
+        snnc_in(place.folder.path(), args)
+    };
+    let ran = audit(&["--json", "a.json", "--html", "a.html"]).ok();
+    assert!(ran.stdout.contains("membership") && ran.stdout.contains("through-time"), "{}", ran.stdout);
+    let report: Value = serde_json::from_slice(&fs::read(place.path("a.json")).unwrap()).unwrap();
+    assert_valid(&report);
+    let leakage = &report["leakage"];
+    assert_eq!(leakage["ann"]["is_source"], true);
+    assert!(leakage["ann_accuracy"].as_f64().unwrap() > 0.9, "{}", leakage["ann_accuracy"]);
+    let text = serde_json::to_string(&report).unwrap().to_lowercase() + &fs::read_to_string(place.path("a.html")).unwrap().to_lowercase();
+    for word in ["secure", "encrypted"] {
+        assert!(!text.contains(word), "`{word}` is claimed");
+    }
+
+    fs::write(place.path("strict.toml"), "max-recognition-rate = 0.2\nmax-accuracy-drop = 5.0\nrequired-attacks = [\"membership\"]\n")
+        .unwrap();
+    let refused = audit(&["--policy", "strict.toml", "--json", "a.json"]);
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    assert!(refused.stdout.contains("1 of 3 rules are not kept") && refused.stdout.contains("max-recognition-rate"), "{}", refused.stdout);
+    fs::write(place.path("mild.toml"), "max-recognition-rate = 1\nmax-auc = 1.0\nmin-energy-gain = 0.01\n").unwrap();
+    assert!(audit(&["--policy", "mild.toml"]).ok().stdout.contains("all 3 rules are kept"));
+    fs::write(place.path("wrong.toml"), "max-recognition = 1\n").unwrap();
+    audit(&["--policy", "wrong.toml"]).error("max-recognition");
+    let other = fixture("onnx/relu.onnx");
+    if other.exists() {
+        snnc_in(place.folder.path(), ["audit", "m.snn", "--ann", other.to_str().unwrap()]).error("cannot be what");
+    }
+}
+
+#[test]
+fn a_policy_keeps_an_artifact_back() {
+    let place = Compiled::new();
+    fs::write(place.path("p.toml"), "max-copied-tensors = 0\n").unwrap();
+    let ran = place.compile("kept", &["--audit", "quick", "--policy", "p.toml"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("max-copied-tensors") && ran.stderr.contains("was not written"), "{}", ran.stderr);
+    assert!(!place.path("kept.snn").exists());
+    assert_eq!(place.report("kept")["leakage"]["policy"]["passed"], false);
+    place.compile("kept", &["--policy", "p.toml"]).error("--audit none");
 }

@@ -199,12 +199,18 @@ pub fn weights(graph: &Graph) -> Vec<Weights<'_>> {
         .collect()
 }
 
+/// Relative distance of weights that is rounding: there the control is the ANN itself.
+const ROUNDING: f64 = 1e-5;
+
 /// The float network with normal noise in every layer's weights, as long as what is left of the SNN's once the scales of their channels
 /// are taken off.
 fn noisy(float: &Graph, readability: &Readability, seed: u64) -> Graph {
     let mut graph = float.clone();
     for (k, layer) in readability.layers.iter().enumerate() {
         let Some((id, tensor)) = float.params().find(|(_, p)| p.name == layer.ann).map(|(id, p)| (id, p.tensor.clone())) else { continue };
+        if layer.relative_distance < ROUNDING {
+            continue;
+        }
         let mut random = Random::new(seed ^ 0xC0_4701, k as u64);
         let noise: Vec<f32> = tensor.data.iter().map(|_| random.normal()).collect();
         let length = |values: &[f32]| values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();

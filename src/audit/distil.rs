@@ -60,7 +60,8 @@ pub struct Distilled {
 pub fn own_images(case: &Case<'_>, count: usize, stream: u64) -> Vec<f32> {
     let canvas = &case.canvas;
     let seed = case.given.seed ^ 0x0D15_7111 ^ stream;
-    let bases: Vec<f32> = (0..count.div_ceil(VARIATIONS)).flat_map(|k| canvas.to_model(&prior::image(canvas, &mut Random::new(seed, k as u64)))).collect();
+    let bases: Vec<f32> =
+        (0..count.div_ceil(VARIATIONS)).flat_map(|k| canvas.to_model(&prior::image(canvas, &mut Random::new(seed, k as u64)))).collect();
     let of = bases.len() / canvas.len();
     let chosen: Vec<usize> = (0..count).map(|k| k % of).collect();
     augment::batch(canvas, &bases, &chosen, &mut Random::new(seed, u64::MAX))

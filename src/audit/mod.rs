@@ -51,7 +51,7 @@ use verdict::Verdict;
 
 /// Multiply-accumulates a second of processor time, by which cells are estimated. A constant, so that a quick audit makes the same cells on
 /// every machine.
-pub const NOMINAL_SPEED: f64 = 2e10;
+pub const NOMINAL_SPEED: f64 = 4e10;
 
 /// Seconds of processor time that a quick audit may be estimated to take.
 pub const QUICK_SECONDS: f64 = 75.0;

@@ -40,13 +40,7 @@ impl<'a> Planned<'a> {
     /// A plan with these values of its parameters. `draws` says how often the random input of a spiking network is drawn for one gradient,
     /// and from which seed.
     #[must_use]
-    pub fn new(
-        case: &'a Case<'_>,
-        plan: &'a Plan,
-        values: &'a [Vec<f32>],
-        derivation: Derivation,
-        draws: Option<(u64, usize)>,
-    ) -> Self {
+    pub fn new(case: &'a Case<'_>, plan: &'a Plan, values: &'a [Vec<f32>], derivation: Derivation, draws: Option<(u64, usize)>) -> Self {
         let wanted = Wanted { parameters: vec![false; values.len()], input: true };
         Self { plan, network: Network::new(plan, values), wanted, derivation, units: case.units.as_deref(), draws }
     }

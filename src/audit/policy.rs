@@ -99,7 +99,8 @@ impl Policy {
         let last = audit.tradeoff.points.last();
         if let Some(limit) = self.max_accuracy_drop {
             let drop = last.and_then(|p| Some(100.0 * (audit.tradeoff.ann_accuracy? - p.accuracy?)));
-            let why = drop.map_or("it needs labelled images: --reference FILE.npz with `x` and `y`".to_owned(), |_| audit.tradeoff.of.clone());
+            let why =
+                drop.map_or("it needs labelled images: --reference FILE.npz with `x` and `y`".to_owned(), |_| audit.tradeoff.of.clone());
             let passed = drop.is_some_and(|drop| drop <= limit + 1e-9);
             let measured = drop.map(|drop| format!("{drop:.2} points"));
             ruled.push(Ruled { rule: "max-accuracy-drop".into(), limit: format!("{limit} points"), measured, passed, why });
@@ -156,7 +157,16 @@ fn required(name: &str, attacks: &[Attacked]) -> Ruled {
     Ruled {
         rule: format!("required-attacks: {name}"),
         limit: "made in full".to_owned(),
-        measured: Some(if !ran { "not made" } else if skipped.is_some() { "made in part" } else { "made" }.to_owned()),
+        measured: Some(
+            if !ran {
+                "not made"
+            } else if skipped.is_some() {
+                "made in part"
+            } else {
+                "made"
+            }
+            .to_owned(),
+        ),
         passed: ran && skipped.is_none(),
         why,
     }

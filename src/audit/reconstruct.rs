@@ -21,16 +21,7 @@ const BATCH: usize = 8;
 /// nothing of the data.
 #[must_use]
 pub fn natural(steps: usize) -> Inversion {
-    Inversion {
-        steps,
-        rate: 0.04,
-        temperature: 1.0,
-        anchor: 0.0,
-        dirichlet: false,
-        is_natural: true,
-        statistics: 0.0,
-        blur: None,
-    }
+    Inversion { steps, rate: 0.04, temperature: 1.0, anchor: 0.0, dirichlet: false, is_natural: true, statistics: 0.0, blur: None }
 }
 
 /// The PrivateSNN paper's class impressions: pixel by pixel from noise, smoothed every four steps.

@@ -118,13 +118,17 @@ pub fn verdict(attacked: &[Attacked], has_independent_judge: bool) -> Verdict {
     }
     let unable = attacked.iter().filter(|a| a.missing.is_some() || !a.skipped.is_empty()).count();
     let (level, headline) = if leaks > 0 {
-        (Level::Leak, format!("{leaks} of {} kinds of attack got something from the artifact: treat the file like the ANN.", attacked.len()))
+        (
+            Level::Leak,
+            format!("{leaks} of {} kinds of attack got something from the artifact: treat the file like the ANN.", attacked.len()),
+        )
     } else if ran == 0 || blind == ran {
         (Level::Incomplete, "Nothing can be said: the attacks get nothing from the ANN either, or were not made.".to_owned())
     } else {
         (
             Level::Measured,
-            "None of the attacks that were made got more than chance from the artifact. Others were not made, and that is no proof.".to_owned(),
+            "None of the attacks that were made got more than chance from the artifact. Others were not made, and that is no proof."
+                .to_owned(),
         )
     };
     if unable > 0 {
@@ -140,7 +144,8 @@ fn sentence(attack: &Attacked, row: &Row, snn: &Metric, ann: Option<&Metric>, co
         super::metrics::Unit::Share => format!("{:.0} %", 100.0 * m.value),
         _ => format!("{:.2}", m.value),
     };
-    let chance = snn.chance.map(|c| if snn.unit == super::metrics::Unit::Share { format!("{:.0} %", 100.0 * c) } else { format!("{c:.2}") });
+    let chance =
+        snn.chance.map(|c| if snn.unit == super::metrics::Unit::Share { format!("{:.0} %", 100.0 * c) } else { format!("{c:.2}") });
     let mut text = format!("{title} ({}{at}): {} {} from the SNN", row.cell.variant, number(snn), name(&snn.name));
     if let Some(chance) = chance {
         text += &format!(" where chance is {chance}");

@@ -3,8 +3,8 @@
 use crate::{
     error::{Error, Result},
     options::{
-        Calibration, Coding, Device, Effort, InitialPotential, Layout, Options, Part, Preprocess, Rule, Scope, Spikes, Surrogate, Synthesis,
-        Threshold, Timesteps, Train, Training,
+        Calibration, Coding, Device, Effort, InitialPotential, Layout, Options, Part, Preprocess, Rule, Scope, Spikes, Surrogate,
+        Synthesis, Threshold, Timesteps, Train, Training,
     },
 };
 use clap::{
@@ -865,7 +865,9 @@ mod tests {
 
     #[test]
     fn defaults_are_those_of_the_library() {
-        assert_eq!(compile("m.onnx -o m.snn").unwrap().options().unwrap(), Options::default());
+        assert_eq!(compile("m.onnx -o m.snn --audit none").unwrap().options().unwrap(), Options::default());
+        let options = compile("m.onnx -o m.snn").unwrap().options().unwrap();
+        assert_eq!(options.audit, Some(Effort::Quick), "users get an audit; who calls the library asks for one");
     }
 
     #[test]
@@ -873,7 +875,7 @@ mod tests {
         let args = "m.onnx -o m.snn --timesteps auto --coding poisson --calibration c.npz --samples 7 --threshold percentile=99.9 \
                     --threshold-per layer --spikes binary --v-init zero --layout nhwc --scale 1 --mean -1,.5,2e-1 --std 1,2,3 --seed 5 --output logits --leak 0.9 \
                     --train temporal --train-samples 9 --epochs 3 --batch 5 --learning-rate 0.01 --temperature 4 --cross-entropy 0.5 --surrogate atan=3 \
-                    --through-reset --freeze leak,weights --device cuda:1 --hints 2 --weight-decay 0.1 --clip 3 --seal twins --reset hard --checkpoint state --resume";
+                    --through-reset --freeze leak,weights --device cuda:1 --hints 2 --weight-decay 0.1 --clip 3 --seal twins --reset hard --checkpoint state --resume --audit full";
         let options = compile(args).unwrap().options().unwrap();
         let expected = Options {
             timesteps: Timesteps::Auto,
@@ -888,6 +890,7 @@ mod tests {
             threshold_scope: Some(Scope::Layer),
             initial: InitialPotential::Zero,
             leak: Some(0.9),
+            audit: Some(Effort::Full),
             training: Training {
                 train: Train::Temporal,
                 samples: 9,

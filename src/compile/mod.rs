@@ -184,13 +184,20 @@ fn attack(
         normed: source.normed,
         judge: None,
         features: None,
-        material: audit::case::Material { calibration: Pictures::of_model(source.canvas, &material.calibration.samples.data), ..Default::default() },
+        material: audit::case::Material {
+            calibration: Pictures::of_model(source.canvas, &material.calibration.samples.data),
+            ..Default::default()
+        },
         words: audit::words(&[model]),
         seed: options.seed,
     };
     let case = Case::new(given, effort)?;
     let audit = audit::audit(&case, &Conduct { effort, budget: options.budget, store: None }, observer)?;
-    let command = format!("snnc audit MODEL.snn --ann MODEL.onnx --seed {}{}", options.seed, if effort == Effort::Full { " --audit full" } else { "" });
+    let command = format!(
+        "snnc audit MODEL.snn --ann MODEL.onnx --seed {}{}",
+        options.seed,
+        if effort == Effort::Full { " --audit full" } else { "" }
+    );
     let section = leakage::section(&case, &audit, None, &command);
     let sheets = leakage::sheets(&case, &audit)?;
     Ok((section, Audited { audit, sheets }))

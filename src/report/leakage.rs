@@ -1,19 +1,8 @@
 //! What the report says of the audit: the section `leakage`. Its shape is fixed by `docs/report.schema.json`.
 
-use super::{
-    html::Sheet,
-    round,
-    sheet,
-};
+use super::{html::Sheet, round, sheet};
 use crate::{
-    audit::{
-        Attacked, Audit, Row, Skipped,
-        attack::Subject,
-        case::Case,
-        metrics::Metric,
-        policy::Ruled,
-        verdict::main,
-    },
+    audit::{Attacked, Audit, Row, Skipped, attack::Subject, case::Case, metrics::Metric, policy::Ruled, verdict::main},
     error::Result,
     options::Effort,
 };
@@ -33,7 +22,8 @@ pub fn section(case: &Case<'_>, audit: &Audit, policy: Option<&[Ruled]>, command
         Effort::Full => "full",
     };
     let cost = &audit.tradeoff.cost;
-    let is_signed = spec.nodes.iter().any(|n| matches!(n.op, OpSpec::IfNeuron { reset: Reset::Signed } | OpSpec::LifNeuron { reset: Reset::Signed }));
+    let is_signed =
+        spec.nodes.iter().any(|n| matches!(n.op, OpSpec::IfNeuron { reset: Reset::Signed } | OpSpec::LifNeuron { reset: Reset::Signed }));
     json!({
         "version": VERSION,
         "effort": effort,
@@ -157,9 +147,9 @@ fn recognised(audit: &Audit, timesteps: usize) -> Option<&Metric> {
 
 /// Firing rates of the neurons, then operations and energy of the layers that have synapses, at T.
 fn layers(cost: &Cost) -> Vec<Value> {
-    let neurons = cost.rates.iter().filter(|r| r.kind == PopulationKind::Neurons).map(|rate| {
-        json!({"name": rate.name, "neurons": rate.size, "firing_rate": round(rate.rate), "synaptic_ops": null, "energy_pj": null})
-    });
+    let neurons = cost.rates.iter().filter(|r| r.kind == PopulationKind::Neurons).map(
+        |rate| json!({"name": rate.name, "neurons": rate.size, "firing_rate": round(rate.rate), "synaptic_ops": null, "energy_pj": null}),
+    );
     let synapses = cost.layers.iter().map(|layer| {
         let macs = match layer.drive {
             Drive::Analog => layer.dense_macs as f64,

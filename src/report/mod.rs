@@ -43,11 +43,7 @@ impl Agreement {
     #[must_use]
     pub fn new(timesteps: usize, agreeing: usize, of: usize) -> Self {
         let percent = |x: f64| 100.0 * x;
-        Self {
-            timesteps,
-            percent: percent(agreeing as f64 / of.max(1) as f64),
-            interval: interval::wilson(agreeing, of).map(percent),
-        }
+        Self { timesteps, percent: percent(agreeing as f64 / of.max(1) as f64), interval: interval::wilson(agreeing, of).map(percent) }
     }
 }
 

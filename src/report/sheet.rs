@@ -49,7 +49,17 @@ pub(super) fn reference(case: &Case<'_>, reference: &Labelled) -> Result<Option<
     }
     let (columns, rows, Drawn { png, width, height }) = draw(&columns, &reference.pictures)?;
     let text = |t: &str| t.to_owned();
-    Ok(Some(Sheet { attack: text(""), variant: text("real images"), subject: text("reference"), timesteps: None, rows, columns, png, width, height }))
+    Ok(Some(Sheet {
+        attack: text(""),
+        variant: text("real images"),
+        subject: text("reference"),
+        timesteps: None,
+        rows,
+        columns,
+        png,
+        width,
+        height,
+    }))
 }
 
 fn draw(columns: &[Vec<usize>], pictures: &Pictures) -> Result<(usize, usize, Drawn)> {

@@ -58,8 +58,16 @@ pub const STATISTICS: Inversion =
     Inversion { steps: 100, rate: 0.02, temperature: 1.0, anchor: 0.0, dirichlet: false, is_natural: false, statistics: 1.0, blur: None };
 
 /// The paper's code: 2,499 steps of Adam at 1e-3 in a domain of width 2, temperature 20; here clamped to the valid range.
-pub const PAPER: Inversion =
-    Inversion { steps: 2499, rate: 0.0005, temperature: 20.0, anchor: 0.0, dirichlet: true, is_natural: false, statistics: 0.0, blur: None };
+pub const PAPER: Inversion = Inversion {
+    steps: 2499,
+    rate: 0.0005,
+    temperature: 20.0,
+    anchor: 0.0,
+    dirichlet: true,
+    is_natural: false,
+    statistics: 0.0,
+    blur: None,
+};
 
 /// Views of natural inversion are shifted by at most this part of the image's side.
 const REACH: usize = 10;

@@ -41,12 +41,8 @@ impl Attack for Hygiene {
         let raw: Vec<&snnc_ir::Param> = given.imported.graph.params().map(|(_, p)| p).collect();
         let is_new = |p: &&snnc_ir::Param| !raw.iter().any(|r| r.name == p.name && r.tensor.data == p.tensor.data);
         let folded = given.float.params().map(|(_, p)| p).filter(is_new);
-        let sources: Vec<Source<'_>> = raw
-            .iter()
-            .copied()
-            .chain(folded)
-            .map(|p| Source { name: &p.name, dims: &p.tensor.dims, values: &p.tensor.data })
-            .collect();
+        let sources: Vec<Source<'_>> =
+            raw.iter().copied().chain(folded).map(|p| Source { name: &p.name, dims: &p.tensor.dims, values: &p.tensor.data }).collect();
         let mut samples = Vec::new();
         let material = &given.material;
         let sets = [("reference", &material.reference), ("member", &material.members), ("non-member", &material.nonmembers)];

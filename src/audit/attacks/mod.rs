@@ -17,11 +17,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    synthesize::{
-        differentiable::Matching,
-        inversion::Inversion,
-        statistics::Watched,
-    },
+    synthesize::{differentiable::Matching, inversion::Inversion, statistics::Watched},
 };
 
 /// Steps of a descent on images.

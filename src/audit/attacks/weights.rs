@@ -8,7 +8,7 @@ use crate::{
         metrics::{Metric, Unit},
         models::float,
         similarity,
-        weights::{readability, Readability},
+        weights::{Readability, readability},
     },
     error::Result,
 };
@@ -46,14 +46,20 @@ impl Attack for WeightReadability {
             macs: of_one * SEEN as f64,
         };
         let ann = case.float_macs();
-        vec![cell(Subject::Ann, None, ann), cell(Subject::Snn, Some(t), ann + case.spiking_macs(t)), cell(Subject::Control, None, 2.0 * ann)]
+        vec![
+            cell(Subject::Ann, None, ann),
+            cell(Subject::Snn, Some(t), ann + case.spiking_macs(t)),
+            cell(Subject::Control, None, 2.0 * ann),
+        ]
     }
 
     fn run(&self, case: &Case<'_>, cell: &Cell, _: Effort) -> Result<Loot> {
         let images = own_images(case, SEEN, 5);
         let found = match float(case, cell.subject) {
             // The ANN's own column is what a plain copy would give.
-            Some(graph) => readability(&crate::audit::case::weights(graph), &crate::audit::case::weights(case.given.float), case.given.seed),
+            Some(graph) => {
+                readability(&crate::audit::case::weights(graph), &crate::audit::case::weights(case.given.float), case.given.seed)
+            }
             None => case.readability.clone(),
         };
         let mut metrics = of_weights(&found);

@@ -89,7 +89,7 @@ fn windows<'a>(sources: &[&Source<'a>]) -> Vec<(usize, &'a [f32])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Random;
+    use crate::synthesize::random::Random;
 
     fn normal(stream: u64, n: usize) -> Vec<f32> {
         let mut random = Random::new(21, stream);

@@ -71,9 +71,7 @@ impl Element {
             Self::F32 => f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),
             Self::F16 => from_f16(u16::from_le_bytes([bytes[0], bytes[1]])),
             Self::Bf16 => f32::from_bits(u32::from(u16::from_le_bytes([bytes[0], bytes[1]])) << 16),
-            Self::F64 => {
-                f64::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]]) as f32
-            }
+            Self::F64 => f64::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]]) as f32,
         }
     }
 }
@@ -152,7 +150,12 @@ mod tests {
 
     #[test]
     fn upper_halves_round_to_even() {
-        let known = [(1.0f32, 0x3F80u16), (f32::from_bits(0x3F80_8000), 0x3F80), (f32::from_bits(0x3F81_8000), 0x3F82), (f32::from_bits(0x3F80_8001), 0x3F81)];
+        let known = [
+            (1.0f32, 0x3F80u16),
+            (f32::from_bits(0x3F80_8000), 0x3F80),
+            (f32::from_bits(0x3F81_8000), 0x3F82),
+            (f32::from_bits(0x3F80_8001), 0x3F81),
+        ];
         for (value, half) in known {
             assert_eq!(to_bf16(value), half);
         }

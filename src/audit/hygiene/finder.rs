@@ -90,7 +90,7 @@ pub(crate) fn in_chunks<T: Send>(count: usize, work: impl Fn(std::ops::Range<usi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Random;
+    use crate::synthesize::random::Random;
 
     #[test]
     fn all_strings_are_found_also_across_chunks() {

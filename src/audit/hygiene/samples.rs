@@ -34,7 +34,10 @@ pub(super) fn findings(bytes: &[u8], artifact: &Artifact, samples: &[Sample<'_>]
             }
         }
     }
-    let finding = |(k, place): (usize, String)| Finding { severity: Severity::Leak, what: format!("The file holds the {} {place}.", samples[k].name) };
+    let finding = |(k, place): (usize, String)| Finding {
+        severity: Severity::Leak,
+        what: format!("The file holds the {} {place}.", samples[k].name),
+    };
     found.into_iter().map(finding).collect()
 }
 
@@ -48,7 +51,8 @@ fn telling(image: &[u8]) -> Option<&[u8]> {
 fn correlation(a: &[f32], b: &[f32]) -> f64 {
     let mean = |v: &[f32]| v.iter().map(|&x| f64::from(x)).sum::<f64>() / v.len() as f64;
     let (of_a, of_b) = (mean(a), mean(b));
-    let dot = |x: &[f32], y: &[f32], mx: f64, my: f64| x.iter().zip(y).map(|(x, y)| (f64::from(*x) - mx) * (f64::from(*y) - my)).sum::<f64>();
+    let dot =
+        |x: &[f32], y: &[f32], mx: f64, my: f64| x.iter().zip(y).map(|(x, y)| (f64::from(*x) - mx) * (f64::from(*y) - my)).sum::<f64>();
     let size = (dot(a, a, of_a, of_a) * dot(b, b, of_b, of_b)).sqrt();
     if size > 0.0 { dot(a, b, of_a, of_b) / size } else { 0.0 }
 }

@@ -3,24 +3,28 @@
 use super::{Finding, Severity, Words};
 use snnc_runtime::Artifact;
 
-/// Shortest word that is looked for: shorter ones are in every file.
+/// Shortest word that is looked for in text, and among the bytes of numbers, where any short one stands by chance.
 const SHORTEST: usize = 4;
+const SHORTEST_AMONG_NUMBERS: usize = 10;
 
 /// What a path begins with that tells of a person's machine. Nodes are called `/layer/conv`, so a slash alone tells nothing.
 const PLACES: [&str; 6] = ["/home/", "/users/", "/root/", "c:\\", "file://", "\\\\users\\\\"];
 
 /// Findings about strings.
 pub(super) fn findings(bytes: &[u8], artifact: &Artifact, words: &Words<'_>) -> Vec<Finding> {
-    let text = bytes.to_ascii_lowercase();
     // Every second byte of text in UTF-16 is zero.
-    let wide: Vec<u8> = text.iter().copied().filter(|&b| b != 0).collect();
+    let narrow = |bytes: &[u8]| bytes.iter().copied().filter(|&b| b != 0).map(|b| b.to_ascii_lowercase()).collect::<Vec<u8>>();
+    let (text, all) = (narrow(header(bytes)), bytes.to_ascii_lowercase());
+    let wide = narrow(bytes);
     let holds = |word: &str| {
         let word = word.to_ascii_lowercase();
-        contains(&text, word.as_bytes()) || contains(&wide, word.as_bytes())
+        let among_numbers = word.len() >= SHORTEST_AMONG_NUMBERS && (contains(&all, word.as_bytes()) || contains(&wide, word.as_bytes()));
+        contains(&text, word.as_bytes()) || among_numbers
     };
     let leak = |what: String| Finding { severity: Severity::Leak, what };
     let forbidden = words.forbidden.iter().filter(|word| word.len() >= SHORTEST && holds(word));
-    let mut findings: Vec<Finding> = forbidden.map(|word| leak(format!("The file holds `{word}`, a name of this machine or of the model's files."))).collect();
+    let mut findings: Vec<Finding> =
+        forbidden.map(|word| leak(format!("The file holds `{word}`, a name of this machine or of the model's files."))).collect();
     let places = PLACES.iter().filter(|place| contains(&text, place.as_bytes()));
     findings.extend(places.map(|place| leak(format!("The file holds a path: something that begins with `{place}`."))));
     if let Ok(header) = std::str::from_utf8(header(bytes)) {
@@ -34,7 +38,9 @@ pub(super) fn findings(bytes: &[u8], artifact: &Artifact, words: &Words<'_>) -> 
     let named = artifact.graph.nodes.iter().filter(|node| !node.origin.is_empty()).count();
     if named > 0 {
         let s = if named == 1 { "" } else { "s" };
-        let what = format!("The file keeps the names that the source network gave to its nodes, at {named} node{s}; and the hash of the ONNX file.");
+        let what = format!(
+            "The file keeps the names that the source network gave to its nodes, at {named} node{s}; and the hash of the ONNX file."
+        );
         findings.push(Finding { severity: Severity::Note, what });
     }
     findings

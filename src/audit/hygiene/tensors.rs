@@ -23,7 +23,8 @@ const SAME_COSINE: f64 = 1.0 - 1e-5;
 pub(super) fn copies(artifact: &Artifact, sources: &[&Source<'_>]) -> Vec<(usize, String, How)> {
     let mut found = Vec::new();
     for (name, tensor) in &artifact.tensors {
-        let halves: Vec<(Element, Vec<f32>)> = [Element::F16, Element::Bf16].into_iter().filter_map(|e| Some((e, halves(tensor, e)?))).collect();
+        let halves: Vec<(Element, Vec<f32>)> =
+            [Element::F16, Element::Bf16].into_iter().filter_map(|e| Some((e, halves(tensor, e)?))).collect();
         let sorted = Sorted::new(&tensor.data);
         for (k, source) in sources.iter().enumerate() {
             if let Some(how) = of(source, tensor, &sorted) {
@@ -59,7 +60,8 @@ fn of(source: &Source<'_>, tensor: &Tensor, sorted: &Sorted) -> Option<How> {
 
 /// The payload of a tensor read as 16-bit floats, if these are finite.
 fn halves(tensor: &Tensor, element: Element) -> Option<Vec<f32>> {
-    let values: Vec<f32> = tensor.data.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().chunks_exact(2).map(|b| element.read(b)).collect();
+    let values: Vec<f32> =
+        tensor.data.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().chunks_exact(2).map(|b| element.read(b)).collect();
     values.iter().all(|v| v.is_finite()).then_some(values)
 }
 

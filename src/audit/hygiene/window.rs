@@ -18,7 +18,9 @@ const FIRST: f64 = 0.05;
 /// Whether a tensor has enough numbers, and enough different ones, for a copy of it to mean something.
 pub(crate) fn is_telling(values: &[f32]) -> bool {
     let mut seen = BTreeSet::new();
-    values.len() >= LENGTH && values.iter().all(|v| v.is_finite()) && values.iter().any(|v| seen.insert(v.to_bits()) && seen.len() >= DISTINCT)
+    values.len() >= LENGTH
+        && values.iter().all(|v| v.is_finite())
+        && values.iter().any(|v| seen.insert(v.to_bits()) && seen.len() >= DISTINCT)
 }
 
 /// Where stretches of a tensor begin that are telling as they stand, in that format.

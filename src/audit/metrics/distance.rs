@@ -47,7 +47,8 @@ pub fn to_references(made: Features<'_>, real: Features<'_>, seed: u64) -> Vec<M
     let all: Vec<usize> = (0..n).collect();
     metrics.push(with("kid", kernel.distance(&all), bootstrap(n, seed, |chosen| kernel.distance(chosen)), Unit::Distance));
 
-    let nearest: Vec<f64> = (0..n).map(|k| (0..real.count()).map(|j| apart(made.row(k), real.row(j))).fold(f64::INFINITY, f64::min)).collect();
+    let nearest: Vec<f64> =
+        (0..n).map(|k| (0..real.count()).map(|j| apart(made.row(k), real.row(j))).fold(f64::INFINITY, f64::min)).collect();
     let among: Vec<f64> = (0..real.count())
         .map(|k| (0..real.count()).filter(|&j| j != k).map(|j| apart(real.row(k), real.row(j))).fold(f64::INFINITY, f64::min))
         .collect();

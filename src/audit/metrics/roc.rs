@@ -15,7 +15,8 @@ pub fn metrics(prefix: &str, members: &[f64], others: &[f64]) -> Vec<Metric> {
     let name = |what: &str| if prefix.is_empty() { what.to_owned() } else { format!("{prefix}_{what}") };
     let (area, interval_95) = area(members, others);
     let of = members.len() + others.len();
-    let mut metrics = vec![Metric { interval_95: Some(interval_95), chance: Some(0.5), ..Metric::plain(&name("auc"), area, of, Unit::Auc) }];
+    let mut metrics =
+        vec![Metric { interval_95: Some(interval_95), chance: Some(0.5), ..Metric::plain(&name("auc"), area, of, Unit::Auc) }];
     for (rate, what) in [(0.01, "tpr_at_fpr_1"), (0.001, "tpr_at_fpr_0_1")] {
         let hits = true_positives(members, others, rate);
         metrics.push(Metric::share(&name(what), hits, members.len(), Some(rate)));

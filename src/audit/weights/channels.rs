@@ -7,7 +7,7 @@ use crate::synthesize::random::Random;
 /// several times as many channels as `order` (a flattened image, channels first), each stands for as many neighbours.
 /// `None` where the numbers do not fit, or the layer has groups.
 pub(crate) fn with_inputs(values: &[f32], shape: &Shape, order: &[usize]) -> Option<Vec<f32>> {
-    if shape.groups != 1 || order.is_empty() || shape.columns % order.len() != 0 {
+    if shape.groups != 1 || order.is_empty() || !shape.columns.is_multiple_of(order.len()) {
         return None;
     }
     let block = shape.columns / order.len() * shape.taps;

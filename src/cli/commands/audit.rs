@@ -32,10 +32,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use snnc_ir::TensorType;
 use snnc_runtime::Artifact;
-use std::{
-    path::Path,
-    process::ExitCode,
-};
+use std::{path::Path, process::ExitCode};
 
 /// Runs the command.
 pub(crate) fn run(args: &AuditArgs, style: &Style) -> Outcome {
@@ -71,7 +68,8 @@ fn check(args: &AuditArgs) -> Result<()> {
         ("the policy", &args.policy),
     ];
     let inputs = optional.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?)));
-    let inputs: Vec<(&str, &Path)> = [("the artifact", args.artifact.as_path()), ("the model", args.ann.as_path())].into_iter().chain(inputs).collect();
+    let inputs: Vec<(&str, &Path)> =
+        [("the artifact", args.artifact.as_path()), ("the model", args.ann.as_path())].into_iter().chain(inputs).collect();
     files::check_distinct(&inputs, &outputs)
 }
 
@@ -81,11 +79,15 @@ fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Res
     let spec = &artifact.graph;
     let (imported, float) = canonical(&args.ann, Some(&spec.output.name), console)?;
     let normed = with_batch_norms(&imported.graph)?;
-    let (shape, classes) = (&spec.input.shape, spec.nodes.iter().find(|n| n.name == spec.output.node).map(|n| n.shape.iter().product::<usize>()));
+    let (shape, classes) =
+        (&spec.input.shape, spec.nodes.iter().find(|n| n.name == spec.output.node).map(|n| n.shape.iter().product::<usize>()));
     let of_ann = float.input().map(|id| float[id].ty.dims.clone()).zip(float.output().map(|o| float[o.node].ty.len()));
     if of_ann.as_ref().map(|(dims, n)| (dims, Some(*n))) != Some((shape, classes)) {
         let model = args.ann.display();
-        return Err(Error::Usage(format!("`{model}` cannot be what `{}` was compiled from: input or classes differ", args.artifact.display())));
+        return Err(Error::Usage(format!(
+            "`{model}` cannot be what `{}` was compiled from: input or classes differ",
+            args.artifact.display()
+        )));
     }
     if imported.source_sha256 != spec.source.sha256 {
         console.say(&format!("note: `{}` was not compiled from `{}` as it is now", args.artifact.display(), args.ann.display()));
@@ -93,8 +95,12 @@ fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Res
     let canvas = Canvas::new(&TensorType::f32(shape.clone()), spec.input.layout, &spec.input.preprocess);
     let classes = classes.unwrap_or(0);
     let images = |path: &Option<std::path::PathBuf>| path.as_deref().map(|path| labelled(path, &canvas, classes)).transpose();
-    let material =
-        Material { reference: images(&args.reference)?, members: images(&args.members)?, nonmembers: images(&args.nonmembers)?, ..Material::default() };
+    let material = Material {
+        reference: images(&args.reference)?,
+        members: images(&args.members)?,
+        nonmembers: images(&args.nonmembers)?,
+        ..Material::default()
+    };
     let juror = |path: &Option<std::path::PathBuf>, scale, mean: &List, std: &List| {
         path.as_deref().map(|path| Juror::open(path, Preprocess { scale, mean: mean.0.clone(), std: std.0.clone() })).transpose()
     };
@@ -163,7 +169,9 @@ fn identity(args: &AuditArgs, bytes: &[u8], case: &Case<'_>) -> Result<String> {
 fn command(args: &AuditArgs) -> String {
     let mut text = "snnc audit MODEL.snn --ann MODEL.onnx".to_owned();
     let list = |values: &List| values.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    for (option, path) in [("--reference REAL.npz", &args.reference), ("--members M.npz", &args.members), ("--nonmembers N.npz", &args.nonmembers)] {
+    for (option, path) in
+        [("--reference REAL.npz", &args.reference), ("--members M.npz", &args.members), ("--nonmembers N.npz", &args.nonmembers)]
+    {
         if path.is_some() {
             text += &format!(" {option}");
         }

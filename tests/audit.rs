@@ -1,0 +1,222 @@
+//! The audit sees a leak where there is one, raises no alarm where there is none, and finds what was planted.
+//!
+//! Everything here is on the digits fixture, in seconds. Its own network judges, so only the columns of other networks say something.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use snnc::{
+    audit::{
+        Audit, Conduct,
+        attack::{Knowledge, Subject},
+        audit,
+        case::{Case, Effort, Given, Labelled, Material},
+        hygiene::Severity,
+        metrics::Metric,
+        pictures::Pictures,
+        store::Store,
+        verdict::{Than, compare, is_beyond_chance, main},
+    },
+    compile::{Compiled, canonical, compile, with_batch_norms},
+    data::Images,
+    observer::Silent,
+    options::{Options, Timesteps, Train, Training},
+    synthesize::random::Random,
+};
+use snnc_runtime::Artifact;
+use std::path::{Path, PathBuf};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/digits").join(name)
+}
+
+/// The untrained conversion.
+fn converted() -> Compiled {
+    let training = Training { train: Train::None, ..Training::default() };
+    let options = Options { samples: 16, timesteps: Timesteps::Fixed(8), training, ..Options::default() };
+    compile(&fixture("digits.onnx"), &options, &mut Silent).unwrap()
+}
+
+fn labelled(name: &str, limit: usize) -> Labelled {
+    let images = Images::read_labelled(&fixture(name)).unwrap().take(limit);
+    let labels = images.labels.clone().unwrap().into_iter().map(|l| usize::try_from(l).unwrap()).collect();
+    let pixels = match images.pixels {
+        snnc::data::Pixels::U8 { data, .. } => data,
+        snnc::data::Pixels::F32 { .. } => unreachable!("the fixture holds pixels"),
+    };
+    Labelled { pictures: Pictures { count: images.count, size: [8, 8, 1], pixels }, labels: Some(labels) }
+}
+
+/// Members are images that were trained on, indeed.
+fn material() -> Material {
+    Material {
+        reference: Some(labelled("digits_test.npz", 100)),
+        members: Some(labelled("digits_calibration.npz", 200)),
+        nonmembers: Some(labelled("digits_test.npz", 200)),
+        ..Material::default()
+    }
+}
+
+fn audited(artifact: &Artifact, bytes: &[u8], material: Material, effort: Effort, store: Option<&Store>) -> Audit {
+    let (imported, float) = canonical(&fixture("digits.onnx"), None, &mut Silent).unwrap();
+    let normed = with_batch_norms(&imported.graph).unwrap();
+    let given = Given {
+        artifact,
+        bytes,
+        imported: &imported,
+        float: &float,
+        normed: normed.as_ref(),
+        judge: None,
+        features: None,
+        material,
+        words: Vec::new(),
+        seed: 0,
+    };
+    let case = Case::new(given, effort).unwrap();
+    audit(&case, &Conduct { effort, budget: None, store }, &mut Silent).unwrap()
+}
+
+/// The main numbers of an attack: ANN and SNN of every variant.
+fn pairs(audit: &Audit) -> Vec<(String, &'static [Knowledge], Option<Metric>, Metric)> {
+    let mut pairs = Vec::new();
+    for attacked in &audit.attacks {
+        for row in attacked.rows.iter().filter(|row| row.cell.subject == Subject::Snn) {
+            let ann = attacked.rows.iter().find(|r| r.cell.subject == Subject::Ann && r.cell.variant == row.cell.variant);
+            let name = format!("{} ({}, {:?})", attacked.attack.name(), row.cell.variant, row.cell.timesteps);
+            let metric = main(row).unwrap().clone();
+            pairs.push((name, attacked.attack.knows(), ann.and_then(main).cloned(), metric));
+        }
+    }
+    pairs
+}
+
+/// The same network with random weights of the same size in every layer, and random biases.
+fn randomised(artifact: &Artifact) -> Artifact {
+    let mut random = artifact.clone();
+    for (k, (name, tensor)) in random.tensors.iter_mut().enumerate() {
+        if name.ends_with(".weight") || name.ends_with(".bias") {
+            let mut draws = Random::new(77, k as u64);
+            let size = (tensor.data.iter().map(|v| v * v).sum::<f32>() / tensor.data.len() as f32).sqrt();
+            tensor.data.iter_mut().for_each(|v| *v = size * draws.normal());
+        }
+    }
+    random
+}
+
+#[test]
+fn a_leak_is_seen() {
+    let artifact = converted().artifact;
+    let audit = audited(&artifact, &artifact.to_bytes().unwrap(), material(), Effort::Quick, None);
+    let mut white_box = 0;
+    for (name, knows, ann, snn) in pairs(&audit) {
+        if !knows.contains(&Knowledge::Weights) {
+            continue;
+        }
+        white_box += 1;
+        let ann = ann.unwrap();
+        assert!(is_beyond_chance(&snn), "{name}: {snn:?}");
+        assert_ne!(compare(&snn, &ann), Than::Less, "{name} should do as well as on the ANN: {snn:?} {ann:?}");
+    }
+    assert_eq!(white_box, 6, "weights, three twins, through time, distilled");
+    let hygiene = &audit.attacks[0];
+    assert!(hygiene.findings.iter().any(|f| f.severity == Severity::Leak && f.what.contains("factors of its channels")), "{hygiene:?}");
+    assert_eq!(serde_json::to_value(&audit.verdict).unwrap()["level"], "leak");
+}
+
+#[test]
+fn random_weights_raise_no_alarm() {
+    let artifact = randomised(&converted().artifact);
+    let audit = audited(&artifact, &artifact.to_bytes().unwrap(), material(), Effort::Quick, None);
+    for (name, _, _, snn) in pairs(&audit) {
+        let chance = snn.chance.unwrap();
+        let holds = snn.interval_95.map_or(snn.value <= chance, |[low, high]| low <= chance && high >= 0.9 * chance);
+        assert!(holds, "{name} should be at chance: {snn:?}");
+    }
+    let leaks = audit.attacks.iter().flat_map(|a| &a.findings).filter(|f| f.severity == Severity::Leak);
+    assert_eq!(leaks.count(), 0);
+}
+
+#[test]
+fn planted_copies_are_found() {
+    let compiled = converted();
+    let clean = randomised(&compiled.artifact);
+    let (imported, _) = canonical(&fixture("digits.onnx"), None, &mut Silent).unwrap();
+    let plant = |change: &dyn Fn(&[f32]) -> Vec<f32>| {
+        let mut artifact = clean.clone();
+        // The largest tensor of the source network that fits one of the artifact.
+        let sources = imported.graph.params().map(|(_, p)| &p.tensor.data);
+        let (source, place) = sources
+            .filter_map(|s| artifact.tensors.iter().find(|(_, t)| t.data.len() == s.len()).map(|(name, _)| (s, name.clone())))
+            .max_by_key(|(s, _)| s.len())
+            .unwrap();
+        artifact.tensors.get_mut(&place).unwrap().data = change(source);
+        artifact
+    };
+    let half = |v: f32| {
+        let bits = v.to_bits();
+        // Rounded to 11 significant bits, as float16 does for numbers of usual size.
+        f32::from_bits((bits + 0x1000) & !0x1FFF)
+    };
+    type Change = fn(&[f32], &dyn Fn(f32) -> f32) -> Vec<f32>;
+    let cases: [(&str, Change); 4] = [
+        ("as it is", |s, _| s.to_vec()),
+        ("scaled", |s, _| s.iter().map(|v| -0.37 * v).collect()),
+        ("float16", |s, half| s.iter().map(|&v| half(v)).collect()),
+        ("scaled, permuted, float16", |s, half| {
+            let mut planted: Vec<f32> = s.iter().map(|&v| 2.5 * half(v)).collect();
+            planted.reverse();
+            planted.rotate_left(13);
+            planted
+        }),
+    ];
+    for (how, change) in cases {
+        let artifact = plant(&|source| change(source, &half));
+        let audit = audited(&artifact, &artifact.to_bytes().unwrap(), Material::default(), Effort::Quick, None);
+        let found = audit.attacks[0].findings.iter().filter(|f| f.severity == Severity::Leak).count();
+        assert!(found > 0, "{how}");
+    }
+}
+
+#[test]
+fn halves_hidden_in_the_header_are_found() {
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
+    let mut artifact = randomised(&converted().artifact);
+    let (imported, _) = canonical(&fixture("digits.onnx"), None, &mut Silent).unwrap();
+    let source = imported.graph.params().map(|(_, p)| p.tensor.data.clone()).max_by_key(Vec::len).unwrap();
+    let bytes: Vec<u8> = source.iter().flat_map(|v| v.to_le_bytes()).collect();
+    artifact.graph.options.insert("note".to_owned(), serde_json::json!(BASE64_STANDARD.encode(bytes)));
+    let audit = audited(&artifact, &artifact.to_bytes().unwrap(), Material::default(), Effort::Quick, None);
+    assert!(audit.attacks[0].findings.iter().any(|f| f.what.contains("base64")), "{:?}", audit.attacks[0].findings);
+}
+
+#[test]
+fn an_image_in_the_file_is_found() {
+    let mut artifact = converted().artifact;
+    let reference = labelled("digits_test.npz", 20);
+    let image = &reference.pictures.pixels[3 * 64..][..64];
+    artifact.graph.options.insert("note".to_owned(), serde_json::json!(image.iter().map(|&b| char::from(b & 0x7F)).collect::<String>()));
+    // Pixels are no text; as bytes in a tensor they are what a careless tool would leave.
+    let name = artifact.tensors.iter().find(|(_, t)| t.data.len() == 64).map(|(name, _)| name.clone()).unwrap();
+    artifact.tensors.get_mut(&name).unwrap().data = image.iter().map(|&p| f32::from(p) / 255.0).collect();
+    let material = Material { reference: Some(reference), ..Material::default() };
+    let audit = audited(&artifact, &artifact.to_bytes().unwrap(), material, Effort::Quick, None);
+    assert!(audit.attacks[0].findings.iter().any(|f| f.what.contains("reference image 3")), "{:?}", audit.attacks[0].findings);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_numbers_for_any_number_of_threads_and_after_a_cut() {
+    let artifact = converted().artifact;
+    let bytes = artifact.to_bytes().unwrap();
+    let numbers = |audit: &Audit| pairs(audit).into_iter().map(|(name, _, ann, snn)| (name, ann, snn)).collect::<Vec<_>>();
+    let pool = |n: usize| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let store = |resume| Store::new(folder.path(), "digits".to_owned(), resume).unwrap();
+    let first = pool(1).install(|| audited(&artifact, &bytes, material(), Effort::Quick, Some(&store(false))));
+    let again = pool(3).install(|| audited(&artifact, &bytes, material(), Effort::Quick, None));
+    assert_eq!(numbers(&first), numbers(&again));
+    // Half of the results are gone; the rest is taken up.
+    let files: Vec<PathBuf> = std::fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().path()).collect();
+    assert!(files.len() > 8);
+    files.iter().step_by(2).for_each(|file| std::fs::remove_file(file).unwrap());
+    let resumed = audited(&artifact, &bytes, material(), Effort::Quick, Some(&store(true)));
+    assert_eq!(numbers(&first), numbers(&resumed));
+}
