@@ -14,7 +14,6 @@ import argparse
 import concurrent.futures
 import json
 import pathlib
-import shlex
 import sys
 import tempfile
 
@@ -33,7 +32,7 @@ def preprocess(model, prefix):
 def study(args, entry, arm, options):
     model, judge, sets = entry
     with tempfile.TemporaryDirectory() as folder:
-        snn, compile_cpu, _ = common.compile_model(args, model, args.timesteps, [*shlex.split(options), "--audit", "none"], folder)
+        snn, compile_cpu, _ = common.compile_model(args, model, args.timesteps, options, folder)
         out = f"{folder}/audit.json"
         command = [args.binary, "audit", snn, "--ann", str(args.models / model["file"]), "--audit", args.effort, "--json", out,
                    "--reference", str(args.data_dir / model["eval"][0]["data"]), "--judge", str(args.models / judge["file"]),

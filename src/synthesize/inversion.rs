@@ -39,7 +39,7 @@ pub struct Inversion {
     pub anchor: f64,
     /// Dirichlet targets from class similarity instead of confident ones.
     pub dirichlet: bool,
-    /// Whether images change by the coefficients of a [`Pyramid`] and are looked at shifted and mirrored, instead of pixel by pixel.
+    /// Whether images change by the coefficients of a pyramid of coarse and fine layers and are looked at shifted and mirrored, instead of pixel by pixel.
     pub is_natural: bool,
     /// Weight of the distance between the batch's statistics and those that the file's batch norms recorded; used where the
     /// file has batch norms (DeepInversion; Yin et al., CVPR 2020).
