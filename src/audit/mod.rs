@@ -225,14 +225,20 @@ fn judged(case: &Case<'_>, loot: Loot, real: Option<&jury::Seen>) -> Result<(Vec
     Ok((metrics, Some(pictures)))
 }
 
-/// What must not stand in an artifact: the user's name and home, the host's name, the folders of these files.
+/// What must not stand in an artifact: the user's name and home, the host's name, the folders of these files, and names of classes that the
+/// ONNX file keeps as metadata.
 #[must_use]
-pub fn words(files: &[&std::path::Path]) -> Vec<String> {
+pub fn words(files: &[&std::path::Path], metadata: &[(String, String)]) -> Vec<String> {
     let named = ["USER", "LOGNAME", "USERNAME", "HOME", "USERPROFILE", "HOSTNAME", "COMPUTERNAME"];
     let mut words: Vec<String> = named.iter().filter_map(|name| std::env::var(name).ok()).collect();
     words.extend(files.iter().filter_map(|file| Some(std::fs::canonicalize(file).ok()?.parent()?.to_str()?.to_owned())));
-    // What every machine has and layers may be called tells of nobody.
-    words.retain(|word| !COMMON.contains(&word.trim_start_matches('/').to_ascii_lowercase().as_str()));
+    let is_of_classes = |key: &str| ["label", "names", "classes"].iter().any(|part| key.to_ascii_lowercase().contains(part));
+    for (_, value) in metadata.iter().filter(|(key, _)| is_of_classes(key)) {
+        words.extend(value.split(|c: char| !c.is_alphanumeric() && c != ' ' && c != '_' && c != '-').map(|word| word.trim().to_owned()));
+    }
+    // What every machine has and layers may be called tells of nobody; nor do numbers.
+    words
+        .retain(|word| !COMMON.contains(&word.trim_start_matches('/').to_ascii_lowercase().as_str()) && word.contains(char::is_alphabetic));
     words.sort();
     words.dedup();
     words
@@ -240,3 +246,16 @@ pub fn words(files: &[&std::path::Path]) -> Vec<String> {
 
 /// Names of accounts and machines that are no one's.
 const COMMON: [&str; 10] = ["root", "user", "users", "admin", "home", "test", "build", "runner", "ubuntu", "localhost"];
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+
+    #[test]
+    fn names_of_classes_are_words() {
+        let metadata = [("names".to_owned(), "{0: 'person', 1: 'traffic light'}".to_owned()), ("author".to_owned(), "nobody".to_owned())];
+        let words = words(&[], &metadata);
+        assert!(words.contains(&"person".to_owned()) && words.contains(&"traffic light".to_owned()), "{words:?}");
+        assert!(!words.contains(&"nobody".to_owned()) && !words.contains(&"0".to_owned()), "{words:?}");
+    }
+}

@@ -144,37 +144,26 @@ fn sentence(attack: &Attacked, row: &Row, snn: &Metric, ann: Option<&Metric>, co
         super::metrics::Unit::Share => format!("{:.0} %", 100.0 * m.value),
         _ => format!("{:.2}", m.value),
     };
-    let chance =
-        snn.chance.map(|c| if snn.unit == super::metrics::Unit::Share { format!("{:.0} %", 100.0 * c) } else { format!("{c:.2}") });
-    let mut text = format!("{title} ({}{at}): {} {} from the SNN", row.cell.variant, number(snn), name(&snn.name));
-    if let Some(chance) = chance {
-        text += &format!(" where chance is {chance}");
-    }
-    if let Some(ann) = ann {
-        let than = match compare(snn, ann) {
-            Than::More => "more than",
-            Than::Same => "no less than can be told from",
-            Than::Less => "less than",
-        };
-        text += &format!("; {than} the {} from the ANN", number(ann));
-    }
-    if let Some(control) = control.filter(|_| !attack.attack.knows().contains(&Knowledge::Membership)) {
-        text += match compare(snn, control) {
-            Than::Less => "; less than from the ANN with as much noise",
-            Than::Same => "; as from the ANN with as much noise",
-            Than::More => "; more than from the ANN with as much noise",
-        };
-    }
-    text + "."
+    let chance = snn.chance.map_or(String::new(), |c| format!("; chance is {}", number(&Metric { value: c, ..snn.clone() })));
+    let mut text = format!("{title} ({}{at}): {}{chance}.", row.cell.variant, what(snn, &number(snn)));
+    let beside = |whose: &str, other: &Metric| match compare(snn, other) {
+        Than::More => format!(" More than {whose} ({}).", number(other)),
+        Than::Same => format!(" Not to be told from {whose} ({}).", number(other)),
+        Than::Less => format!(" Less than {whose} ({}).", number(other)),
+    };
+    text += &ann.map_or(String::new(), |ann| beside("the ANN", ann));
+    // Noise in weights is no defence that anybody would choose against questions about members.
+    let control = control.filter(|_| !attack.attack.knows().contains(&Knowledge::Membership));
+    text + &control.map_or(String::new(), |control| beside("the ANN with as much noise", control))
 }
 
-/// A metric's name in a sentence.
-fn name(metric: &str) -> &str {
-    match metric {
-        "recognition" => "of the reconstructions are recognised,",
-        "matched_channels" => "of the channels are found again,",
-        "auc" => "area under the curve,",
-        other => other,
+/// A number of the SNN's as a statement.
+fn what(metric: &Metric, number: &str) -> String {
+    match metric.name.as_str() {
+        "recognition" => format!("{number} of the reconstructions from the SNN are recognised"),
+        "matched_channels" => format!("{number} of the SNN's channels are those of the ANN"),
+        "auc" => format!("members are told from others with an area under the curve of {number}"),
+        other => format!("{other} {number}"),
     }
 }
 

@@ -188,11 +188,11 @@ fn attack(
             calibration: Pictures::of_model(source.canvas, &material.calibration.samples.data),
             ..Default::default()
         },
-        words: audit::words(&[model]),
+        words: audit::words(&[model], &imported.metadata),
         seed: options.seed,
     };
     let case = Case::new(given, effort)?;
-    let audit = audit::audit(&case, &Conduct { effort, budget: options.budget, store: None }, observer)?;
+    let audit = audit::audit(&case, &Conduct { effort, budget: None, store: None }, observer)?;
     let command = format!(
         "snnc audit MODEL.snn --ann MODEL.onnx --seed {}{}",
         options.seed,

@@ -72,6 +72,8 @@ pub struct Imported {
     pub opset: i64,
     /// What wrote the file.
     pub producer: String,
+    /// Keys and values that the exporter left beside the network; nothing of them goes into an artifact.
+    pub metadata: Vec<(String, String)>,
     /// The batch of the file.
     pub batch: BatchKind,
     /// All files that were read: the ONNX file, then data files in the order of their names.
@@ -103,6 +105,7 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported> {
         source_sha256: hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
         opset: model.opset,
         producer: model.producer,
+        metadata: model.metadata,
         batch: lowered.batch,
         dependencies,
         warnings: lowered.warnings.into_iter().map(|w| w.in_file(&file)).collect(),

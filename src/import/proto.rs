@@ -31,6 +31,8 @@ pub(super) struct Model {
     pub graph_name: String,
     pub opset: i64,
     pub producer: String,
+    /// Keys and values that the exporter left beside the network.
+    pub metadata: Vec<(String, String)>,
     pub nodes: Vec<Node>,
     /// Graph inputs without those that are initialised.
     pub inputs: Vec<pb::ValueInfoProto>,
@@ -177,6 +179,7 @@ pub(super) fn open(bytes: &[u8]) -> Outcome<Model> {
         graph_name: graph.name,
         opset,
         producer: format!("{} {}", proto.producer_name, proto.producer_version).trim().to_owned(),
+        metadata: proto.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect(),
         nodes: flat.nodes,
         inputs,
         outputs: graph.output.into_iter().map(|o| o.name).collect(),

@@ -113,7 +113,7 @@ fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Res
         judge: juror(&args.judge, args.judge_scale, &args.judge_mean, &args.judge_std)?,
         features: juror(&args.features, args.features_scale, &args.features_mean, &args.features_std)?,
         material,
-        words: audit::words(&[&args.artifact, &args.ann]),
+        words: audit::words(&[&args.artifact, &args.ann], &imported.metadata),
         seed: args.seed,
     };
     let case = Case::new(given, args.effort)?;

@@ -132,8 +132,8 @@ fn write(args: &CompileArgs, report: Option<&Path>, compiled: &Compiled, passed:
         batch.add(path, saved(&compiled.samples, &compiled.graph)?)?;
     }
     if let (Some(depfile), Some(out)) = (&args.depfile, &args.out) {
-        let dependencies: &[PathBuf] = &compiled.dependencies;
-        batch.add(depfile, files::depfile(out, dependencies)?)?;
+        let dependencies: Vec<PathBuf> = compiled.dependencies.iter().chain(&args.policy).cloned().collect();
+        batch.add(depfile, files::depfile(out, &dependencies)?)?;
     }
     batch.commit()?;
     Ok(size)
