@@ -43,7 +43,8 @@ pub(super) fn glossary() -> String {
     };
     let body = format!("<tbody>\n{}</tbody>", KNOWN.iter().map(entry).collect::<String>());
     let lead = "<p>Intervals hold the true value in 95 of 100 audits; those of shares are Wilson’s. Chance is what guessing gets. The \
-                control is attacked like the SNN, but has nothing to give.</p>\n";
+                control is the float network with noise in its weights, as long as what training changed: a defence that does no \
+                better than noise is none.</p>\n";
     let table = table("Metrics", &["Metric", "What it is", "Leaks when", "Source"], &body);
     section("glossary", "What the metrics mean", &format!("{lead}<div class=\"prose\">{table}</div>\n"))
 }

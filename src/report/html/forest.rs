@@ -93,6 +93,7 @@ fn axis(row: &Row<'_>, main: &str, scale: Scale) -> String {
         None => "",
     };
     format!(
-        "<div class=\"measure axis\" aria-hidden=\"true\"><p></p><svg width=\"100%\" height=\"18\">{ticks}</svg><p class=\"dim\">{direction}</p></div>\n"
+        "<div class=\"measure axis\" aria-hidden=\"true\"><p></p><svg width=\"100%\" height=\"18\">{ticks}</svg>\
+         <p class=\"dim\">{direction}</p></div>\n"
     )
 }

@@ -88,7 +88,8 @@ fn bars(layers: &[Value], rates: &Quantity, energies: &Quantity) -> String {
         let (rate, energy) = (cell(rates, at, "rate"), cell(energies, at, "energy"));
         let name = name(layer);
         format!(
-            "<tr><th scope=\"row\">{name}</th><td>{neurons}</td><td class=\"wide\">{rate}</td><td>{operations}</td><td class=\"wide\">{energy}</td></tr>\n"
+            "<tr><th scope=\"row\">{name}</th><td>{neurons}</td><td class=\"wide\">{rate}</td>\
+             <td>{operations}</td><td class=\"wide\">{energy}</td></tr>\n"
         )
     };
     let body: String = layers.iter().enumerate().map(line).collect();

@@ -34,7 +34,7 @@ const fn metric(name: &'static str, title: &'static str, leak: Leak, what: &'sta
 }
 
 /// In the order of the glossary.
-pub(super) const KNOWN: [Known; 13] = [
+pub(super) const KNOWN: [Known; 15] = [
     metric(
         "recognition",
         "Recognition",
@@ -62,14 +62,14 @@ pub(super) const KNOWN: [Known; 13] = [
         "nearest_reference",
         "Nearest reference",
         Leak::Lower,
-        "Distance from a reconstruction to the reference image nearest to it.",
+        "Median distance from a reconstruction to the nearest real image, over that from a real image to the nearest other.",
         "",
     ),
     metric(
         "diversity",
         "Diversity",
         Leak::Higher,
-        "How unlike each other the reconstructions of a class are: many views of a class show more than one prototype.",
+        "Mean distance between two reconstructions, over that between two real images: 1 is as varied as these.",
         "",
     ),
     metric("auc", "AUC", Leak::Higher, "Probability that a member of the training data scores above a non-member; 0.5 is guessing.", ""),
@@ -91,14 +91,14 @@ pub(super) const KNOWN: [Known; 13] = [
         "cosine",
         "Cosine",
         Leak::Higher,
-        "Cosine of the angle between what was recovered and the original; 1 is the original up to scale.",
+        "Cosine of the angle between a layer's weights and the float network's, scales of channels aside; 1 is the same.",
         "",
     ),
     metric(
         "matched_channels",
         "Matched channels",
         Leak::Higher,
-        "Share of channels whose recovered weights fit those of the float network.",
+        "Share of output channels that are found again among those of the float network, whatever their order and scale.",
         "Interval: Wilson 1927",
     ),
     metric(
@@ -109,11 +109,25 @@ pub(super) const KNOWN: [Known; 13] = [
         "Kornblith et al. 2019",
     ),
     metric(
-        "reconstructed_agreement",
-        "Agreement of the copy",
+        "agreement_of_twin",
+        "Agreement of the twin",
         Leak::Higher,
-        "Share of images on which the attacker's rebuilt network chooses the same class as the float network.",
+        "Share of procedural images on which the attacker's float twin, once trained, chooses the same class as the artifact.",
         "Interval: Wilson 1927",
+    ),
+    metric(
+        "agreement_before_distillation",
+        "Agreement before training",
+        Leak::Higher,
+        "The same before the twin is trained: what the weights answer as they are.",
+        "Interval: Wilson 1927",
+    ),
+    metric(
+        "copied_tensors",
+        "Copied tensors",
+        Leak::Higher,
+        "Share of the source network's tensors of which a copy was found in the file, in whatever form.",
+        "",
     ),
 ];
 

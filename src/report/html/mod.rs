@@ -67,7 +67,8 @@ pub fn page(report: &Value, sheets: &[Sheet]) -> String {
          <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" content=\"no-referrer\">\n\
-         <meta name=\"robots\" content=\"noindex\">\n<title>{}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n{}{}</main>\n</body>\n</html>\n",
+         <meta name=\"robots\" content=\"noindex\">\n<title>{}</title>\n<style>\n{}</style>\n</head>\n\
+         <body>\n<main>\n{}{}</main>\n</body>\n</html>\n",
         verdict::title(leakage),
         include_str!("style.css"),
         verdict::header(report),

@@ -21,7 +21,8 @@ pub(super) fn notice(sheets: &[Sheet]) -> String {
     if sheets.is_empty() {
         return String::new();
     }
-    "<aside class=\"notice\"><p>This page shows images reconstructed from the network: keep it as private as the training data.</p></aside>\n"
+    "<aside class=\"notice\"><p>This page shows images reconstructed from the network: \
+     keep it as private as the training data.</p></aside>\n"
         .to_owned()
 }
 
@@ -83,7 +84,8 @@ fn figure(sheet: &Sheet, title: &str, said: &str) -> String {
     let least = if sheet.columns > COLUMNS_THAT_FIT { sheet.width } else { 0 };
     let most = sheet.width.saturating_mul(MOST);
     format!(
-        "<figure class=\"sheet\"><details><summary><span class=\"frame\"><img src=\"data:image/png;base64,{}\" alt=\"{title}: {plain}{t}, {size}\" \
+        "<figure class=\"sheet\"><details><summary><span class=\"frame\">\
+         <img src=\"data:image/png;base64,{}\" alt=\"{title}: {plain}{t}, {size}\" \
          width=\"{}\" height=\"{}\" style=\"min-width:{least}px;max-width:{most}px\"></span></summary></details>\
          <figcaption><strong>{network}{t}</strong>{said}<span class=\"dim\">{size}</span></figcaption></figure>\n",
         STANDARD.encode(&sheet.png),

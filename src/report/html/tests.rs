@@ -110,8 +110,8 @@ fn assert_sound(page: &str) {
 fn a_whole_report_is_a_sound_page() {
     let page = page(&report(), &sheets());
     assert_sound(&page);
-    for part in ["It leaks.", "Leakage measured", "Wilson 1927", "The attack queries", "side channels", "furlongs"] {
-        assert_eq!(page.contains(part), part != "furlongs", "{part}");
+    for part in ["It leaks.", "Leakage measured", "Wilson 1927", "The attack queries", "side channels", ">strange<"] {
+        assert!(page.contains(part), "{part}");
     }
     let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text}"));
     let order = ["It leaks.", "broken-rule", "kept-rule", "as private as", "What was audited", "In numbers", "Reconstructed images"];

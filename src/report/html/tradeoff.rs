@@ -85,7 +85,8 @@ fn chart(leakage: &Value, entries: &[Value]) -> String {
     }
     let label = format!("{answers} and recognition over {}; the numbers are in the table below", axis.title.to_lowercase());
     format!(
-        "<figure class=\"chart\">\n{}<div class=\"plot\"><svg role=\"img\" aria-label=\"{label}\" width=\"100%\" height=\"{HEIGHT}\">{}{}{}{}</svg></div>\n\
+        "<figure class=\"chart\">\n{}<div class=\"plot\"><svg role=\"img\" aria-label=\"{label}\" \
+         width=\"100%\" height=\"{HEIGHT}\">{}{}{}{}</svg></div>\n\
          <figcaption>{}</figcaption></figure>\n",
         legend(keys),
         grid(&axis),
