@@ -34,7 +34,7 @@ struct Queries {
 fn queries(effort: Effort) -> Queries {
     match effort {
         Effort::Quick => Queries { pool: 256, rounds: 4, pairs: 4 },
-        Effort::Full => Queries { pool: 2048, rounds: 40, pairs: 8 },
+        Effort::Full => Queries { pool: 2048, rounds: 20, pairs: 6 },
     }
 }
 

@@ -29,21 +29,18 @@ pub fn steps(effort: Effort) -> usize {
     }
 }
 
-/// Most time steps at which a quick audit does what costs in proportion to them.
+/// Most time steps at which a quick audit does what costs in proportion to them; a full one does it there too, and at T.
 const QUICK_STEPS: usize = 8;
 
 /// Numbers of time steps for what costs in proportion to them.
 #[must_use]
 pub fn timesteps(case: &Case<'_>, effort: Effort) -> Vec<usize> {
     let compiled = case.timesteps();
-    match effort {
-        Effort::Quick => vec![compiled.min(QUICK_STEPS)],
-        Effort::Full => {
-            let mut steps: Vec<usize> = [4, 8, 16].into_iter().filter(|&t| t < compiled).collect();
-            steps.push(compiled);
-            steps
-        }
+    let mut steps = vec![compiled.min(QUICK_STEPS)];
+    if effort == Effort::Full && compiled > QUICK_STEPS {
+        steps.push(compiled);
     }
+    steps
 }
 
 /// Multiply-accumulates of a descent: forward, and about as much backward, for every step of every image.

@@ -70,7 +70,9 @@ impl Attack for ThroughTime {
         let mut cells = Vec::new();
         for &(variant, _) in surrogates {
             cells.push(float_cell(case, variant, Subject::Ann, "natural", steps(effort)));
-            for steps in timesteps(case, effort) {
+            // One surrogate at every number of steps, the others at the smallest.
+            let taken = if variant == SURROGATES[0].0 { usize::MAX } else { 1 };
+            for steps in timesteps(case, effort).into_iter().take(taken) {
                 let tries = restarts(effort) * draws;
                 cells.push(Cell {
                     variant,

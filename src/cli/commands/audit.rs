@@ -117,7 +117,12 @@ fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Res
         seed: args.seed,
     };
     let case = Case::new(given, args.effort)?;
-    console.detail(&format!("estimated at {:.0} s of processor time", audit::estimate(&case, args.effort)));
+    let estimate = format!("estimated at {:.0} s of processor time", audit::estimate(&case, args.effort));
+    if args.effort == Effort::Full {
+        console.say(&estimate)
+    } else {
+        console.detail(&estimate)
+    }
     let store = args.checkpoint.as_deref().map(|folder| Store::new(folder, identity(args, &bytes, &case)?, args.resume)).transpose()?;
     let conduct = Conduct { effort: args.effort, budget: args.budget, store: store.as_ref() };
     let made = audit::audit(&case, &conduct, console)?;
