@@ -4,10 +4,10 @@
 //! coefficients of a pyramid (NES with mirrored draws; Salimans et al., arXiv 1703.03864), whose coarse layers hold what few queries
 //! can find.
 
-use super::timesteps;
+use super::{cells_of_three, timesteps};
 use crate::{
     audit::{
-        attack::{Attack, Cell, Knowledge, Loot, Subject},
+        attack::{Attack, Cell, Knowledge, Loot},
         case::{Case, Effort},
         distil::own_images,
         models::Oracle,
@@ -62,17 +62,8 @@ impl Attack for BlackBox {
     fn cells(&self, case: &Case<'_>, effort: Effort) -> Vec<Cell> {
         let Queries { pool, rounds, pairs } = queries(effort);
         let asked = (pool + case.shown.len() * rounds * (2 * pairs + 1)) as f64;
-        let cell = |subject: Subject, timesteps: Option<usize>, of_one: f64| Cell {
-            variant: VARIANT,
-            subject,
-            timesteps,
-            work: format!("black-box/{}/{}", subject.name(), timesteps.unwrap_or(0)),
-            macs: asked * of_one,
-        };
-        let mut cells = vec![cell(Subject::Ann, None, case.float_macs())];
-        cells.extend(timesteps(case, effort).into_iter().map(|t| cell(Subject::Snn, Some(t), case.spiking_macs(t))));
-        cells.push(cell(Subject::Control, None, case.float_macs()));
-        cells
+        let one = |t: Option<usize>| t.map_or(case.float_macs(), |t| case.spiking_macs(t));
+        cells_of_three(self.name(), VARIANT, &timesteps(case, effort), |t| asked * one(t))
     }
 
     fn run(&self, case: &Case<'_>, cell: &Cell, effort: Effort) -> Result<Loot> {

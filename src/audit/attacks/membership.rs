@@ -1,9 +1,9 @@
 //! Membership inference: was an image trained on?
 
-use super::timesteps;
+use super::{cells_of_three, timesteps};
 use crate::{
     audit::{
-        attack::{Attack, Cell, Knowledge, Loot, Subject},
+        attack::{Attack, Cell, Knowledge, Loot},
         case::{Case, Effort, Labelled},
         metrics::roc,
         models::float,
@@ -57,17 +57,8 @@ impl Attack for Membership {
         let material = &case.given.material;
         let count = |set: &Option<Labelled>| set.as_ref().map_or(0, |s| s.pictures.count.min(most(effort)));
         let images = (count(&material.members) + count(&material.nonmembers)) as f64;
-        let cell = |subject: Subject, timesteps: Option<usize>, of_one: f64| Cell {
-            variant: VARIANT,
-            subject,
-            timesteps,
-            work: format!("membership/{}/{}", subject.name(), timesteps.unwrap_or(0)),
-            macs: images * of_one,
-        };
-        let mut cells = vec![cell(Subject::Ann, None, case.float_macs())];
-        cells.extend(timesteps(case, effort).into_iter().map(|t| cell(Subject::Snn, Some(t), case.spiking_macs(t))));
-        cells.push(cell(Subject::Control, None, case.float_macs()));
-        cells
+        let one = |t: Option<usize>| t.map_or(case.float_macs(), |t| case.spiking_macs(t));
+        cells_of_three(self.name(), VARIANT, &timesteps(case, effort), |t| images * one(t))
     }
 
     fn run(&self, case: &Case<'_>, cell: &Cell, effort: Effort) -> Result<Loot> {

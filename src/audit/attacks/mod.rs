@@ -54,6 +54,20 @@ fn float_cell(case: &Case<'_>, variant: &'static str, subject: Subject, way: &st
     Cell { variant, subject, timesteps: None, work, macs: descent_macs(case, case.float_macs(), steps, 1) }
 }
 
+/// A cell for the ANN, for the SNN at each number of steps, and for the control, of an attack that does the same to all; `macs` is what one
+/// costs, given T for the SNN.
+fn cells_of_three(attack: &str, variant: &'static str, steps: &[usize], macs: impl Fn(Option<usize>) -> f64) -> Vec<Cell> {
+    let cell = |subject: Subject, timesteps: Option<usize>| Cell {
+        variant,
+        subject,
+        timesteps,
+        work: format!("{attack}/{}/{}", subject.name(), timesteps.unwrap_or(0)),
+        macs: macs(timesteps),
+    };
+    let spiking = steps.iter().map(|&t| cell(Subject::Snn, Some(t)));
+    std::iter::once(cell(Subject::Ann, None)).chain(spiking).chain([cell(Subject::Control, None)]).collect()
+}
+
 /// Inverts the float network of a subject.
 fn invert_float(case: &Case<'_>, subject: Subject, inversion: &Inversion) -> Result<Pictures> {
     let graph = float(case, subject).ok_or_else(|| crate::error::Error::Internal("the SNN is no float network".into()))?;

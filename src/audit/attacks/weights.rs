@@ -1,8 +1,9 @@
 //! Weight readability: whoever holds a candidate for the source network compares.
 
+use super::{cells_of_three, timesteps};
 use crate::{
     audit::{
-        attack::{Attack, Cell, Knowledge, Loot, Subject},
+        attack::{Attack, Cell, Knowledge, Loot},
         case::{Case, Effort},
         distil::own_images,
         metrics::{Metric, Unit},
@@ -37,20 +38,9 @@ impl Attack for WeightReadability {
     }
 
     fn cells(&self, case: &Case<'_>, effort: Effort) -> Vec<Cell> {
-        let t = case.timesteps().min(if effort == Effort::Quick { 8 } else { usize::MAX });
-        let cell = |subject: Subject, timesteps: Option<usize>, of_one: f64| Cell {
-            variant: VARIANT,
-            subject,
-            timesteps,
-            work: format!("weights/{}", subject.name()),
-            macs: of_one * SEEN as f64,
-        };
         let ann = case.float_macs();
-        vec![
-            cell(Subject::Ann, None, ann),
-            cell(Subject::Snn, Some(t), ann + case.spiking_macs(t)),
-            cell(Subject::Control, None, 2.0 * ann),
-        ]
+        let one = |t: Option<usize>| ann + t.map_or(ann, |t| case.spiking_macs(t));
+        cells_of_three(self.name(), VARIANT, &timesteps(case, effort)[..1], |t| SEEN as f64 * one(t))
     }
 
     fn run(&self, case: &Case<'_>, cell: &Cell, _: Effort) -> Result<Loot> {
