@@ -158,6 +158,15 @@ impl<'a> Case<'a> {
         &self.network.spec().input.shape
     }
 
+    /// Images in the units of the spiking network's input: as they are, but with Poisson coding.
+    #[must_use]
+    pub fn in_units(&self, mut images: Vec<f32>) -> Vec<f32> {
+        if let Some(units) = &self.units {
+            images.iter_mut().enumerate().for_each(|(k, x)| *x /= units[k % units.len()]);
+        }
+        images
+    }
+
     /// Multiply-accumulates of the float network for one image.
     #[must_use]
     pub fn float_macs(&self) -> f64 {

@@ -81,11 +81,7 @@ pub fn distil(case: &Case<'_>, timesteps: usize, effort: Effort) -> Result<Disti
     rest_at_half(&plan, &mut values);
     let twin = plan.twin(Twin::Relu);
     let classes = case.classes;
-    let still = |images: &[f32]| -> Vec<f32> {
-        let unit = |k: usize| case.units.as_ref().map_or(1.0, |units| units[k % units.len()]);
-        images.iter().enumerate().map(|(k, x)| x / unit(k)).collect()
-    };
-    let (images, held_out) = (still(&images), still(&held_out));
+    let (images, held_out) = (case.in_units(images), case.in_units(held_out));
     let agreeing = |values: &[Vec<f32>]| {
         let network = Network::new(&twin, values);
         let len = case.canvas.len();

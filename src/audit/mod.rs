@@ -37,7 +37,7 @@ pub mod verdict;
 pub mod weights;
 
 use crate::{error::Result, observer::Observer};
-use attack::{ATTACKS, Attack, Cell, Loot};
+use attack::{ATTACKS, Attack, Cell, Loot, Subject};
 use case::{Case, Effort};
 use metrics::{Metric, distance};
 use pictures::Pictures;
@@ -99,6 +99,14 @@ pub struct Attacked {
     pub findings: Vec<hygiene::Finding>,
     /// What was not made.
     pub skipped: Vec<Skipped>,
+}
+
+impl Attacked {
+    /// The row of another subject for the same way of the attack.
+    #[must_use]
+    pub fn beside(&self, row: &Row, subject: Subject) -> Option<&Row> {
+        self.rows.iter().find(|r| r.cell.subject == subject && r.cell.variant == row.cell.variant)
+    }
 }
 
 /// A finished audit.
@@ -202,9 +210,7 @@ const REFERENCES: usize = 1000;
 /// Features of the reference images, `[N, len]`.
 fn reference_features(case: &Case<'_>) -> Result<Option<jury::Seen>> {
     let Some(reference) = &case.given.material.reference else { return Ok(None) };
-    let mut pictures = reference.pictures.clone();
-    pictures.count = pictures.count.min(REFERENCES);
-    pictures.pixels.truncate(pictures.count * pictures.len());
+    let pictures = reference.pictures.take(REFERENCES);
     case.features().look("reference", &pictures).map(Some)
 }
 

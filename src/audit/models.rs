@@ -4,7 +4,7 @@ use super::{attack::Subject, case::Case};
 use crate::{
     error::{Error, Result},
     parallel,
-    simulate::{FloatNetwork, Gradient},
+    simulate::{FloatNetwork, Gradient, poisson::spikes},
     synthesize::differentiable::Differentiable,
     train::{
         network::{Buffers, Hints, Loss, Network, Wanted},
@@ -13,7 +13,6 @@ use crate::{
 };
 use snnc_ir::Graph;
 use snnc_kernels::neuron::Derivation;
-use snnc_runtime::poisson::Draws;
 
 /// The float network of a subject that has one.
 pub fn float<'a>(case: &'a Case<'_>, subject: Subject) -> Option<&'a Graph> {
@@ -44,18 +43,6 @@ impl<'a> Planned<'a> {
         let wanted = Wanted { parameters: vec![false; values.len()], input: true };
         Self { plan, network: Network::new(plan, values), wanted, derivation, units: case.units.as_deref(), draws }
     }
-
-    /// The spikes of one draw, `[T, N, ..]`.
-    fn spikes(&self, images: &[f32], units: &[f32], seed: u64) -> Vec<f32> {
-        let mut spikes = Vec::with_capacity(images.len() * self.plan.timesteps);
-        for step in 0..self.plan.timesteps {
-            for (k, image) in images.chunks(units.len()).enumerate() {
-                let draws = Draws::new(seed, k as u64, step as u64);
-                spikes.extend(image.iter().zip(units).enumerate().map(|(i, (&x, &unit))| draws.spike(i as u64, x, unit)));
-            }
-        }
-        spikes
-    }
 }
 
 impl Differentiable for Planned<'_> {
@@ -82,7 +69,8 @@ impl Differentiable for Planned<'_> {
             }
             Some((seed, draws)) => {
                 for draw in 0..draws {
-                    let spikes = self.spikes(images, units, seed ^ ((step * draws + draw) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+                    let seed = seed ^ ((step * draws + draw) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                    let spikes = spikes(images, units, self.plan.timesteps, seed, 0);
                     let (loss, gradient) = run(&spikes);
                     total += loss;
                     gradient.chunks(images.len()).for_each(|at_step| sum.iter_mut().zip(at_step).for_each(|(s, g)| *s += g));

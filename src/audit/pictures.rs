@@ -48,6 +48,13 @@ impl Pictures {
         }
     }
 
+    /// The first `limit` of them.
+    #[must_use]
+    pub fn take(&self, limit: usize) -> Self {
+        let count = self.count.min(limit);
+        Self { count, size: self.size, pixels: self.pixels[..count * self.len()].to_vec() }
+    }
+
     /// As a file of such pictures would hold them.
     #[must_use]
     pub fn images(&self, name: &str) -> Images {

@@ -3,11 +3,10 @@
 use super::{attack::Subject, case::Case, models::float};
 use crate::{
     error::{Error, Result},
-    simulate::{FloatNetwork, Signal, SpikingSimulator},
+    simulate::{FloatNetwork, Signal, SpikingSimulator, poisson::spikes},
 };
 use candle_core::{Device, Tensor};
 use snnc_ir::{Graph, NodeId, Operator};
-use snnc_runtime::poisson::Draws;
 
 /// The centred kernel alignment (linear; Kornblith et al., ICML 2019, with the unbiased estimate of Nguyen, Raghu and Kornblith, ICLR 2021)
 /// between the ANN's rectifiers and a subject's rectifiers or firing rates, on average over the layers, and how many there are; none where the
@@ -53,13 +52,7 @@ fn activations(graph: &Graph) -> Vec<NodeId> {
 fn signal(case: &Case<'_>, images: &Tensor, timesteps: usize) -> Result<Signal> {
     let Some(units) = &case.units else { return Ok(Signal::Static(images.clone())) };
     let values = images.flatten_all()?.to_vec1::<f32>()?;
-    let mut spikes = Vec::with_capacity(values.len() * timesteps);
-    for step in 0..timesteps {
-        for (k, image) in values.chunks(units.len()).enumerate() {
-            let draws = Draws::new(case.given.seed, k as u64, step as u64);
-            spikes.extend(image.iter().zip(units).enumerate().map(|(i, (&x, &unit))| draws.spike(i as u64, x, unit)));
-        }
-    }
+    let spikes = spikes(&values, units, timesteps, case.given.seed, 0);
     let shape: Vec<usize> = std::iter::once(timesteps * images.dim(0)?).chain(images.dims()[1..].iter().copied()).collect();
     Ok(Signal::Temporal(Tensor::from_vec(spikes, shape, &Device::Cpu)?))
 }

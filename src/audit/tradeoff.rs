@@ -58,9 +58,7 @@ pub fn measure(case: &Case<'_>, effort: Effort) -> Result<Tradeoff> {
     let most = most(effort, reference.is_some());
     let (images, labels, of) = match reference {
         Some(reference) => {
-            let mut pictures = reference.pictures.clone();
-            pictures.count = pictures.count.min(most);
-            pictures.pixels.truncate(pictures.count * pictures.len());
+            let pictures = reference.pictures.take(most);
             let kind = if reference.labels.is_some() { "labelled reference" } else { "reference" };
             let of = format!("{} {kind} images", pictures.count);
             (pictures.to_model("reference", case.dims(), &case.preprocess)?, reference.labels.clone(), of)

@@ -77,11 +77,6 @@ pub fn main(row: &Row) -> Option<&Metric> {
     row.metrics.first()
 }
 
-/// The row of another subject beside that of the SNN.
-fn beside<'a>(attacked: &'a Attacked, row: &Row, subject: Subject) -> Option<&'a Row> {
-    attacked.rows.iter().find(|r| r.cell.subject == subject && r.cell.variant == row.cell.variant)
-}
-
 /// Judges the rows of all attacks.
 #[must_use]
 pub fn verdict(attacked: &[Attacked], has_independent_judge: bool) -> Verdict {
@@ -102,7 +97,7 @@ pub fn verdict(attacked: &[Attacked], has_independent_judge: bool) -> Verdict {
         }
         ran += 1;
         let found = is_beyond_chance(metric);
-        let beside = |subject| beside(attack, row, subject).and_then(main);
+        let beside = |subject| attack.beside(row, subject).and_then(main);
         let (ann, control) = (beside(Subject::Ann), beside(Subject::Control));
         let could = ann.is_some_and(is_beyond_chance);
         leaks += usize::from(found);

@@ -3,14 +3,11 @@
 use crate::{
     error::Result,
     lift::lift,
-    simulate::{Signal, SpikingSimulator},
+    simulate::{Signal, SpikingSimulator, poisson::spikes},
 };
 use candle_core::{Device, Tensor};
 use snnc_ir::Graph;
-use snnc_runtime::{
-    artifact::{self, Artifact, Coding, InputSpec},
-    poisson::Draws,
-};
+use snnc_runtime::artifact::{self, Artifact, Coding, InputSpec};
 
 /// Values that a batch may have over all steps in its largest tensor.
 const BATCH_VALUES: usize = 1 << 25;
@@ -61,13 +58,7 @@ impl Simulated {
 
     fn draw(&self, images: &[f32], len: usize, timesteps: usize, first: usize, amplitude: &[f32]) -> Vec<f32> {
         let amplitude = |entry: usize| if amplitude.len() == 1 { amplitude[0] } else { amplitude[self.input.channel_of(entry)] };
-        let mut spikes = Vec::with_capacity(images.len() * timesteps);
-        for step in 0..timesteps {
-            for (k, image) in images.chunks(len).enumerate() {
-                let draws = Draws::new(self.seed, (first + k) as u64, step as u64);
-                spikes.extend(image.iter().enumerate().map(|(i, &x)| draws.spike(i as u64, x, amplitude(i))));
-            }
-        }
-        spikes
+        let units: Vec<f32> = (0..len).map(amplitude).collect();
+        spikes(images, &units, timesteps, self.seed, first)
     }
 }

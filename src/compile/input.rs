@@ -4,12 +4,11 @@ use crate::{
     data::layout,
     error::{Error, Result},
     options::{Coding, Layout, Options},
-    simulate::Signal,
+    simulate::{Signal, poisson::spikes},
     synthesize::Canvas,
 };
 use candle_core::{Device, Tensor};
 use snnc_ir::{Graph, Operator, Origin, Provenance, types::Dims};
-use snnc_runtime::poisson::Draws;
 
 /// Refuses a layout that does not fit the model's input.
 pub fn check_layout(layout: Layout, dims: &[usize]) -> Result<()> {
@@ -74,16 +73,9 @@ pub fn encode(images: &Tensor, timesteps: usize, amplitude: &[f32], canvas: &Can
         return Ok(Signal::Static(images.clone()));
     }
     let values = images.flatten_all()?.to_vec1::<f32>()?;
-    let channel = canvas.channel_of_entry();
-    let len = channel.len();
-    let mut spikes = Vec::with_capacity(values.len() * timesteps);
-    for step in 0..timesteps {
-        for (k, image) in values.chunks(len).enumerate() {
-            let draws = Draws::new(options.seed, k as u64, step as u64);
-            let scale = |i: usize| amplitude[if amplitude.len() == 1 { 0 } else { channel[i] }];
-            spikes.extend(image.iter().enumerate().map(|(i, &x)| draws.spike(i as u64, x, scale(i))));
-        }
-    }
+    let unit = |channel: usize| amplitude[if amplitude.len() == 1 { 0 } else { channel }];
+    let units: Vec<f32> = canvas.channel_of_entry().into_iter().map(unit).collect();
+    let spikes = spikes(&values, &units, timesteps, options.seed, 0);
     let shape: Vec<usize> = std::iter::once(timesteps * images.dim(0)?).chain(images.dims()[1..].iter().copied()).collect();
     Ok(Signal::Temporal(Tensor::from_vec(spikes, shape, &Device::Cpu)?))
 }

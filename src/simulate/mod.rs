@@ -10,6 +10,7 @@ pub mod action;
 pub mod float;
 pub mod gradient;
 pub mod kernel;
+pub mod poisson;
 pub mod spiking;
 
 pub use float::FloatNetwork;

@@ -86,8 +86,8 @@ impl Attack for Adaptive {
         let mut inversion = natural(steps(effort));
         let is_matched = cell.variant == STATISTICS;
         inversion.statistics = if is_matched { WEIGHT } else { 0.0 };
-        let watch = |graph: &Graph, units: Option<&[f32]>| {
-            if is_matched { recorded(case, graph, units) } else { Watched::nothing(graph) }
+        let watch = |graph: &Graph, is_spiking: bool| {
+            if is_matched { recorded(case, graph, is_spiking) } else { Watched::nothing(graph) }
         };
         let invert = |watched: &Watched, units: Option<&[f32]>| {
             reconstruct(case, &Matching { watched, dims: case.dims(), weight: inversion.statistics, units }, &inversion, 1)
@@ -96,13 +96,13 @@ impl Attack for Adaptive {
             let graph = float(case, cell.subject).ok_or_else(|| Error::Internal("the SNN is no float network".into()))?;
             let watched = match case.given.normed.filter(|_| is_matched && cell.subject == Subject::Ann) {
                 Some(normed) => Watched::norms(graph, normed, &tensor(case, &own_images(case, 1, 3))?)?,
-                None => watch(graph, None)?,
+                None => watch(graph, false)?,
             };
             return Ok(Loot { pictures: Some(invert(&watched, None)?), ..Loot::default() });
         };
         let distilled = distil(case, timesteps, effort)?;
         let units = case.units.as_deref();
-        let pictures = invert(&watch(&distilled.graph, units)?, units)?;
+        let pictures = invert(&watch(&distilled.graph, true)?, units)?;
         let chance = Some(1.0 / case.classes as f64);
         let [before, after] = distilled.agreeing;
         Ok(Loot {
@@ -122,16 +122,14 @@ fn tensor(case: &Case<'_>, images: &[f32]) -> Result<Tensor> {
 }
 
 /// A network with the statistics that the currents of its neurons, or the operands of its rectifiers, have on procedural images.
-fn recorded(case: &Case<'_>, graph: &Graph, units: Option<&[f32]>) -> Result<Watched> {
+fn recorded(case: &Case<'_>, graph: &Graph, is_spiking: bool) -> Result<Watched> {
     let is_activation = |id: &NodeId| matches!(graph[*id].op, Operator::Neuron { .. } | Operator::Relu);
     let mut kept: Vec<NodeId> = graph.topological().into_iter().filter(is_activation).filter_map(|id| graph.operand(id)).collect();
     kept.sort_unstable();
     kept.dedup();
     let network = FloatNetwork::keeping(graph, &kept)?;
-    let mut images = own_images(case, RECORDED, 3);
-    if let Some(units) = units {
-        images.iter_mut().enumerate().for_each(|(k, x)| *x /= units[k % units.len()]);
-    }
+    let images = own_images(case, RECORDED, 3);
+    let images = if is_spiking { case.in_units(images) } else { images };
     let results = network.run(&tensor(case, &images)?)?;
     let mut nodes = BTreeMap::new();
     for node in kept {

@@ -110,9 +110,7 @@ impl Answers {
 }
 
 fn answers(case: &Case<'_>, cell: &Cell, set: &Labelled, most: usize) -> Result<Answers> {
-    let mut pictures = set.pictures.clone();
-    pictures.count = pictures.count.min(most);
-    pictures.pixels.truncate(pictures.count * pictures.len());
+    let pictures = set.pictures.take(most);
     let images = pictures.to_model("images", case.dims(), &case.preprocess)?;
     let labels = set.labels.clone();
     let Some(timesteps) = cell.timesteps else {

@@ -3,7 +3,7 @@
 use super::table;
 use crate::{
     audit::{
-        self, Audit, Conduct, Row,
+        self, Audit, Conduct,
         attack::Subject,
         case::{Case, Given, Labelled, Material},
         jury::Juror,
@@ -215,10 +215,7 @@ pub(super) fn readable(made: &Audit, ruled: Option<&[Ruled]>) -> String {
     for attacked in &made.attacks {
         for row in attacked.rows.iter().filter(|row| row.cell.subject == Subject::Snn) {
             let Some(metric) = main(row) else { continue };
-            let beside = |subject| {
-                let other = attacked.rows.iter().find(|r: &&Row| r.cell.subject == subject && r.cell.variant == row.cell.variant);
-                other.and_then(main).map(number).unwrap_or_else(|| "-".to_owned())
-            };
+            let beside = |subject| attacked.beside(row, subject).and_then(main).map_or_else(|| "-".to_owned(), number);
             let at = row.cell.timesteps.map(|t| format!(", T={t}")).unwrap_or_default();
             let chance = metric.chance.map_or("-".to_owned(), |c| number(&Metric { value: c, interval_95: None, ..metric.clone() }));
             rows.push(vec![

@@ -36,7 +36,6 @@ pub(super) fn header(report: &Value) -> String {
 fn level(level: &Value) -> (&'static str, &'static str, String) {
     let (class, glyph, word) = match level.as_str() {
         Some("leak") => ("leak", "!", "Leakage measured"),
-        Some("as-noise") => ("noise", "≈", "No more than noise, in the attacks that ran"),
         Some("measured") => ("measured", "=", "Measured"),
         Some("incomplete") => ("incomplete", "?", "Incomplete"),
         _ => return ("incomplete", "?", string(level).unwrap_or_else(|| "No verdict".to_owned())),
