@@ -177,6 +177,20 @@ fn planted_copies_are_found() {
 }
 
 #[test]
+fn sealed_says_that_no_copy_is_found() {
+    // A training that moves every channel, and one that hardly moves any.
+    for (rate, samples, epochs, is_sealed) in [(3e-3, 128, 8, true), (2e-4, 24, 3, false)] {
+        let training = Training { train: Train::Temporal, rate, samples, epochs, ..Training::default() };
+        let options = Options { samples: 8, timesteps: Timesteps::Fixed(8), training, ..Options::default() };
+        let artifact = compile(&fixture("digits.onnx"), &options, &mut Silent).unwrap().artifact;
+        assert_eq!(artifact.graph.phase == snnc_runtime::artifact::Phase::Sealed, is_sealed, "{rate}");
+        let audit = audited(&artifact, &artifact.to_bytes().unwrap(), Material::default(), Effort::Quick, None);
+        let leaks: Vec<_> = audit.attacks[0].findings.iter().filter(|f| f.severity == Severity::Leak).collect();
+        assert_eq!(leaks.is_empty(), is_sealed, "{rate} {leaks:?}");
+    }
+}
+
+#[test]
 fn halves_hidden_in_the_header_are_found() {
     use base64::{Engine as _, prelude::BASE64_STANDARD};
     let mut artifact = randomised(&converted().artifact);

@@ -676,11 +676,15 @@ fn tensors(bytes: &[u8]) -> std::collections::BTreeMap<String, snnc_runtime::Ten
     snnc_runtime::Artifact::from_bytes(bytes).unwrap().tensors
 }
 
+/// A training that moves every channel.
+const TRAIN_WELL: [&str; 8] = ["--train", "temporal", "--train-samples", "128", "--epochs", "8", "--learning-rate", "0.003"];
+
 #[test]
 fn a_trained_network_is_sealed_and_the_same_for_any_number_of_threads() {
     let folder = Compiled::new();
-    let said = folder.train("one", &["--threads", "1"]).ok().stderr;
-    folder.train("two", &["--threads", "2"]).ok();
+    let train = |name: &str, more: &[&str]| folder.compile(name, &[&TRAIN_WELL[..], more].concat()).ok().stderr;
+    let said = train("one", &["--threads", "1"]);
+    train("two", &["--threads", "2"]);
     assert_eq!(folder.bytes("one"), folder.bytes("two"));
     assert_eq!(folder.report("one"), folder.report("two"));
     assert!(said.contains("trained, sealed"), "{said}");
@@ -691,9 +695,19 @@ fn a_trained_network_is_sealed_and_the_same_for_any_number_of_threads() {
         assert_eq!(same, 0, "values of `{name}` that are still the source network's, of {}", tensor.data.len());
     }
     let training = &folder.report("one")["training"];
-    assert_eq!(training["curve"].as_array().unwrap().len(), 4);
+    assert_eq!(training["curve"].as_array().unwrap().len(), 9);
     assert_eq!(training["reconversion"]["twins"].as_array().unwrap().len(), 4);
-    assert!(training["weight_drift"].as_array().unwrap().iter().all(|d| d["relative_change"].as_f64().unwrap() > 0.0));
+    let layers = training["weight_drift"].as_array().unwrap();
+    assert!(layers.iter().all(|d| d["relative_change"].as_f64().unwrap() > 0.0 && d["channels_left"] == 0));
+}
+
+#[test]
+fn a_network_that_training_has_hardly_moved_is_not_sealed() {
+    let folder = Compiled::new();
+    let said = folder.train("little", &[]).ok().stderr;
+    assert!(said.contains("trained, not sealed") && said.contains("channels of its weights are the source network's"), "{said}");
+    assert_ne!(tensors(&folder.bytes("little")), tensors(&folder.bytes("m")));
+    assert!(folder.report("little")["training"]["weight_drift"][0]["channels_left"].as_u64().unwrap() > 0);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What all attacks of one audit share: the artifact, the networks beside it, the images, the judge.
 
 use super::{
+    distil::Twins,
     jury::Juror,
     pictures::Pictures,
     weights::{Readability, Weights, readability},
@@ -94,6 +95,8 @@ pub struct Case<'a> {
     pub shown: Vec<usize>,
     /// With Poisson coding, the value of each entry of the input that fires at every step.
     pub units: Option<Vec<f32>>,
+    /// Twins that were distilled from the artifact.
+    pub twins: Twins,
 }
 
 impl<'a> Case<'a> {
@@ -129,7 +132,8 @@ impl<'a> Case<'a> {
             }
         };
         let shown = shown(classes, effort);
-        Ok(Self { given, network, spiking, control, readability, canvas, preprocess, classes, judge, is_independent, shown, units })
+        let twins = Twins::default();
+        Ok(Self { given, network, spiking, control, readability, canvas, preprocess, classes, judge, is_independent, shown, units, twins })
     }
 
     /// Whose features distances are in.

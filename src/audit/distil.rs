@@ -20,6 +20,10 @@ use crate::{
 use snnc_ir::{Graph, Provenance};
 use snnc_kernels::neuron::{Derivation, Surrogate};
 use snnc_runtime::argmax;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// How much is spent.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +59,26 @@ pub struct Distilled {
     pub agreeing: [usize; 2],
 }
 
+/// The twins of an audit by T: several attacks start from the same one.
+#[derive(Default)]
+pub struct Twins(Mutex<BTreeMap<usize, Arc<Distilled>>>);
+
+impl Twins {
+    /// The artifact's twin at a number of time steps.
+    ///
+    /// # Errors
+    /// Only on a bug.
+    pub fn twin(&self, case: &Case<'_>, timesteps: usize, effort: Effort) -> Result<Arc<Distilled>> {
+        let mut twins = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(twin) = twins.get(&timesteps) {
+            return Ok(Arc::clone(twin));
+        }
+        let twin = Arc::new(distil(case, timesteps, effort)?);
+        twins.insert(timesteps, Arc::clone(&twin));
+        Ok(twin)
+    }
+}
+
 /// Procedural images and variations of them: what an attacker without data asks with.
 #[must_use]
 pub fn own_images(case: &Case<'_>, count: usize, stream: u64) -> Vec<f32> {
@@ -71,7 +95,7 @@ pub fn own_images(case: &Case<'_>, count: usize, stream: u64) -> Vec<f32> {
 ///
 /// # Errors
 /// Only on a bug.
-pub fn distil(case: &Case<'_>, timesteps: usize, effort: Effort) -> Result<Distilled> {
+fn distil(case: &Case<'_>, timesteps: usize, effort: Effort) -> Result<Distilled> {
     let Budget { queries, epochs } = budget(effort);
     let oracle = Oracle::new(case, super::attack::Subject::Snn, timesteps)?;
     let (images, held_out) = (own_images(case, queries, 1), own_images(case, HELD_OUT, 2));

@@ -127,7 +127,8 @@ pub fn verdict(attacked: &[Attacked], has_independent_judge: bool) -> Verdict {
         )
     };
     if unable > 0 {
-        points.push(format!("{unable} kinds of attack were not made, or not in full: see what was not tested."));
+        let were = if unable == 1 { "kind of attack was" } else { "kinds of attack were" };
+        points.push(format!("{unable} {were} not made, or not in full: see what was not tested."));
     }
     Verdict { level, headline, points }
 }

@@ -219,7 +219,10 @@ impl Job<'_> {
         ran.map_err(|e| in_file(e, self.model))?;
         let mut sealed = draft.graph.clone();
         Phase::Sealed.enter(&mut sealed);
-        if let (TrainingRecord::Ran(ran), Ok(_)) = (&mut training, verify(&sealed)) {
+        // Parameters that were trained may still be what they were, up to a factor, where training has hardly moved them.
+        if let (TrainingRecord::Ran(ran), Ok(_)) = (&mut training, verify(&sealed))
+            && ran.left().0 == 0
+        {
             ran.is_sealed = true;
             draft.graph = sealed;
         }

@@ -58,12 +58,20 @@ pub struct Ran {
     pub device: &'static str,
     /// How it ended.
     pub end: train::End,
-    /// Whether nothing that was computed from the source network is left as it was.
+    /// Whether nothing that was computed from the source network is left as it was: no parameter, and no channel of a weight, up to a factor.
     pub is_sealed: bool,
     /// What became of every layer's weights.
     pub drift: Vec<Drift>,
     /// The twins before training, after it, and of the control with noise.
     pub readings: [Reading; 3],
+}
+
+impl Ran {
+    /// Channels of weights that are still multiples of the source network's, of how many.
+    #[must_use]
+    pub fn left(&self) -> (usize, usize) {
+        self.drift.iter().fold((0, 0), |(left, of), drift| (left + drift.left.0, of + drift.left.1))
+    }
 }
 
 /// Whether there is to be no training, and why. `None`: there is to be one.

@@ -56,6 +56,8 @@ fn ran_section(ran: &Ran) -> Value {
             "weights": d.name,
             "relative_change": round(d.relative),
             "cosine": round(d.cosine),
+            "channels_left": d.left.0,
+            "channels": d.left.1,
         })).collect::<Vec<_>>(),
     })
 }

@@ -12,6 +12,7 @@
 //! | [`loss`] | distillation |
 //! | [`augment`] | variations of samples |
 //! | [`reading`] | how well the source network can still be read from the weights |
+//! | [`remains`] | channels that training has left as they were |
 //! | [`optimiser`] | AdamW in relative steps |
 //! | [`engine`] | where it runs |
 //! | `cuda` | neurons on a graphics card, in builds for cards |
@@ -32,6 +33,7 @@ pub mod network;
 pub mod optimiser;
 pub mod plan;
 pub mod reading;
+pub mod remains;
 pub mod tensor;
 
 use crate::{
@@ -39,7 +41,7 @@ use crate::{
     observer::{Observer, Progress},
     parallel,
     simulate::FloatNetwork,
-    synthesize::{Canvas, random::Random},
+    synthesize::Canvas,
 };
 
 pub use checkpoint::Checkpoint;
@@ -293,7 +295,7 @@ pub fn train(
         result.values.clone_from(&start);
     }
     if result.best > 0 {
-        stir(plan, &trained, &start, &mut result.values, recipe.seed);
+        remains::stir(plan, &trained, &start, &mut result.values, recipe.seed);
     }
     Ok(result)
 }
@@ -313,31 +315,6 @@ struct State {
     average: Vec<Vec<f32>>,
     optimiser: Optimiser,
     result: Trained,
-}
-
-/// Weights that no sample has ever reached are still the source network's, bit by bit. They get noise of the size of what training has
-/// changed in their layer: whoever compares the files learns no more from them than from the others.
-fn stir(plan: &Plan, trained: &[bool], before: &[Vec<f32>], after: &mut [Vec<f32>], seed: u64) {
-    for (k, (before, after)) in before.iter().zip(after).enumerate().filter(|(k, _)| trained[*k]) {
-        let changed: Vec<f64> =
-            before.iter().zip(after.iter()).filter(|(b, a)| a != b).map(|(b, a)| f64::from(a / b - 1.0).abs()).collect();
-        let mut shares: Vec<f64> = changed.into_iter().filter(|share| share.is_finite()).collect();
-        shares.sort_by(f64::total_cmp);
-        // The median, since a weight near 0 may have changed to many times its size.
-        let share = shares.get(shares.len() / 2).copied().unwrap_or(1e-3).clamp(1e-4, 0.5) as f32;
-        let mut random = Random::new(seed ^ 0x5719_0000, k as u64);
-        for (before, after) in before.iter().zip(after.iter_mut()) {
-            let noise = random.normal();
-            if before == after {
-                let moved = *after * (1.0 + share * noise);
-                *after = match plan.parameters[k].kind {
-                    Kind::Leak => moved.clamp(0.05, 1.0),
-                    Kind::Threshold => moved.max(0.25 * *after),
-                    Kind::Weight | Kind::Bias | Kind::Initial => moved,
-                };
-            }
-        }
-    }
 }
 
 /// Buffers of threads that rest.

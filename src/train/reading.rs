@@ -9,6 +9,7 @@ use super::{
     Lessons, Pool,
     network::Network,
     plan::{Kind, Plan, Twin},
+    remains::{self, Side},
 };
 use crate::{error::Result, synthesize::random::Random};
 
@@ -21,6 +22,8 @@ pub struct Drift {
     pub relative: f64,
     /// Cosine between the weights before and after.
     pub cosine: f64,
+    /// Input and output channels that are still multiples of what they were, of how many that tell anything.
+    pub left: (usize, usize),
 }
 
 /// What twins of a network answer.
@@ -74,7 +77,15 @@ pub fn drift(plan: &Plan, names: &[String], before: &[Vec<f32>], after: &[Vec<f3
         let change: Vec<f32> = after.iter().zip(before).map(|(a, b)| a - b).collect();
         let product: f64 = after.iter().zip(before).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
         let size = length(before).max(f64::MIN_POSITIVE);
-        Drift { name: names[k].clone(), relative: length(&change) / size, cosine: product / (size * length(after)).max(f64::MIN_POSITIVE) }
+        let sides = remains::channels(plan, k, before.len())
+            .map(|channels| [Side::Input, Side::Output].map(|side| channels.left(side, before, after)))
+            .unwrap_or_default();
+        Drift {
+            name: names[k].clone(),
+            relative: length(&change) / size,
+            cosine: product / (size * length(after)).max(f64::MIN_POSITIVE),
+            left: sides.into_iter().fold((0, 0), |(left, of), side| (left + side.0, of + side.1)),
+        }
     };
     weights.map(|(k, _)| one(k)).collect()
 }

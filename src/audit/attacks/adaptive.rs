@@ -5,7 +5,7 @@ use crate::{
     audit::{
         attack::{Attack, Cell, Knowledge, Loot, Subject},
         case::{Case, Effort},
-        distil::{HELD_OUT, budget, distil, own_images},
+        distil::{HELD_OUT, budget, own_images},
         metrics::Metric,
         models::float,
         reconstruct::{natural, reconstruct},
@@ -67,8 +67,10 @@ impl Attack for Adaptive {
                     continue;
                 }
                 for t in timesteps(case, effort) {
-                    let training = 3.0 * case.spiking_macs(1) * (asked.queries * asked.epochs) as f64;
-                    let queries = case.spiking_macs(t) * (asked.queries + HELD_OUT) as f64;
+                    // The second variant starts from the twin of the first.
+                    let distils = if variant == NATURAL { 1.0 } else { 0.0 };
+                    let training = distils * 3.0 * case.spiking_macs(1) * (asked.queries * asked.epochs) as f64;
+                    let queries = distils * case.spiking_macs(t) * (asked.queries + HELD_OUT) as f64;
                     cells.push(Cell {
                         variant,
                         subject,
@@ -100,7 +102,7 @@ impl Attack for Adaptive {
             };
             return Ok(Loot { pictures: Some(invert(&watched, None)?), ..Loot::default() });
         };
-        let distilled = distil(case, timesteps, effort)?;
+        let distilled = case.twins.twin(case, timesteps, effort)?;
         let units = case.units.as_deref();
         let pictures = invert(&watch(&distilled.graph, true)?, units)?;
         let chance = Some(1.0 / case.classes as f64);

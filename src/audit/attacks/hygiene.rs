@@ -9,6 +9,7 @@ use crate::{
     },
     error::Result,
 };
+use std::collections::BTreeMap;
 
 /// Reads the file, byte by byte.
 pub struct Hygiene;
@@ -66,10 +67,13 @@ impl Attack for Hygiene {
 /// Images of each set that are looked for.
 const SAMPLES: usize = 256;
 
-/// The share of the source network's tensors of which there is a copy.
+/// The share of the source network's tensors that the file holds: a tensor of which some channels are there counts by their share.
 fn copied(found: &crate::audit::hygiene::Hygiene) -> f64 {
-    let mut names: Vec<&str> = found.copies.iter().map(|copy| copy.source.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    names.len() as f64 / found.sources.max(1) as f64
+    let mut shares: BTreeMap<&str, f64> = BTreeMap::new();
+    for copy in &found.copies {
+        let share = shares.entry(&copy.source).or_default();
+        *share = share.max(copy.how.share());
+    }
+    // Not `sum`: that of nothing is -0.
+    shares.values().fold(0.0, |sum, share| sum + share) / found.sources.max(1) as f64
 }

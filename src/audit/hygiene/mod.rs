@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `strings` | names and paths, in any case, as ASCII and as UTF-16 |
 //! | `tensors` | tensors of the artifact beside those of the source network: equal, up to a factor, up to factors of channels, permuted |
+//! | `channels` | single channels of source tensors in tensors of the artifact |
 //! | `bytes` | stretches of source tensors anywhere in the file, in any number format, also up to a factor, also as base64 |
 //! | `samples` | images |
 //!
 //! What this cannot see: a part of a tensor in another order, values that were encoded in yet another way, a compressed or enciphered copy.
 
 mod bytes;
+mod channels;
 mod container;
 mod element;
 mod finder;
@@ -22,7 +24,7 @@ mod window;
 use container::Container;
 use serde::{Deserialize, Serialize};
 use snnc_runtime::Artifact;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What a finding means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -90,8 +92,22 @@ pub enum How {
     Same,
     /// Up to one factor, and the rounding of 16-bit floats.
     Scaled,
-    /// Up to positive factors of output and input channels, as an untrained conversion leaves it.
+    /// Up to factors of output and input channels, as an untrained conversion leaves it.
     ChannelScaled,
+    /// So many of its input channels, up to a factor each.
+    Inputs {
+        /// That are held.
+        copied: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// So many of its output channels, up to a factor each.
+    Outputs {
+        /// That are held.
+        copied: usize,
+        /// Of how many.
+        of: usize,
+    },
     /// The same magnitudes in another order, up to one factor.
     Permuted,
     /// A stretch of it among the bytes of the file.
@@ -109,9 +125,25 @@ impl How {
             Self::Same => "bit by bit".to_owned(),
             Self::Scaled => "up to one factor".to_owned(),
             Self::ChannelScaled => "up to factors of its channels".to_owned(),
+            Self::Inputs { .. } | Self::Outputs { .. } => "in part, up to one factor a channel".to_owned(),
             Self::Permuted => "in another order, up to one factor".to_owned(),
             Self::Bytes { element, scaled } => format!("as {element} numbers{}", if scaled { ", up to one factor" } else { "" }),
         }
+    }
+
+    /// What there is of the tensor, where it is not all.
+    fn part(self) -> Option<(usize, usize, &'static str)> {
+        match self {
+            Self::Inputs { copied, of } => Some((copied, of, "input")),
+            Self::Outputs { copied, of } => Some((copied, of, "output")),
+            Self::Same | Self::Scaled | Self::ChannelScaled | Self::Permuted | Self::Bytes { .. } => None,
+        }
+    }
+
+    /// The share of the tensor.
+    #[must_use]
+    pub fn share(self) -> f64 {
+        self.part().map_or(1.0, |(copied, of, _)| copied as f64 / of.max(1) as f64)
     }
 }
 
@@ -149,13 +181,20 @@ const NAMED: usize = 3;
 
 /// One finding a form.
 fn of_copies(copies: &[CopyFound]) -> Vec<Finding> {
-    let mut by_form: BTreeMap<How, Vec<&CopyFound>> = BTreeMap::new();
-    copies.iter().for_each(|copy| by_form.entry(copy.how).or_default().push(copy));
-    let one = |(how, list): (How, Vec<&CopyFound>)| {
-        let named: Vec<String> = list.iter().take(NAMED).map(|c| format!("`{}` in {}", c.source, c.place)).collect();
-        let more = if list.len() > NAMED { format!(" and {} more", list.len() - NAMED) } else { String::new() };
-        let what = format!("The file holds tensors of the source network {}: {}{more}.", how.words(), named.join(", "));
-        Finding { severity: Severity::Leak, what }
+    let mut by_form: Vec<&CopyFound> = copies.iter().collect();
+    by_form.sort_by_key(|copy| copy.how);
+    let name = |copy: &&CopyFound| {
+        let part = copy.how.part().map(|(copied, of, what)| format!("{copied} of {of} {what} channels of ")).unwrap_or_default();
+        format!("{part}`{}` in {}", copy.source, copy.place)
     };
-    by_form.into_iter().map(one).collect()
+    let one = |list: &[&CopyFound]| {
+        let named: Vec<String> = list.iter().take(NAMED).map(name).collect();
+        let more = if list.len() > NAMED { format!(" and {} more", list.len() - NAMED) } else { String::new() };
+        let how = list[0].how.words();
+        Finding {
+            severity: Severity::Leak,
+            what: format!("The file holds tensors of the source network {how}: {}{more}.", named.join(", ")),
+        }
+    };
+    by_form.chunk_by(|a, b| a.how.words() == b.how.words()).map(one).collect()
 }

@@ -48,7 +48,8 @@ fn telling(image: &[u8]) -> Option<&[u8]> {
     starts.filter_map(|start| image.get(start..start + LENGTH)).find(|s| s.iter().collect::<BTreeSet<_>>().len() >= DISTINCT)
 }
 
-fn correlation(a: &[f32], b: &[f32]) -> f64 {
+/// Of two lists of numbers; 0 where one is constant.
+pub(super) fn correlation(a: &[f32], b: &[f32]) -> f64 {
     let mean = |v: &[f32]| v.iter().map(|&x| f64::from(x)).sum::<f64>() / v.len() as f64;
     let (of_a, of_b) = (mean(a), mean(b));
     let dot =

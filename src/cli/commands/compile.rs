@@ -185,10 +185,18 @@ fn summary(args: &CompileArgs, out: &Path, report: Option<&Path>, compiled: &Com
     if compiled.report["training"]["kind"] == "temporal" {
         let kept = compiled.report["training"]["best_epoch"].as_u64().unwrap_or(0);
         let is_sealed = spec.phase == snnc_runtime::artifact::Phase::Sealed;
-        text += match (kept, is_sealed) {
-            (0, _) => "; training was of no use, so it is the calibrated network",
-            (_, true) => "; trained, sealed: no weight is the source network's",
-            (_, false) => "; trained, not sealed",
+        let sum = |field: &str| {
+            let layers = compiled.report["training"]["weight_drift"].as_array().into_iter().flatten();
+            layers.filter_map(|layer| layer[field].as_u64()).sum::<u64>()
+        };
+        text += &match (kept, is_sealed, sum("channels_left")) {
+            (0, ..) => "; training was of no use, so it is the calibrated network".to_owned(),
+            (_, true, _) => "; trained, sealed: no channel of its weights is the source network's".to_owned(),
+            (_, false, 0) => "; trained, not sealed".to_owned(),
+            (_, false, left) => {
+                let of = sum("channels");
+                format!("; trained, not sealed: {left} of {of} channels of its weights are the source network's up to a factor")
+            }
         };
         if compiled.report["training"]["end"] == "interrupted" {
             text += " (interrupted)";

@@ -1,0 +1,247 @@
+//! What of the source network is left in trained weights, and what is done about it.
+//!
+//! Training moves no weight that no sample reaches: those of input channels that never spike, those of output channels that nothing drives
+//! near the threshold. Others it moves together, which hides as little as the factor of a channel, by which a conversion scales them. Such
+//! channels get noise of the size of what training has changed in their layer: whoever compares the files learns no more from them than
+//! from the others. Where training has hardly moved a layer at all, noise would be a pretence: then it is said that the
+//! source network's channels are still there, and the network is not sealed.
+
+use super::plan::{Kind, Op, Plan, Slot};
+use crate::synthesize::random::Random;
+
+/// Distance up to which one list of numbers is a multiple of the other: the rounding of a 16-bit float (bfloat16: 1.1e-3).
+pub const ROUNDED: f64 = 2e-3;
+/// Numbers that a channel must have for being a multiple to mean anything, and how many of them must carry its length (the inverse
+/// participation ratio): a list with one large entry is a multiple of any other such list.
+const LEAST_ENTRIES: usize = 16;
+const LEAST_CARRYING: f64 = 4.0;
+/// A channel that has moved by less than this share of what the channels of its layer have moved was not trained.
+const UNMOVED: f64 = 0.1;
+
+/// Distance between the direction of `b` and that of `a`: what the best multiple of `a` leaves of `b`, relative to the deviations of `b`
+/// from its mean. Infinite where there is no telling.
+#[must_use]
+pub fn distance(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
+    let factor = dot(a, b) / dot(a, a);
+    let left: f64 = a.iter().zip(b).map(|(&a, &b)| (f64::from(b) - factor * f64::from(a)).powi(2)).sum();
+    let mean = b.iter().map(|&b| f64::from(b)).sum::<f64>() / b.len().max(1) as f64;
+    let spread: f64 = b.iter().map(|&b| (f64::from(b) - mean).powi(2)).sum();
+    let distance = (left / spread).sqrt();
+    // Bytes that are no numbers may read as numbers of any size.
+    if factor.is_finite() && factor != 0.0 && distance.is_finite() { distance } else { f64::INFINITY }
+}
+
+/// Whether a channel has enough numbers, carried by enough of them, for a copy of it to mean something.
+#[must_use]
+pub fn is_telling(values: &[f32]) -> bool {
+    let power = |exponent: i32| values.iter().map(|&v| f64::from(v).powi(exponent)).sum::<f64>();
+    values.len() >= LEAST_ENTRIES && power(2).powi(2) >= LEAST_CARRYING * power(4) && power(4) > 0.0
+}
+
+/// Channels of a weight `[O, I / groups, taps..]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Channels {
+    /// O.
+    pub outputs: usize,
+    /// I / groups.
+    pub columns: usize,
+    /// Entries of the kernel.
+    pub taps: usize,
+    /// Groups of a convolution.
+    pub groups: usize,
+}
+
+/// Which side of a weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// All that leaves a channel.
+    Input,
+    /// All that enters a channel.
+    Output,
+}
+
+impl Channels {
+    /// Of a weight with these axes; `None` if they do not fit the number of entries, or are fewer than two.
+    #[must_use]
+    pub fn new(dims: &[usize], groups: usize, entries: usize) -> Option<Self> {
+        let (&[outputs, columns], kernel) = dims.split_first_chunk()?;
+        let channels = Self { outputs, columns, taps: kernel.iter().product(), groups: groups.max(1) };
+        let sound = entries > 0 && dims.iter().product::<usize>() == entries && outputs % channels.groups == 0;
+        sound.then_some(channels)
+    }
+
+    /// Number of channels on a side.
+    #[must_use]
+    pub fn count(&self, side: Side) -> usize {
+        match side {
+            Side::Input => self.columns * self.groups,
+            Side::Output => self.outputs,
+        }
+    }
+
+    /// Places of the entries of a channel.
+    pub fn places(&self, side: Side, channel: usize) -> impl Iterator<Item = usize> {
+        let row = self.columns * self.taps;
+        let rows = self.outputs / self.groups;
+        // From which row and entry of a row on, how many rows and entries of each.
+        let (first, from, rows, entries) = match side {
+            Side::Input => (channel / self.columns * rows, channel % self.columns * self.taps, rows, self.taps),
+            Side::Output => (channel, 0, 1, row),
+        };
+        (first..first + rows).flat_map(move |r| (r * row + from)..(r * row + from + entries))
+    }
+
+    /// For every telling channel of a side, its number and its [`distance`] between two weights.
+    #[must_use]
+    pub fn distances(&self, side: Side, before: &[f32], after: &[f32]) -> Vec<(usize, f64)> {
+        let (mut a, mut b) = (Vec::new(), Vec::new());
+        let gather = |values: &[f32], channel: usize, into: &mut Vec<f32>| {
+            into.clear();
+            into.extend(self.places(side, channel).map(|at| values[at]));
+        };
+        let mut found = Vec::new();
+        for channel in 0..self.count(side) {
+            gather(before, channel, &mut a);
+            gather(after, channel, &mut b);
+            if is_telling(&a) {
+                found.push((channel, distance(&a, &b)));
+            }
+        }
+        found
+    }
+
+    /// How many channels of a side are multiples of what they were, and of how many that tell anything.
+    #[must_use]
+    pub fn left(&self, side: Side, before: &[f32], after: &[f32]) -> (usize, usize) {
+        let distances = self.distances(side, before, after);
+        (distances.iter().filter(|(_, distance)| *distance <= ROUNDED).count(), distances.len())
+    }
+}
+
+/// The channels of a weight of a plan; `None` for a factor, which has none.
+pub(super) fn channels(plan: &Plan, slot: Slot, entries: usize) -> Option<Channels> {
+    plan.steps.iter().find_map(|step| match &step.op {
+        Op::Convolution { conv, weight, .. } if *weight == slot => {
+            let [height, width] = conv.kernel;
+            Channels::new(&[conv.out_channels, conv.in_channels / conv.groups, height, width], conv.groups, entries)
+        }
+        Op::Linear { inputs, outputs, weight, .. } if *weight == slot => Channels::new(&[*outputs, *inputs], 1, entries),
+        _ => None,
+    })
+}
+
+/// Moves what training has left where it was: see the module. `trained` says which parameters were to be trained.
+pub(super) fn stir(plan: &Plan, trained: &[bool], before: &[Vec<f32>], after: &mut [Vec<f32>], seed: u64) {
+    for (k, (before, after)) in before.iter().zip(after).enumerate().filter(|(k, _)| trained[*k]) {
+        let kind = plan.parameters[k].kind;
+        let changed = before.iter().zip(after.iter()).filter(|(b, a)| a != b).map(|(b, a)| f64::from(a / b - 1.0).abs());
+        let share = median(changed.filter(|share| share.is_finite()).collect()).unwrap_or(1e-3).clamp(1e-4, 0.5) as f32;
+        let mut random = Random::new(seed ^ 0x5719_0000, k as u64);
+        for (before, after) in before.iter().zip(after.iter_mut()) {
+            let noise = random.normal();
+            if before == after {
+                *after = moved(*after, share * noise, kind);
+            }
+        }
+        if let (Kind::Weight, Some(channels)) = (kind, channels(plan, k, before.len())) {
+            for side in [Side::Input, Side::Output] {
+                stir_channels(&channels, side, before, after, &mut random);
+            }
+        }
+    }
+}
+
+/// Moves channels that training has moved much less than the others of their layer, or only all together.
+fn stir_channels(channels: &Channels, side: Side, before: &[f32], after: &mut [f32], random: &mut Random) {
+    let distances = channels.distances(side, before, after);
+    let Some(median) = median(distances.iter().map(|(_, distance)| *distance).filter(|d| d.is_finite()).collect()) else { return };
+    // Where the layer has clearly moved, a channel must not stay in reach of rounding.
+    let least = if median > 4.0 * ROUNDED { 2.0 * ROUNDED } else { 0.0 };
+    for (channel, _) in distances.into_iter().filter(|(_, distance)| *distance < least.max(UNMOVED * median)) {
+        for at in channels.places(side, channel) {
+            after[at] = moved(after[at], median.min(0.5) as f32 * random.normal(), Kind::Weight);
+        }
+    }
+}
+
+/// A value moved by a share of itself, within the bounds of its kind.
+fn moved(value: f32, share: f32, kind: Kind) -> f32 {
+    let moved = value * (1.0 + share);
+    match kind {
+        Kind::Leak => moved.clamp(0.05, 1.0),
+        Kind::Threshold => moved.max(0.25 * value),
+        Kind::Weight | Kind::Bias | Kind::Initial => moved,
+    }
+}
+
+/// The middle one, which a few that are out of all proportion do not change: a weight near 0 may have moved by many times its size.
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn normal(count: usize, seed: u64) -> Vec<f32> {
+        let mut random = Random::new(seed, 0);
+        (0..count).map(|_| random.normal()).collect()
+    }
+
+    #[test]
+    fn multiples_are_near_and_lists_of_one_number_tell_nothing() {
+        let a = normal(64, 1);
+        let b: Vec<f32> = a.iter().map(|v| -0.3 * v).collect();
+        assert!(distance(&a, &b) < 1e-6 && distance(&a, &normal(64, 2)) > 0.5);
+        assert!(distance(&[0.0; 8], &a[..8]).is_infinite() && distance(&a[..8], &[0.0; 8]).is_infinite());
+        assert!(is_telling(&a) && !is_telling(&a[..15]) && !is_telling(&[0.0; 64]));
+        // What weight decay leaves of a channel that is of no use: numbers of all orders of magnitude, one of which is all there is.
+        let decayed: Vec<f32> = (0..30).map(|k| 10f32.powi(-k)).collect();
+        assert!(!is_telling(&decayed));
+    }
+
+    #[test]
+    fn channels_are_cut_along_groups() {
+        let channels = Channels::new(&[4, 2, 1, 3], 2, 24).unwrap();
+        assert_eq!((channels.count(Side::Input), channels.count(Side::Output)), (4, 4));
+        // The second input of the second group: entries 3..6 of rows 2 and 3.
+        assert_eq!(channels.places(Side::Input, 3).collect::<Vec<_>>(), [15, 16, 17, 21, 22, 23]);
+        assert_eq!(channels.places(Side::Output, 1).collect::<Vec<_>>(), [6, 7, 8, 9, 10, 11]);
+        assert!(Channels::new(&[4], 1, 4).is_none() && Channels::new(&[4, 2], 1, 9).is_none() && Channels::new(&[4, 2], 3, 8).is_none());
+    }
+
+    #[test]
+    fn channels_that_training_did_not_reach_are_moved_like_the_others() {
+        let channels = Channels::new(&[16, 8, 3, 3], 1, 1152).unwrap();
+        let before = normal(1152, 1);
+        let change = normal(1152, 2);
+        for size in [0.02, 0.3] {
+            for (side, channel) in [(Side::Input, 3), (Side::Output, 5)] {
+                for (factor, left) in [(1.0, 1e-4), (0.7, 0.0)] {
+                    let mut after: Vec<f32> = before.iter().zip(&change).map(|(b, c)| b * (1.0 + size * c)).collect();
+                    channels.places(side, channel).for_each(|at| after[at] = factor * before[at] * (1.0 + left * change[at]));
+                    let reached = after.clone();
+                    assert_eq!(channels.left(side, &before, &after).0, 1);
+                    stir_channels(&channels, side, &before, &mut after, &mut Random::new(3, 0));
+                    let distances = channels.distances(side, &before, &after);
+                    assert!(distances.iter().all(|(_, distance)| *distance > 0.3 * f64::from(size)), "{side:?} {distances:?}");
+                    let own: Vec<usize> = channels.places(side, channel).collect();
+                    assert!((0..1152).all(|at| own.contains(&at) || after[at] == reached[at]), "those that were reached stay");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_layer_that_training_has_hardly_moved_is_left_as_it_is() {
+        let channels = Channels::new(&[16, 8, 3, 3], 1, 1152).unwrap();
+        let (before, change) = (normal(1152, 1), normal(1152, 2));
+        let mut after: Vec<f32> = before.iter().zip(change).map(|(b, c)| b * (1.0 + 1e-4 * c)).collect();
+        let reached = after.clone();
+        stir_channels(&channels, Side::Input, &before, &mut after, &mut Random::new(3, 0));
+        assert_eq!(after, reached);
+        assert_eq!(channels.left(Side::Input, &before, &after), (8, 8));
+    }
+}
