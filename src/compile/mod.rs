@@ -193,11 +193,7 @@ fn attack(
     };
     let case = Case::new(given, effort)?;
     let audit = audit::audit(&case, &Conduct { effort, budget: None, store: None }, observer)?;
-    let command = format!(
-        "snnc audit MODEL.snn --ann MODEL.onnx --seed {}{}",
-        options.seed,
-        if effort == Effort::Full { " --audit full" } else { "" }
-    );
+    let command = leakage::command("", effort, options.seed);
     let section = leakage::section(&case, &audit, None, &command);
     let sheets = leakage::sheets(&case, &audit)?;
     Ok((section, Audited { audit, sheets }))

@@ -13,6 +13,13 @@ use snnc_runtime::{Cost, Drive, Energy, PopulationKind, Reset, artifact::OpSpec}
 /// Version of the section.
 pub const VERSION: u64 = 1;
 
+/// The command that makes an audit again, files being called what they are; `options` are those between.
+#[must_use]
+pub fn command(options: &str, effort: Effort, seed: u64) -> String {
+    let effort = if effort == Effort::Full { " --audit full" } else { "" };
+    format!("snnc audit MODEL.snn --ann MODEL.onnx{options}{effort} --seed {seed}")
+}
+
 /// The section `leakage`. `seed` is all that is random; `command` makes the audit again.
 #[must_use]
 pub fn section(case: &Case<'_>, audit: &Audit, policy: Option<&[Ruled]>, command: &str) -> Value {

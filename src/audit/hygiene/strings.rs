@@ -64,11 +64,7 @@ impl Text {
         if let Ok(value) = serde_json::from_slice(header) {
             decode(&value, DEPTH, &mut strings);
         }
-        Self {
-            decoded: strings.join("\n").to_lowercase(),
-            narrow: narrow(header),
-            all: [bytes.to_ascii_lowercase(), narrow(bytes)],
-        }
+        Self { decoded: strings.join("\n").to_lowercase(), narrow: narrow(header), all: [bytes.to_ascii_lowercase(), narrow(bytes)] }
     }
 
     fn holds(&self, word: &str) -> bool {
@@ -80,9 +76,9 @@ impl Text {
     fn holds_alone(&self, word: &str) -> bool {
         let word = word.to_lowercase();
         let is_end = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
-        self.decoded.match_indices(&word).any(|(at, _)| {
-            is_end(self.decoded[..at].chars().next_back()) && is_end(self.decoded[at + word.len()..].chars().next())
-        })
+        self.decoded
+            .match_indices(&word)
+            .any(|(at, _)| is_end(self.decoded[..at].chars().next_back()) && is_end(self.decoded[at + word.len()..].chars().next()))
     }
 
     /// What reads like an address of electronic mail.

@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(form(&dims, &values, scaled.clone()), Some(How::Scaled));
         for sign in [1.0f32, -1.0] {
             // Every third output channel with the other sign.
-            let factor = |k: usize| if k / 72 % 3 == 0 { sign * (1.0 + (k / 72) as f32) } else { 1.0 + (k / 72) as f32 };
+            let factor = |k: usize| if (k / 72).is_multiple_of(3) { sign * (1.0 + (k / 72) as f32) } else { 1.0 + (k / 72) as f32 };
             let by_channel = values.iter().enumerate().map(|(k, v)| v * factor(k) / (2.0 + (k / 9 % 8) as f32)).collect();
             assert_eq!(form(&dims, &values, by_channel), Some(How::ChannelScaled), "{sign}");
         }
@@ -194,8 +194,7 @@ mod tests {
             let mut random = Random::new(count as u64, 0);
             let mut draws = |make: &dyn Fn(f32) -> f32| -> Vec<f32> { (0..count).map(|_| make(random.uniform())).collect() };
             // Uniform, heavy of tail, and on the grid of 8-bit integers.
-            let shapes: [&dyn Fn(f32) -> f32; 3] =
-                [&|u| u - 0.5, &|u| (u - 0.5).powi(9), &|u| ((u - 0.5) * 254.0).round() / 127.0];
+            let shapes: [&dyn Fn(f32) -> f32; 3] = [&|u| u - 0.5, &|u| (u - 0.5).powi(9), &|u| ((u - 0.5) * 254.0).round() / 127.0];
             for make in shapes {
                 let (a, b) = (draws(make), draws(make));
                 assert_eq!(form(&[count / 8, 8], &a, b), None, "{count}");

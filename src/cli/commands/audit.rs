@@ -172,7 +172,7 @@ fn identity(args: &AuditArgs, bytes: &[u8], case: &Case<'_>) -> Result<String> {
 
 /// The command that makes the audit again; files go by what they are.
 fn command(args: &AuditArgs) -> String {
-    let mut text = "snnc audit MODEL.snn --ann MODEL.onnx".to_owned();
+    let mut text = String::new();
     let list = |values: &List| values.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     for (option, path) in
         [("--reference REAL.npz", &args.reference), ("--members M.npz", &args.members), ("--nonmembers N.npz", &args.nonmembers)]
@@ -189,13 +189,10 @@ fn command(args: &AuditArgs) -> String {
         let (mean, std) = (list(&args.features_mean), list(&args.features_std));
         text += &format!(" --features NET.onnx --features-scale {} --features-mean {mean} --features-std {std}", args.features_scale);
     }
-    if args.effort == Effort::Full {
-        text += " --audit full";
-    }
     if let Some(budget) = args.budget {
         text += &format!(" --budget {budget}");
     }
-    text + &format!(" --seed {}", args.seed)
+    leakage::command(&text, args.effort, args.seed)
 }
 
 fn write(args: &AuditArgs, report: &Value, case: &Case<'_>, made: &Audit) -> Result<()> {
