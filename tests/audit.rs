@@ -69,6 +69,7 @@ fn audited(artifact: &Artifact, bytes: &[u8], material: Material, effort: Effort
         features: None,
         material,
         words: Vec::new(),
+        timesteps: Vec::new(),
         seed: 0,
     };
     let case = Case::new(given, effort).unwrap();

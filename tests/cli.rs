@@ -871,6 +871,15 @@ fn an_audit_of_files() {
         assert!(!text.contains(word), "`{word}` is claimed");
     }
 
+    let said = audit(&["--timesteps", "9,2", "--json", "t.json"]).ok().stdout;
+    for at in ["(quantised, T=2)", "(quantised, T=9)", "(triangle, T=2)", "(triangle, T=9)", "(distilled, T=9)", "answers, T=9)"] {
+        assert!(said.contains(at), "{at} {said}");
+    }
+    let report: Value = serde_json::from_slice(&fs::read(place.path("t.json")).unwrap()).unwrap();
+    assert_valid(&report);
+    assert!(report["leakage"]["reproduce"].as_str().unwrap().contains("--timesteps 9,2"), "{}", report["leakage"]["reproduce"]);
+    audit(&["--timesteps", "0"]).error("from 1 to 65536");
+
     fs::write(place.path("strict.toml"), "max-recognition-rate = 0.2\nmax-accuracy-drop = 5.0\nrequired-attacks = [\"membership\"]\n")
         .unwrap();
     let refused = audit(&["--policy", "strict.toml", "--json", "a.json"]);

@@ -65,6 +65,8 @@ pub struct Given<'a> {
     pub material: Material,
     /// What must not stand in the file: names of users, hosts, folders.
     pub words: Vec<String>,
+    /// Numbers of time steps at which the artifact is attacked; with none, the attacks choose by effort.
+    pub timesteps: Vec<usize>,
     /// Of everything random.
     pub seed: u64,
 }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use snnc_runtime::{Cost, Energy, argmax};
+use std::collections::BTreeSet;
 
 /// Accuracy and cost.
 #[derive(Clone, Debug)]
@@ -69,8 +70,10 @@ pub fn measure(case: &Case<'_>, effort: Effort) -> Result<Tradeoff> {
     let classes_of = |logits: &[f32]| logits.chunks(case.classes).map(argmax).collect::<Vec<_>>();
     let share = |a: &[usize], b: &[usize]| a.iter().zip(b).filter(|(a, b)| a == b).count() as f64 / a.len().max(1) as f64;
     let expected = classes_of(&Oracle::new(case, Subject::Ann, 1)?.logits(&images)?);
-    let mut steps: Vec<usize> = STEPS.into_iter().filter(|&t| t < case.timesteps()).collect();
-    steps.push(case.timesteps());
+    // More than T may be attacked, but T is what the artifact is for.
+    let wanted = STEPS.into_iter().chain(case.given.timesteps.iter().copied());
+    let steps: BTreeSet<usize> = wanted.filter(|&t| t < case.timesteps()).chain([case.timesteps()]).collect();
+    let steps: Vec<usize> = steps.into_iter().collect();
     let outcomes = case.network.run_checkpoints(&images, &steps, 0).map_err(|e| Error::Internal(e.to_string()))?;
     let points = outcomes.iter().map(|outcome| {
         let (found, cost) = (outcome.predictions(), case.network.cost(outcome));

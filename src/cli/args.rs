@@ -305,6 +305,10 @@ pub struct AuditArgs {
     /// How hard to try
     #[arg(long = "audit", value_name = "EFFORT", default_value = "quick", value_parser = effort())]
     pub effort: Effort,
+    /// Numbers of time steps at which the artifact is attacked; an attacker may run it longer than it was made for [default: T for what
+    /// costs the same at any, else at most 8; with `full` T too]
+    #[arg(long, value_name = "N[,N..]", value_parser = parse_steps, value_delimiter = ',')]
+    pub timesteps: Vec<usize>,
     /// Seconds after which nothing new is begun; what was not made is listed [default: none]
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     pub budget: Option<f64>,

@@ -189,6 +189,7 @@ fn attack(
             ..Default::default()
         },
         words: audit::words(&[model], &imported.metadata),
+        timesteps: Vec::new(),
         seed: options.seed,
     };
     let case = Case::new(given, effort)?;

@@ -32,15 +32,23 @@ pub fn steps(effort: Effort) -> usize {
 /// Most time steps at which a quick audit does what costs in proportion to them; a full one does it there too, and at T.
 const QUICK_STEPS: usize = 8;
 
-/// Numbers of time steps for what costs in proportion to them.
+/// Numbers of time steps for what costs in proportion to them: those that the user chose, if any.
 #[must_use]
 pub fn timesteps(case: &Case<'_>, effort: Effort) -> Vec<usize> {
+    if !case.given.timesteps.is_empty() {
+        return case.given.timesteps.clone();
+    }
     let compiled = case.timesteps();
     let mut steps = vec![compiled.min(QUICK_STEPS)];
     if effort == Effort::Full && compiled > QUICK_STEPS {
         steps.push(compiled);
     }
     steps
+}
+
+/// Numbers of time steps for what costs the same at any: those that the user chose, or T.
+fn timesteps_of_twins(case: &Case<'_>) -> Vec<usize> {
+    if case.given.timesteps.is_empty() { vec![case.timesteps()] } else { case.given.timesteps.clone() }
 }
 
 /// Multiply-accumulates of a descent: forward, and about as much backward, for every step of every image.

@@ -1,6 +1,6 @@
 //! Reconversion and class impressions: the PrivateSNN paper's attack 1, with the whole family of twins.
 
-use super::{descent_macs, float_cell, invert_float, steps};
+use super::{descent_macs, float_cell, invert_float, steps, timesteps_of_twins};
 use crate::{
     audit::{
         attack::{Attack, Cell, Knowledge, Loot, Subject},
@@ -51,16 +51,17 @@ impl Attack for Reconversion {
         for variant in variants {
             let way = if variant == PAPER { "impressions" } else { "natural" };
             for subject in Subject::ALL {
-                cells.push(match subject {
-                    Subject::Snn => Cell {
-                        variant,
-                        subject,
-                        timesteps: Some(case.timesteps()),
-                        work: format!("reconversion/{variant}/{}", case.timesteps()),
-                        macs: descent_macs(case, case.spiking_macs(1), steps, 1),
-                    },
-                    _ => float_cell(case, variant, subject, way, steps),
-                });
+                if subject != Subject::Snn {
+                    cells.push(float_cell(case, variant, subject, way, steps));
+                    continue;
+                }
+                cells.extend(timesteps_of_twins(case).into_iter().map(|t| Cell {
+                    variant,
+                    subject,
+                    timesteps: Some(t),
+                    work: format!("reconversion/{variant}/{t}"),
+                    macs: descent_macs(case, case.spiking_macs(1), steps, 1),
+                }));
             }
         }
         cells
@@ -69,8 +70,8 @@ impl Attack for Reconversion {
     fn run(&self, case: &Case<'_>, cell: &Cell, effort: Effort) -> Result<Loot> {
         let steps = steps(effort);
         let inversion = if cell.variant == PAPER { impressions(steps) } else { natural(steps) };
-        let pictures = if cell.subject == Subject::Snn {
-            let plan = case.plan(case.timesteps())?;
+        let pictures = if let Some(timesteps) = cell.timesteps {
+            let plan = case.plan(timesteps)?;
             let values = plan.values(&case.spiking);
             let plan = plan.twin(twin(cell.variant));
             let derivation = Derivation { surrogate: Surrogate::Triangle { height: 1.0 }, through_reset: false };

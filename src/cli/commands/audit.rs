@@ -32,7 +32,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use snnc_ir::TensorType;
 use snnc_runtime::Artifact;
-use std::{path::Path, process::ExitCode};
+use std::{collections::BTreeSet, path::Path, process::ExitCode};
 
 /// Runs the command.
 pub(crate) fn run(args: &AuditArgs, style: &Style) -> Outcome {
@@ -114,6 +114,7 @@ fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Res
         features: juror(&args.features, args.features_scale, &args.features_mean, &args.features_std)?,
         material,
         words: audit::words(&[&args.artifact, &args.ann], &imported.metadata),
+        timesteps: args.timesteps.iter().copied().collect::<BTreeSet<_>>().into_iter().collect(),
         seed: args.seed,
     };
     let case = Case::new(given, args.effort)?;
@@ -188,6 +189,9 @@ fn command(args: &AuditArgs) -> String {
     if args.features.is_some() {
         let (mean, std) = (list(&args.features_mean), list(&args.features_std));
         text += &format!(" --features NET.onnx --features-scale {} --features-mean {mean} --features-std {std}", args.features_scale);
+    }
+    if !args.timesteps.is_empty() {
+        text += &format!(" --timesteps {}", args.timesteps.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
     }
     if let Some(budget) = args.budget {
         text += &format!(" --budget {budget}");
