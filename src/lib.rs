@@ -11,6 +11,7 @@
 pub mod ann;
 pub mod audit;
 pub mod calibrate;
+pub mod channels;
 pub mod cli;
 pub mod compile;
 pub mod data;

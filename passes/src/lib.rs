@@ -154,7 +154,7 @@ pub const CALIBRATE: &[&dyn Pass] = &[&set_thresholds::SetThresholds, &correct_b
 /// From `Spiking` to `Calibrated`.
 pub const DEPLOY: &[&dyn Pass] = &[&spike_units::SpikeUnits, &remove_no_ops::RemoveNoOps];
 
-/// Within `Calibrated`; the graph is then `Sealed` if no parameter is left that was computed from the source network's.
+/// Within `Calibrated`; the graph may then be `Sealed`, if no parameter is left that was computed from the source network's.
 pub const TRAIN: &[&dyn Pass] = &[&train_weights::TrainWeights];
 
 /// Every pass once, in the order of the stages.

@@ -7,7 +7,10 @@
 //! source network's channels are still there, and the network is not sealed.
 
 use super::plan::{Kind, Op, Plan, Slot};
-use crate::synthesize::random::Random;
+use crate::{
+    channels::{Shape, Side},
+    synthesize::random::Random,
+};
 
 /// Distance up to which one list of numbers is a multiple of the other: the rounding of a 16-bit float (bfloat16: 1.1e-3).
 pub const ROUNDED: f64 = 2e-3;
@@ -39,94 +42,40 @@ pub fn is_telling(values: &[f32]) -> bool {
     values.len() >= LEAST_ENTRIES && power(2).powi(2) >= LEAST_CARRYING * power(4) && power(4) > 0.0
 }
 
-/// Channels of a weight `[O, I / groups, taps..]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Channels {
-    /// O.
-    pub outputs: usize,
-    /// I / groups.
-    pub columns: usize,
-    /// Entries of the kernel.
-    pub taps: usize,
-    /// Groups of a convolution.
-    pub groups: usize,
-}
-
-/// Which side of a weight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Side {
-    /// All that leaves a channel.
-    Input,
-    /// All that enters a channel.
-    Output,
-}
-
-impl Channels {
-    /// Of a weight with these axes; `None` if they do not fit the number of entries, or are fewer than two.
-    #[must_use]
-    pub fn new(dims: &[usize], groups: usize, entries: usize) -> Option<Self> {
-        let (&[outputs, columns], kernel) = dims.split_first_chunk()?;
-        let channels = Self { outputs, columns, taps: kernel.iter().product(), groups: groups.max(1) };
-        let sound = entries > 0 && dims.iter().product::<usize>() == entries && outputs % channels.groups == 0;
-        sound.then_some(channels)
-    }
-
-    /// Number of channels on a side.
-    #[must_use]
-    pub fn count(&self, side: Side) -> usize {
-        match side {
-            Side::Input => self.columns * self.groups,
-            Side::Output => self.outputs,
+/// For every telling channel of a side, its number and its [`distance`] between two weights.
+#[must_use]
+pub fn distances(shape: &Shape, side: Side, before: &[f32], after: &[f32]) -> Vec<(usize, f64)> {
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    let gather = |values: &[f32], channel: usize, into: &mut Vec<f32>| {
+        into.clear();
+        into.extend(shape.places(side, channel).map(|at| values[at]));
+    };
+    let mut found = Vec::new();
+    for channel in 0..shape.count(side) {
+        gather(before, channel, &mut a);
+        gather(after, channel, &mut b);
+        if is_telling(&a) {
+            found.push((channel, distance(&a, &b)));
         }
     }
+    found
+}
 
-    /// Places of the entries of a channel.
-    pub fn places(&self, side: Side, channel: usize) -> impl Iterator<Item = usize> {
-        let row = self.columns * self.taps;
-        let rows = self.outputs / self.groups;
-        // From which row and entry of a row on, how many rows and entries of each.
-        let (first, from, rows, entries) = match side {
-            Side::Input => (channel / self.columns * rows, channel % self.columns * self.taps, rows, self.taps),
-            Side::Output => (channel, 0, 1, row),
-        };
-        (first..first + rows).flat_map(move |r| (r * row + from)..(r * row + from + entries))
-    }
-
-    /// For every telling channel of a side, its number and its [`distance`] between two weights.
-    #[must_use]
-    pub fn distances(&self, side: Side, before: &[f32], after: &[f32]) -> Vec<(usize, f64)> {
-        let (mut a, mut b) = (Vec::new(), Vec::new());
-        let gather = |values: &[f32], channel: usize, into: &mut Vec<f32>| {
-            into.clear();
-            into.extend(self.places(side, channel).map(|at| values[at]));
-        };
-        let mut found = Vec::new();
-        for channel in 0..self.count(side) {
-            gather(before, channel, &mut a);
-            gather(after, channel, &mut b);
-            if is_telling(&a) {
-                found.push((channel, distance(&a, &b)));
-            }
-        }
-        found
-    }
-
-    /// How many channels of a side are multiples of what they were, and of how many that tell anything.
-    #[must_use]
-    pub fn left(&self, side: Side, before: &[f32], after: &[f32]) -> (usize, usize) {
-        let distances = self.distances(side, before, after);
-        (distances.iter().filter(|(_, distance)| *distance <= ROUNDED).count(), distances.len())
-    }
+/// How many channels of a side are multiples of what they were, and of how many that tell anything.
+#[must_use]
+pub fn left(shape: &Shape, side: Side, before: &[f32], after: &[f32]) -> (usize, usize) {
+    let distances = distances(shape, side, before, after);
+    (distances.iter().filter(|(_, distance)| *distance <= ROUNDED).count(), distances.len())
 }
 
 /// The channels of a weight of a plan; `None` for a factor, which has none.
-pub(super) fn channels(plan: &Plan, slot: Slot, entries: usize) -> Option<Channels> {
+pub(super) fn shape(plan: &Plan, slot: Slot, entries: usize) -> Option<Shape> {
     plan.steps.iter().find_map(|step| match &step.op {
         Op::Convolution { conv, weight, .. } if *weight == slot => {
             let [height, width] = conv.kernel;
-            Channels::new(&[conv.out_channels, conv.in_channels / conv.groups, height, width], conv.groups, entries)
+            Shape::new(&[conv.out_channels, conv.in_channels / conv.groups, height, width], conv.groups, entries)
         }
-        Op::Linear { inputs, outputs, weight, .. } if *weight == slot => Channels::new(&[*outputs, *inputs], 1, entries),
+        Op::Linear { inputs, outputs, weight, .. } if *weight == slot => Shape::new(&[*outputs, *inputs], 1, entries),
         _ => None,
     })
 }
@@ -144,22 +93,22 @@ pub(super) fn stir(plan: &Plan, trained: &[bool], before: &[Vec<f32>], after: &m
                 *after = moved(*after, share * noise, kind);
             }
         }
-        if let (Kind::Weight, Some(channels)) = (kind, channels(plan, k, before.len())) {
+        if let (Kind::Weight, Some(shape)) = (kind, shape(plan, k, before.len())) {
             for side in [Side::Input, Side::Output] {
-                stir_channels(&channels, side, before, after, &mut random);
+                stir_channels(&shape, side, before, after, &mut random);
             }
         }
     }
 }
 
 /// Moves channels that training has moved much less than the others of their layer, or only all together.
-fn stir_channels(channels: &Channels, side: Side, before: &[f32], after: &mut [f32], random: &mut Random) {
-    let distances = channels.distances(side, before, after);
+fn stir_channels(shape: &Shape, side: Side, before: &[f32], after: &mut [f32], random: &mut Random) {
+    let distances = distances(shape, side, before, after);
     let Some(median) = median(distances.iter().map(|(_, distance)| *distance).filter(|d| d.is_finite()).collect()) else { return };
     // Where the layer has clearly moved, a channel must not stay in reach of rounding.
     let least = if median > 4.0 * ROUNDED { 2.0 * ROUNDED } else { 0.0 };
     for (channel, _) in distances.into_iter().filter(|(_, distance)| *distance < least.max(UNMOVED * median)) {
-        for at in channels.places(side, channel) {
+        for at in shape.places(side, channel) {
             after[at] = moved(after[at], median.min(0.5) as f32 * random.normal(), Kind::Weight);
         }
     }
@@ -203,31 +152,21 @@ mod tests {
     }
 
     #[test]
-    fn channels_are_cut_along_groups() {
-        let channels = Channels::new(&[4, 2, 1, 3], 2, 24).unwrap();
-        assert_eq!((channels.count(Side::Input), channels.count(Side::Output)), (4, 4));
-        // The second input of the second group: entries 3..6 of rows 2 and 3.
-        assert_eq!(channels.places(Side::Input, 3).collect::<Vec<_>>(), [15, 16, 17, 21, 22, 23]);
-        assert_eq!(channels.places(Side::Output, 1).collect::<Vec<_>>(), [6, 7, 8, 9, 10, 11]);
-        assert!(Channels::new(&[4], 1, 4).is_none() && Channels::new(&[4, 2], 1, 9).is_none() && Channels::new(&[4, 2], 3, 8).is_none());
-    }
-
-    #[test]
     fn channels_that_training_did_not_reach_are_moved_like_the_others() {
-        let channels = Channels::new(&[16, 8, 3, 3], 1, 1152).unwrap();
+        let shape = Shape::new(&[16, 8, 3, 3], 1, 1152).unwrap();
         let before = normal(1152, 1);
         let change = normal(1152, 2);
         for size in [0.02, 0.3] {
             for (side, channel) in [(Side::Input, 3), (Side::Output, 5)] {
-                for (factor, left) in [(1.0, 1e-4), (0.7, 0.0)] {
+                for (factor, rest) in [(1.0, 1e-4), (0.7, 0.0)] {
                     let mut after: Vec<f32> = before.iter().zip(&change).map(|(b, c)| b * (1.0 + size * c)).collect();
-                    channels.places(side, channel).for_each(|at| after[at] = factor * before[at] * (1.0 + left * change[at]));
+                    shape.places(side, channel).for_each(|at| after[at] = factor * before[at] * (1.0 + rest * change[at]));
                     let reached = after.clone();
-                    assert_eq!(channels.left(side, &before, &after).0, 1);
-                    stir_channels(&channels, side, &before, &mut after, &mut Random::new(3, 0));
-                    let distances = channels.distances(side, &before, &after);
+                    assert_eq!(left(&shape, side, &before, &after).0, 1);
+                    stir_channels(&shape, side, &before, &mut after, &mut Random::new(3, 0));
+                    let distances = distances(&shape, side, &before, &after);
                     assert!(distances.iter().all(|(_, distance)| *distance > 0.3 * f64::from(size)), "{side:?} {distances:?}");
-                    let own: Vec<usize> = channels.places(side, channel).collect();
+                    let own: Vec<usize> = shape.places(side, channel).collect();
                     assert!((0..1152).all(|at| own.contains(&at) || after[at] == reached[at]), "those that were reached stay");
                 }
             }
@@ -236,12 +175,12 @@ mod tests {
 
     #[test]
     fn a_layer_that_training_has_hardly_moved_is_left_as_it_is() {
-        let channels = Channels::new(&[16, 8, 3, 3], 1, 1152).unwrap();
+        let shape = Shape::new(&[16, 8, 3, 3], 1, 1152).unwrap();
         let (before, change) = (normal(1152, 1), normal(1152, 2));
         let mut after: Vec<f32> = before.iter().zip(change).map(|(b, c)| b * (1.0 + 1e-4 * c)).collect();
         let reached = after.clone();
-        stir_channels(&channels, Side::Input, &before, &mut after, &mut Random::new(3, 0));
+        stir_channels(&shape, Side::Input, &before, &mut after, &mut Random::new(3, 0));
         assert_eq!(after, reached);
-        assert_eq!(channels.left(Side::Input, &before, &after), (8, 8));
+        assert_eq!(left(&shape, Side::Input, &before, &after), (8, 8));
     }
 }

@@ -68,15 +68,18 @@ impl Attack for Adaptive {
                 }
                 for t in timesteps(case, effort) {
                     // The second variant starts from the twin of the first.
-                    let distils = if variant == NATURAL { 1.0 } else { 0.0 };
-                    let training = distils * 3.0 * case.spiking_macs(1) * (asked.queries * asked.epochs) as f64;
-                    let queries = distils * case.spiking_macs(t) * (asked.queries + HELD_OUT) as f64;
+                    let distillation = if variant == NATURAL {
+                        let training = 3.0 * case.spiking_macs(1) * (asked.queries * asked.epochs) as f64;
+                        training + case.spiking_macs(t) * (asked.queries + HELD_OUT) as f64
+                    } else {
+                        0.0
+                    };
                     cells.push(Cell {
                         variant,
                         subject,
                         timesteps: Some(t),
                         work: format!("adaptive/{variant}/{t}"),
-                        macs: training + queries + descent_macs(case, case.spiking_macs(1), steps, 1),
+                        macs: distillation + descent_macs(case, case.spiking_macs(1), steps, 1),
                     });
                 }
             }

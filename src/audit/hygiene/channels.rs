@@ -3,16 +3,19 @@
 //! What training has left, say: see [`crate::train::remains`].
 
 use super::{How, Source};
-use crate::train::remains::{Channels, Side};
+use crate::{
+    channels::{Shape, Side},
+    train::remains::left,
+};
 
 /// The input or output channels, whichever are the greater part, of a source that the tensor of the same shape holds up to a factor each.
 /// `None` where there are none. Groups are not known here: a channel of a grouped convolution is taken with those in its place in
 /// the other groups.
 pub(super) fn of(source: &Source<'_>, values: &[f32]) -> Option<How> {
-    let channels = Channels::new(source.dims, 1, source.values.len())?;
-    let left = |side| channels.left(side, source.values, values).0;
+    let shape = Shape::new(source.dims, 1, source.values.len())?;
+    let left = |side| left(&shape, side, source.values, values).0;
     let (inputs, outputs) = (left(Side::Input), left(Side::Output));
-    let of = |side| channels.count(side);
+    let of = |side| shape.count(side);
     if inputs.max(outputs) == 0 {
         None
     } else if inputs * of(Side::Output) >= outputs * of(Side::Input) {

@@ -3,8 +3,9 @@
 use super::{
     element::Element,
     finder::{Filter, in_chunks},
-    window::{LENGTH, centred},
+    window::LENGTH,
 };
+use crate::train::remains::distance;
 
 /// Of the deviations from the mean of a stretch, the share that may differ, in units of the format's rounding.
 const TOLERANCE: f64 = 3.0;
@@ -92,13 +93,7 @@ impl<'a> Ratios<'a> {
 fn is_multiple(numbers: impl Iterator<Item = f32>, entries: &[f32], element: Element) -> bool {
     let mut read = [0.0f32; LENGTH];
     read.iter_mut().zip(numbers).for_each(|(r, n)| *r = n);
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
-    let factor = dot(&read, entries) / dot(&read, &read);
-    if !factor.is_finite() || factor == 0.0 {
-        return false;
-    }
-    let off = entries.iter().zip(read).map(|(&e, r)| (f64::from(e) - factor * f64::from(r)).powi(2)).sum::<f64>().sqrt();
-    off <= (TOLERANCE * f64::from(element.rounding())).max(LEAST_TOLERANCE) * centred(entries)
+    distance(&read, entries) <= (TOLERANCE * f64::from(element.rounding())).max(LEAST_TOLERANCE)
 }
 
 /// Sign, exponent and leading digits of a ratio: as many as the format's rounding leaves.

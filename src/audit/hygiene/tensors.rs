@@ -1,11 +1,12 @@
 //! Tensors of the artifact beside those of the source network.
 
-use super::{How, Source, channels, element::Element, samples::correlation};
+use super::{How, Source, channels as parts, element::Element, samples::correlation};
 use crate::{
     audit::weights::{
         LEAST_FREEDOM,
-        equilibrate::{Shape, equilibrate, freedom},
+        equilibrate::{equilibrate, freedom},
     },
+    channels::Shape,
     train::remains::{ROUNDED, distance},
 };
 use snnc_runtime::{Artifact, Tensor};
@@ -59,7 +60,7 @@ fn of(source: &Source<'_>, tensor: &Tensor, sorted: &Sorted) -> Option<How> {
         if is_channel_scaled(source, tensor) {
             return Some(How::ChannelScaled);
         }
-        if let Some(part) = channels::of(source, &tensor.data) {
+        if let Some(part) = parts::of(source, &tensor.data) {
             return Some(part);
         }
     }

@@ -43,7 +43,7 @@ pub(crate) fn scaled(values: &[f32]) -> Vec<usize> {
 }
 
 /// Norm of the deviations from the mean.
-pub(crate) fn centred(values: &[f32]) -> f64 {
+fn centred(values: &[f32]) -> f64 {
     let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / values.len().max(1) as f64;
     values.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>().sqrt()
 }

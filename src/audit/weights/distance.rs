@@ -1,6 +1,7 @@
 //! How far a weight is from another once the scalings between them are undone.
 
-use super::equilibrate::{Shape, factors, freedom};
+use super::equilibrate::{factors, freedom};
+use crate::channels::Shape;
 
 /// Most rounds of alternating least squares.
 const ROUNDS: usize = 30;

@@ -5,52 +5,14 @@
 //! rows have one norm and all columns have one norm finds the one matrix of that class for which this holds (Sinkhorn and Knopp,
 //! Pacific J. Math. 21, 1967, on the squares; it exists where no zeros forbid it, and where they do the iteration is cut off).
 
+use crate::channels::Shape;
+
 /// Most rounds. Weights without many zeros take about ten.
 const ROUNDS: usize = 200;
 /// A round that changes no column's factor by more than this share is the last.
 const CHANGE: f64 = 1e-9;
 /// Factors stay within this and its inverse, where zeros drive them to infinity.
 const LEAST: f64 = 1e-60;
-
-/// How a weight `[O, I / groups, taps..]` divides into rows, columns and taps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Shape {
-    /// O.
-    pub(crate) rows: usize,
-    /// I / groups.
-    pub(crate) columns: usize,
-    /// Entries of the kernel: they keep their place.
-    pub(crate) taps: usize,
-    /// Groups of a convolution; the columns of one group are other channels than those of the next.
-    pub(crate) groups: usize,
-}
-
-impl Shape {
-    /// Of a tensor with `entries` entries; `None` if it has not two axes, is empty, or contradicts itself.
-    pub(crate) fn new(dims: &[usize], groups: usize, entries: usize) -> Option<Self> {
-        let (&rows, rest) = dims.split_first()?;
-        let (&columns, kernel) = rest.split_first()?;
-        let groups = groups.max(1);
-        let shape = Self { rows, columns, taps: kernel.iter().product(), groups };
-        let sound = entries > 0 && dims.iter().product::<usize>() == entries && rows % groups == 0;
-        sound.then_some(shape)
-    }
-
-    /// Entries of a row.
-    pub(crate) fn row(&self) -> usize {
-        self.columns * self.taps
-    }
-
-    /// Number of input channels.
-    pub(crate) fn inputs(&self) -> usize {
-        self.groups * self.columns
-    }
-
-    /// The input channel that column 0 of a row belongs to.
-    pub(crate) fn first_input(&self, row: usize) -> usize {
-        row / (self.rows / self.groups) * self.columns
-    }
-}
 
 /// The representative: rows of unit norm (rows of zeros stay so), and within a group columns of one norm.
 pub(crate) fn equilibrate(values: &[f32], shape: &Shape) -> Vec<f32> {
@@ -189,11 +151,5 @@ mod tests {
         assert_eq!(freedom(&[0.0; 12], &shape(&[3, 4], 12)), 1);
         let depthwise = Shape::new(&[4, 1, 3, 3], 4, 36).expect("sound");
         assert_eq!(freedom(&[1.0; 36], &depthwise), 36 - 4 - 4 + 1);
-    }
-
-    #[test]
-    fn shapes_that_contradict_themselves_are_refused() {
-        assert!(Shape::new(&[4], 1, 4).is_none() && Shape::new(&[4, 0], 1, 0).is_none());
-        assert!(Shape::new(&[4, 2], 1, 9).is_none() && Shape::new(&[4, 2], 3, 8).is_none());
     }
 }

@@ -21,8 +21,8 @@ mod matching;
 mod pairing;
 mod similarity;
 
-use crate::synthesize::random::Random;
-use equilibrate::{Shape, equilibrate, freedom};
+use crate::{channels::Shape, synthesize::random::Random};
+use equilibrate::{equilibrate, freedom};
 use layer::{Comparison, compare};
 use serde::Serialize;
 
