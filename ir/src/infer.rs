@@ -170,8 +170,19 @@ fn unbounded_type(graph: &Graph, op: &Operator, operands: &[&TensorType]) -> Res
             let dims: Vec<usize> = permutation.iter().map(|&axis| operands[0].dims[axis]).collect();
             Ok(TensorType { element: operands[0].element, dims })
         }
-        Operator::Relu | Operator::Clip { .. } | Operator::LeakyRelu { .. } => Ok(TensorType::f32(operands[0].dims.clone())),
-        Operator::Neuron { threshold, initial, leak, .. } => {
+        Operator::Relu | Operator::Clip { .. } | Operator::Floor | Operator::Round | Operator::LeakyRelu { .. } => {
+            Ok(TensorType::f32(operands[0].dims.clone()))
+        }
+        Operator::ClipFloorShift { max, levels } => {
+            if !(max.is_finite() && *max > 0.0 && *levels > 0) {
+                return fail(format!("{levels} levels from 0 to {max} are no rectifier"));
+            }
+            Ok(TensorType::f32(operands[0].dims.clone()))
+        }
+        Operator::Neuron { threshold, initial, leak, cap, levels, .. } => {
+            if levels.is_some_and(|levels| levels == 0 || cap.is_none_or(|cap| !(cap.is_finite() && cap > 0.0))) {
+                return fail("a neuron with levels wants at least one, and a cap");
+            }
             for p in [Some(threshold), Some(initial), leak.as_ref()].into_iter().flatten() {
                 check_broadcast(tensor(*p)?, operands[0])?;
             }

@@ -103,6 +103,19 @@ pub enum Operator {
         /// Upper bound.
         max: f32,
     },
+    /// `⌊x⌋`, the largest whole number that is not above `x`.
+    Floor,
+    /// The whole number that is nearest to `x`; of two that are equally near, the even one.
+    Round,
+    /// `max/L · min(max(⌊x · L/max + 1/2⌋, 0), L)`: a rectifier in L equal steps from 0 to `max`. Networks that are trained for
+    /// conversion use it (quantization clip-floor-shift, Bu et al., ICLR 2022): over L time steps it is what a neuron with
+    /// threshold `max` and start potential `max/2` makes of a constant current.
+    ClipFloorShift {
+        /// The largest value, positive.
+        max: f32,
+        /// L, at least 1.
+        levels: u32,
+    },
     /// `x` where positive, else `slope · x`.
     LeakyRelu {
         /// Slope of the negative half.
@@ -143,6 +156,9 @@ pub enum Operator {
         reset: Reset,
         /// The activation that the float network never exceeds here (`Clip`): thresholds stay at or under it.
         cap: Option<f32>,
+        /// L, where the neuron stands for a `ClipFloorShift` up to `cap`: its threshold is then `cap` and its start potential half of
+        /// that, since the network was trained for them.
+        levels: Option<u32>,
     },
     /// Maximum over windows of what has arrived since the first step, handed on as it grows:
     /// `y(t) = max A(t) - max A(t-1)` with `A(t) = x(1) + .. + x(t)`, the second maximum being 0 at the first step.

@@ -26,6 +26,9 @@ impl Operator {
             Self::BatchNorm { .. } => "batch_norm",
             Self::Relu => "relu",
             Self::Clip { .. } => "clip",
+            Self::Floor => "floor",
+            Self::Round => "round",
+            Self::ClipFloorShift { .. } => "clip_floor_shift",
             Self::LeakyRelu { .. } => "leaky_relu",
             Self::PRelu { .. } => "prelu",
             Self::MaxPool2d { .. } => "max_pool2d",
@@ -76,6 +79,9 @@ impl Operator {
             | Self::Transpose { .. }
             | Self::Relu
             | Self::Clip { .. }
+            | Self::Floor
+            | Self::Round
+            | Self::ClipFloorShift { .. }
             | Self::LeakyRelu { .. }
             | Self::MaxPool2d { .. }
             | Self::Softmax { .. }

@@ -8,7 +8,7 @@ use std::fmt;
 pub enum Phase {
     /// As the ONNX file says, in the IR's operators.
     Imported,
-    /// Only the operators that conversion knows: normalisation is folded, rectifiers are `relu` or `clip` from 0.
+    /// Only the operators that conversion knows: normalisation is folded, rectifiers are `relu`, `clip` or `clip_floor_shift`.
     Canonical,
     /// Neurons in the place of rectifiers; every neuron is followed by the `scale` that turns its rate into an activation.
     Spiking,
@@ -60,14 +60,14 @@ impl Phase {
             // A constant border is a bias that only some neurons see: canonical graphs write it with `shift`.
             Operator::Pad { value, .. } => self == Self::Imported || *value == 0.0,
             Operator::BatchNorm { .. }
+            | Operator::Floor
+            | Operator::Round
             | Operator::LeakyRelu { .. }
             | Operator::PRelu { .. }
             | Operator::Softmax { .. }
             | Operator::LogSoftmax { .. } => self == Self::Imported,
-            Operator::Relu | Operator::MaxPool2d { .. } => float,
-            Operator::Clip { min, max } => {
-                self == Self::Imported || (self == Self::Canonical && *min == 0.0 && max.is_finite() && *max > 0.0)
-            }
+            Operator::Relu | Operator::ClipFloorShift { .. } | Operator::MaxPool2d { .. } => float,
+            Operator::Clip { min, max } => self == Self::Imported || (self == Self::Canonical && min < max),
             Operator::Neuron { .. } | Operator::CountMaxPool2d { .. } => !float,
         }
     }

@@ -161,6 +161,22 @@ fn neurons_as_rate_twin() {
 }
 
 #[test]
+fn steps() {
+    let x = [-1.5, -0.5, 0.5, 1.5, 2.5, 0.49];
+    assert_eq!(one("1x6", &x, "floor %0 : f32[1x6]", &[]), [-2.0, -1.0, 0.0, 1.0, 2.0, 0.0]);
+    assert_eq!(one("1x6", &x, "round %0 : f32[1x6]", &[]), [-2.0, 0.0, 0.0, 2.0, 2.0, 0.0]);
+    assert_eq!(one("1x6", &x, "clip_floor_shift %0 {levels=2, max=2} : f32[1x6]", &[]), [0.0, 0.0, 1.0, 2.0, 2.0, 0.0]);
+    // What a neuron with that threshold makes of a constant current in as many steps, and its rate twin.
+    let text = "graph @g spiking {\n  %0 = input : f32[1x6] \"x\"\n  %1 = if_neuron %0, @t, @v {cap=2, levels=2} : spike[1x6]\n  \
+                output %1 \"y\"\n  @t : f32[] = splat(2) fixed\n  @v : f32[] = splat(1) fixed\n}\n";
+    let neuron = support::graph(text);
+    let spiking = eval::run(&neuron, &Tensor::new([1, 6], x.to_vec()), Mode::Spiking { timesteps: 2 }).unwrap();
+    let twin = eval::run(&neuron, &Tensor::new([1, 6], x.to_vec()), Mode::Float).unwrap();
+    assert_eq!(spiking.data, [0.0, 0.0, 0.5, 1.0, 1.0, 0.0]);
+    assert_eq!(twin, spiking);
+}
+
+#[test]
 fn heads() {
     let logits = Tensor::new([2, 2], vec![0.0, 3.0_f32.ln(), -1.0, -1.0]);
     assert_eq!(eval::apply_head(Head::None, &logits), logits);

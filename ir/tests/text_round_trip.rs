@@ -27,6 +27,9 @@ fn all_operators() -> BTreeSet<&'static str> {
             | Operator::BatchNorm { .. }
             | Operator::Relu
             | Operator::Clip { .. }
+            | Operator::Floor
+            | Operator::Round
+            | Operator::ClipFloorShift { .. }
             | Operator::LeakyRelu { .. }
             | Operator::PRelu { .. }
             | Operator::MaxPool2d { .. }
@@ -37,7 +40,8 @@ fn all_operators() -> BTreeSet<&'static str> {
         }
     }
     assert!(known(&Operator::Input));
-    "input conv2d linear scale shift add average_pool2d mean concat pad slice reshape transpose batch_norm relu clip leaky_relu prelu \
+    "input conv2d linear scale shift add average_pool2d mean concat pad slice reshape transpose batch_norm relu clip floor round clip_floor_shift \
+     leaky_relu prelu \
      max_pool2d softmax log_softmax if_neuron lif_neuron count_max_pool2d"
         .split_whitespace()
         .collect()

@@ -188,10 +188,10 @@ fn every_phase_admits_its_own_operators() {
         let float = admitted(support::FLOAT, phase);
         let spiking = admitted(support::SPIKING, phase);
         let has = |name| float.contains(name) || spiking.contains(name);
-        for name in ["batch_norm", "leaky_relu", "prelu", "softmax", "log_softmax"] {
+        for name in ["batch_norm", "floor", "round", "leaky_relu", "prelu", "softmax", "log_softmax"] {
             assert_eq!(has(name), phase == Phase::Imported, "{name} {phase}");
         }
-        for name in ["relu", "clip", "max_pool2d"] {
+        for name in ["relu", "clip", "clip_floor_shift", "max_pool2d"] {
             assert_eq!(has(name), phase <= Phase::Canonical, "{name} {phase}");
         }
         for name in ["if_neuron", "lif_neuron", "count_max_pool2d"] {
@@ -220,8 +220,8 @@ fn every_phase_admits_its_own_operators() {
     let padded = |value| Operator::Pad { pads: vec![(0, 0), (1, 1)], value };
     for (op, canonical) in [
         (clip(0.0, 6.0), true),
-        (clip(0.0, f32::INFINITY), false),
-        (clip(-1.0, 1.0), false),
+        (clip(-1.0, f32::INFINITY), true),
+        (clip(-1.0, 1.0), true),
         (clip(0.0, 0.0), false),
         (padded(0.0), true),
         (padded(1.0), false),

@@ -5,7 +5,7 @@
 //! results are rounded to 32 bits once, at the end.
 //!
 //! Float: one pass. A spiking graph then means its *rate twin*, the float network that its firing rates tend to: a neuron
-//! is `max(x, 0) / θ` (of `min(x, cap)` where it has a cap), a [`CountMaxPool2d`](crate::Operator::CountMaxPool2d) is a max pool.
+//! is `max(x, 0) / θ` (of `min(x, cap)` where it has a cap, in steps where it has levels), a [`CountMaxPool2d`](crate::Operator::CountMaxPool2d) is a max pool.
 //!
 //! Spiking: the image is a constant current (direct coding) for `T` time steps, stateful operators start afresh for every
 //! image, and every result is the mean over time: of a neuron its firing rate (less its rate of correction spikes), of the
@@ -214,6 +214,9 @@ fn commutes_with_mean(op: &Operator) -> bool {
         | Operator::CountMaxPool2d { .. } => true,
         Operator::Relu
         | Operator::Clip { .. }
+        | Operator::Floor
+        | Operator::Round
+        | Operator::ClipFloorShift { .. }
         | Operator::LeakyRelu { .. }
         | Operator::PRelu { .. }
         | Operator::MaxPool2d { .. }

@@ -62,6 +62,13 @@ pub(super) struct Neurons {
     pub(super) leak: Option<Vec<f64>>,
     pub(super) reset: Reset,
     pub(super) cap: Option<f32>,
+    pub(super) levels: Option<u32>,
+}
+
+/// See [`Operator::ClipFloorShift`].
+pub(super) fn clip_floor_shift(x: f64, max: f32, levels: u32) -> f64 {
+    let (max, levels) = (f64::from(max), f64::from(levels));
+    max / levels * (x * levels / max + 0.5).floor().clamp(0.0, levels)
 }
 
 impl Neurons {
@@ -80,8 +87,11 @@ impl Neurons {
 
     /// The rate that a neuron without leak tends to under a constant current, were there no limit of one spike a step.
     pub(super) fn rate_twin(&self, x: View<'_>) -> Vec<f64> {
-        let cap = self.cap.map_or(f64::INFINITY, f64::from);
-        x.data.iter().zip(&self.threshold).map(|(v, threshold)| v.min(cap).max(0.0) / threshold).collect()
+        let activation = |v: f64| match (self.cap, self.levels) {
+            (Some(cap), Some(levels)) => clip_floor_shift(v, cap, levels),
+            (cap, _) => v.min(cap.map_or(f64::INFINITY, f64::from)).max(0.0),
+        };
+        x.data.iter().zip(&self.threshold).map(|(&v, threshold)| activation(v) / threshold).collect()
     }
 }
 

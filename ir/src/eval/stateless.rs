@@ -39,6 +39,9 @@ pub(super) fn apply(graph: &Graph, id: NodeId, operands: &[View<'_>], state: Opt
         }
         Operator::Relu => each(x.data, |v| v.max(0.0)),
         Operator::Clip { min, max } => each(x.data, |v| v.max(f64::from(*min)).min(f64::from(*max))),
+        Operator::Floor => each(x.data, f64::floor),
+        Operator::Round => each(x.data, f64::round_ties_even),
+        Operator::ClipFloorShift { max, levels } => each(x.data, |v| stateful::clip_floor_shift(v, *max, *levels)),
         Operator::LeakyRelu { slope } => each(x.data, |v| if v > 0.0 { v } else { f64::from(*slope) * v }),
         Operator::PRelu { slope } => both(x.data, &spread(*slope), |v, slope| if v > 0.0 { v } else { slope * v }),
         Operator::MaxPool2d { window } => windows::max_pool(x, window, result),
@@ -50,8 +53,14 @@ pub(super) fn apply(graph: &Graph, id: NodeId, operands: &[View<'_>], state: Opt
             let shapes::Around { len, inner, .. } = shapes::around(x.dims, *axis);
             log_softmax(x.data, len, inner)
         }
-        Operator::Neuron { threshold, leak, reset, cap, .. } => {
-            let neurons = stateful::Neurons { threshold: spread(*threshold), leak: leak.map(spread), reset: *reset, cap: *cap };
+        Operator::Neuron { threshold, leak, reset, cap, levels, .. } => {
+            let neurons = stateful::Neurons {
+                threshold: spread(*threshold),
+                leak: leak.map(spread),
+                reset: *reset,
+                cap: *cap,
+                levels: *levels,
+            };
             match state {
                 Some(state) => neurons.step(x, state),
                 None => neurons.rate_twin(x),

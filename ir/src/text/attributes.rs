@@ -50,14 +50,16 @@ pub(super) fn print(op: &Operator) -> Vec<(&'static str, String)> {
         .into_iter()
         .flatten()
         .collect(),
+        Operator::ClipFloorShift { max, levels } => vec![("levels", levels.to_string()), ("max", float(*max))],
         Operator::LeakyRelu { slope } => vec![("slope", float(*slope))],
-        Operator::Neuron { reset, cap, .. } => {
+        Operator::Neuron { reset, cap, levels, .. } => {
             let reset = match reset {
                 Reset::Soft => None,
                 Reset::Hard => Some(("reset", "hard".to_owned())),
                 Reset::Signed => Some(("reset", "signed".to_owned())),
             };
-            cap.map(|cap| ("cap", float(cap))).into_iter().chain(reset).collect()
+            let levels = levels.map(|levels| ("levels", levels.to_string()));
+            cap.map(|cap| ("cap", float(cap))).into_iter().chain(levels).chain(reset).collect()
         }
         Operator::Input
         | Operator::Linear { .. }
@@ -66,6 +68,8 @@ pub(super) fn print(op: &Operator) -> Vec<(&'static str, String)> {
         | Operator::Add
         | Operator::Reshape { .. }
         | Operator::Relu
+        | Operator::Floor
+        | Operator::Round
         | Operator::PRelu { .. } => Vec::new(),
     };
     list.sort_unstable();
@@ -202,6 +206,11 @@ impl Attributes {
         self.integer("axis")?.ok_or_else(|| self.missing("axis"))
     }
 
+    fn levels(&mut self) -> Result<Option<u32>, ParseError> {
+        // No larger than [`LARGEST`], so that it fits.
+        Ok(self.integer("levels")?.map(|levels| levels as u32))
+    }
+
     fn missing(&self, name: &str) -> ParseError {
         self.owner.0.error(format!("`{}` wants the attribute `{name}`", self.owner.1))
     }
@@ -304,6 +313,15 @@ pub(super) fn operator(attributes: &mut Attributes, params: &[ParamId], dims: &[
             let op = Operator::Clip { min, max: a.float("max")?.unwrap_or(f32::INFINITY) };
             none(a, params, op)?
         }
+        "floor" => none(a, params, Operator::Floor)?,
+        "round" => none(a, params, Operator::Round)?,
+        "clip_floor_shift" => {
+            let op = Operator::ClipFloorShift {
+                max: a.float("max")?.ok_or_else(|| a.missing("max"))?,
+                levels: a.levels()?.ok_or_else(|| a.missing("levels"))?,
+            };
+            none(a, params, op)?
+        }
         "leaky_relu" => {
             let op = Operator::LeakyRelu { slope: a.float("slope")?.ok_or_else(|| a.missing("slope"))? };
             none(a, params, op)?
@@ -345,7 +363,7 @@ pub(super) fn operator(attributes: &mut Attributes, params: &[ParamId], dims: &[
 fn neuron(a: &mut Attributes, threshold: ParamId, initial: ParamId, leak: Option<ParamId>) -> Result<Operator, ParseError> {
     let resets = [("soft", Reset::Soft), ("hard", Reset::Hard), ("signed", Reset::Signed)];
     let reset = a.choice("reset", &resets)?.unwrap_or(Reset::Soft);
-    Ok(Operator::Neuron { threshold, initial, leak, reset, cap: a.float("cap")? })
+    Ok(Operator::Neuron { threshold, initial, leak, reset, cap: a.float("cap")?, levels: a.levels()? })
 }
 
 /// `op`, which has no parameters.

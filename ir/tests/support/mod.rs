@@ -27,12 +27,15 @@ pub const FLOAT: &str = r#"graph @float imported {
   %19 = shift %18, @offset : f32[1x2x9x3] "/sub"
   %20 = mean %19 {axes=[2, 3]} : f32[1x2x1x1] "/gap"
   %21 = reshape %20 : f32[1x2] "/flatten"
-  %22 = relu %21 : f32[1x2] "a \"quoted\" name\n\\ \u{7}"
-  %23 = linear %22, @fc, @fc.bias : f32[1x3] "/fc"
-  %24 = linear %23, @fc2 : f32[1x3] ""
-  %25 = softmax %24 {axis=1} : f32[1x3] "/softmax"
-  %26 = log_softmax %25 {axis=1} : f32[1x3] "/log"
-  output %26 "classes" {head=softmax}
+  %22 = floor %21 : f32[1x2] "/floor"
+  %23 = round %22 : f32[1x2] "/round"
+  %24 = clip_floor_shift %23 {levels=4, max=1.5} : f32[1x2] "/levels"
+  %25 = relu %24 : f32[1x2] "a \"quoted\" name\n\\ \u{7}"
+  %26 = linear %25, @fc, @fc.bias : f32[1x3] "/fc"
+  %27 = linear %26, @fc2 : f32[1x3] ""
+  %28 = softmax %27 {axis=1} : f32[1x3] "/softmax"
+  %29 = log_softmax %28 {axis=1} : f32[1x3] "/log"
+  output %29 "classes" {head=softmax}
   @b : f32[4] = [0.1, -0, 1e-7, 3.4028235e38] source
   @beta : f32[2] = splat(0) derived
   @factor : f32[1x2x1x1] = [2, 0.5] source
@@ -54,7 +57,7 @@ pub const SPIKING: &str = r#"graph @"spiking net" spiking {
   %0 = input : f32[1x1x4x4] "x"
   %1 = if_neuron %0, @theta, @v0 : spike[1x1x4x4] "/relu"
   %2 = lif_neuron %1, @theta, @v0, @leak {cap=6, reset=hard} : spike[1x1x4x4] "/relu6"
-  %3 = if_neuron %2, @theta, @v0 {cap=1.5} : spike[1x1x4x4]
+  %3 = if_neuron %2, @theta, @v0 {cap=1.5, levels=8} : spike[1x1x4x4]
   %4 = if_neuron %3, @theta, @v0 {reset=signed} : spike[1x1x4x4]
   %5 = count_max_pool2d %4 {kernel=2, stride=2} : spike[1x1x2x2] "/max"
   %6 = pad %5 {pads=[0:0, 0:0, 1:1, 1:1]} : spike[1x1x4x4]
