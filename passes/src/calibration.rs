@@ -2,6 +2,10 @@
 
 use crate::threshold::Recorded;
 use snnc_ir::{Graph, NodeId};
+use std::collections::BTreeMap;
+
+/// The smallest and the largest value that nodes of the float network made for any sample.
+pub type Ranges = BTreeMap<NodeId, (f32, f32)>;
 
 /// Values of one node for the calibration samples, image after image: `[N, C, P]`, where P is the size of a channel's plane.
 #[derive(Clone, Debug, PartialEq)]

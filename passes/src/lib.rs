@@ -7,6 +7,7 @@
 //! | stage | passes, in order |
 //! |---|---|
 //! | canonicalise | [`CANONICALISE`] |
+//! | rectify | [`RECTIFY`] |
 //! | spike | [`SPIKE`] |
 //! | calibrate | [`CALIBRATE`] |
 //! | deploy | [`DEPLOY`] |
@@ -20,9 +21,13 @@ mod count_max_pool;
 mod extract_head;
 mod fold_affine;
 mod fold_batch_norm;
+mod fold_constants;
+mod fold_floor;
 mod fold_pad;
+mod fold_pool_pad;
 mod insert_neurons;
 mod lower_activations;
+mod lower_clip;
 mod lower_pad;
 pub mod manager;
 mod remove_no_ops;
@@ -34,7 +39,8 @@ mod swap_max_pool;
 pub mod threshold;
 mod train_weights;
 
-pub use calibration::{Activations, Calibration, Traces};
+pub use calibration::{Activations, Calibration, Ranges, Traces};
+pub use fold_floor::unbounded_floors;
 pub use train_weights::Training;
 
 use snnc_ir::{Diagnostic, Graph, Phase, Reset, infer::TypeError};
@@ -105,6 +111,8 @@ pub struct PassCx<'a> {
     pub settings: &'a Settings,
     /// A running network with samples, where there is one.
     pub calibration: Option<&'a mut dyn Calibration>,
+    /// What values samples took in the float network, where there were samples.
+    pub ranges: Option<&'a Ranges>,
     /// A training, where there is to be one.
     pub training: Option<&'a mut dyn Training>,
 }
@@ -113,7 +121,7 @@ impl<'a> PassCx<'a> {
     /// Settings alone: enough for passes that need no running network.
     #[must_use]
     pub fn new(settings: &'a Settings) -> Self {
-        Self { settings, calibration: None, training: None }
+        Self { settings, calibration: None, ranges: None, training: None }
     }
 }
 
@@ -135,15 +143,23 @@ pub trait Pass: Sync {
 /// From `Imported` to `Canonical`.
 pub const CANONICALISE: &[&dyn Pass] = &[
     &extract_head::ExtractHead,
+    &fold_pool_pad::FoldPoolPad,
     &lower_pad::LowerPad,
     &lower_activations::LowerActivations,
+    &fold_floor::FoldFloor,
     &fold_batch_norm::FoldBatchNorm,
     &remove_no_ops::RemoveNoOps,
     &sink_transposes::SinkTransposes,
     &fold_affine::FoldAffine,
     &fold_pad::FoldPad,
     &swap_max_pool::SwapMaxPool,
+    &fold_constants::FoldConstants,
+    // The shifts that it leaves.
+    &fold_affine::FoldAffine,
 ];
+
+/// Within `Canonical`: needs to know what values samples take.
+pub const RECTIFY: &[&dyn Pass] = &[&lower_clip::LowerClip, &fold_affine::FoldAffine, &remove_no_ops::RemoveNoOps];
 
 /// From `Canonical` to `Spiking`.
 pub const SPIKE: &[&dyn Pass] = &[&insert_neurons::InsertNeurons, &count_max_pool::CountMaxPool];
@@ -161,7 +177,7 @@ pub const TRAIN: &[&dyn Pass] = &[&train_weights::TrainWeights];
 #[must_use]
 pub fn all() -> Vec<&'static dyn Pass> {
     let mut list: Vec<&'static dyn Pass> = Vec::new();
-    for pass in CANONICALISE.iter().chain(SPIKE).chain(CALIBRATE).chain(DEPLOY).chain(TRAIN) {
+    for pass in CANONICALISE.iter().chain(RECTIFY).chain(SPIKE).chain(CALIBRATE).chain(DEPLOY).chain(TRAIN) {
         if list.iter().all(|known| known.name() != pass.name()) {
             list.push(*pass);
         }

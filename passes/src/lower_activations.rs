@@ -1,13 +1,13 @@
-//! `lower-activations`: every rectifier becomes `relu`, or `clip` from 0, which is what a neuron can imitate.
+//! `lower-activations`: every rectifier becomes `relu` or a `clip` that lets something through and holds something back.
 //!
 //! Requires: a graph in phase `Imported`.
-//! Leaves: no `leaky_relu`, `prelu`; `clip` only with minimum 0 and a finite positive maximum.
+//! Leaves: no `leaky_relu`, `prelu`; no `clip` whose lower bound its operand never falls below, or without bounds; no rectifier right
+//! behind a rectifier.
 //! Keeps: up to rounding,
 //! - `leaky(x) = relu(x) - α relu(-x)`: two populations of neurons;
-//! - `clip(x, a, b) = clip(x - a, 0, b - a) + a`;
-//! - `min(x, b) = b - relu(b - x)`.
+//! - `clip(clip(x, a, b), c, d)` is one clip.
 
-use crate::{Changed, Pass, PassCx, PassError};
+use crate::{Changed, Pass, PassCx, PassError, rewrite::bounds::lower_bounds};
 use snnc_ir::{Diagnostic, Graph, NodeId, Operator, Phase, Provenance, Tensor};
 use std::ops::RangeInclusive;
 
@@ -30,8 +30,6 @@ impl Pass for LowerActivations {
         let mut changed = Changed::No;
         for node in graph.topological() {
             match graph[node].op.clone() {
-                Operator::Clip { min, max } if min == 0.0 && max.is_finite() && max > 0.0 => continue,
-                Operator::Clip { min, max } => lower_clip(graph, node, min, max)?,
                 Operator::LeakyRelu { slope } => {
                     let shape = vec![1; graph[node].ty.dims.len()];
                     lower_leaky(graph, node, Tensor::splat(shape, slope))?;
@@ -44,8 +42,53 @@ impl Pass for LowerActivations {
             }
             changed = Changed::Yes;
         }
+        let bounds = lower_bounds(graph);
+        for node in graph.topological() {
+            if let Some((min, max)) = limits(&graph[node].op)
+                && plain(graph, node, min, max, bounds.get(&graph.operand(node).expect("a rectifier has one operand")).copied())?
+            {
+                changed = Changed::Yes;
+            }
+        }
         Ok(changed)
     }
+}
+
+/// The bounds of a rectifier.
+fn limits(op: &Operator) -> Option<(f32, f32)> {
+    match *op {
+        Operator::Relu => Some((0.0, f32::INFINITY)),
+        Operator::Clip { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// Takes the rectifier at `node` into the one before it, or gives it the plainest form. `bound` is what its operand never falls below.
+fn plain(graph: &mut Graph, node: NodeId, min: f32, max: f32, bound: Option<f32>) -> Result<bool, PassError> {
+    if min >= max || min.is_nan() || max.is_nan() || min == f32::INFINITY || max == f32::NEG_INFINITY {
+        return Err(PassError::User(
+            Diagnostic::error("E0103", format!("`Clip` from {min} to {max} lets nothing through"))
+                .at(graph[node].origin.to_string())
+                .help("mend the bounds in the model, or remove the node"),
+        ));
+    }
+    let operand = graph.operand(node).expect("a rectifier has one operand");
+    let (mut low, mut high) = (min, max);
+    let before = limits(&graph[operand].op).filter(|_| graph.only_user(operand) == Some(node));
+    let joined = before.map(|(a, b)| (a.clamp(min, max), b.clamp(min, max))).filter(|(low, high)| low < high);
+    if let Some(limits) = joined {
+        (low, high) = limits;
+        graph.bypass(operand);
+    } else if bound.is_some_and(|bound| low <= bound) {
+        // Behind a rectifier that others read too there is nothing below 0 to hold back.
+        low = f32::NEG_INFINITY;
+    }
+    match (low, high) {
+        (f32::NEG_INFINITY, f32::INFINITY) => graph.bypass(node),
+        (0.0, f32::INFINITY) => graph.set_op(node, Operator::Relu)?,
+        _ => graph.set_op(node, Operator::Clip { min: low, max: high })?,
+    }
+    Ok((low, high) != (min, max) || joined.is_some())
 }
 
 fn lower_leaky(graph: &mut Graph, node: NodeId, slope: Tensor) -> Result<(), PassError> {
@@ -65,40 +108,5 @@ fn lower_leaky(graph: &mut Graph, node: NodeId, slope: Tensor) -> Result<(), Pas
     let sum = graph.add_node(Operator::Add, &[weighted, weighted], origin)?;
     graph.replace_uses(node, sum);
     graph.set_operand(sum, 0, node);
-    Ok(())
-}
-
-fn lower_clip(graph: &mut Graph, node: NodeId, min: f32, max: f32) -> Result<(), PassError> {
-    let origin = graph[node].origin.clone();
-    if min >= max || min.is_nan() || max.is_nan() || min == f32::INFINITY || max == f32::NEG_INFINITY {
-        return Err(PassError::User(
-            Diagnostic::error("E0103", format!("`Clip` from {min} to {max} lets nothing through"))
-                .at(origin.to_string())
-                .help("mend the bounds in the model, or remove the node"),
-        ));
-    }
-    let ones = vec![1; graph[node].ty.dims.len()];
-    match (min.is_finite(), max.is_finite()) {
-        (false, false) => graph.bypass(node),
-        (true, _) => {
-            let op = if max.is_finite() { Operator::Clip { min: 0.0, max: max - min } } else { Operator::Relu };
-            graph.set_op(node, op)?;
-            if min != 0.0 {
-                let down = graph.add_param("clip.down", Tensor::splat(ones.clone(), -min), Provenance::Source);
-                let up = graph.add_param("clip.up", Tensor::splat(ones, min), Provenance::Source);
-                graph.insert_before(node, 0, Operator::Shift { offset: down }, origin.clone())?;
-                graph.insert_after(node, Operator::Shift { offset: up }, origin)?;
-            }
-        }
-        (false, true) => {
-            let minus_one = graph.add_param("minus_one", Tensor::splat(ones.clone(), -1.0), Provenance::Fixed);
-            let bound = graph.add_param("clip.max", Tensor::splat(ones, max), Provenance::Source);
-            graph.insert_before(node, 0, Operator::Scale { factor: minus_one }, origin.clone())?;
-            graph.insert_before(node, 0, Operator::Shift { offset: bound }, origin.clone())?;
-            graph.set_op(node, Operator::Relu)?;
-            let negated = graph.insert_after(node, Operator::Scale { factor: minus_one }, origin.clone())?;
-            graph.insert_after(negated, Operator::Shift { offset: bound }, origin)?;
-        }
-    }
     Ok(())
 }

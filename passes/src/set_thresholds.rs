@@ -4,7 +4,8 @@
 //!
 //! Requires: neurons, each followed by the `scale` that shares its threshold parameter; a calibration unless the rule is
 //! `fixed`.
-//! Leaves: positive thresholds per channel, at most the neuron's cap; start potentials at the chosen fraction of them.
+//! Leaves: positive thresholds per channel, at most the neuron's cap; start potentials at the chosen fraction of them. Neurons with
+//! levels keep theirs.
 //! Keeps: the rate twin exactly, since the scale behind a neuron moves with its threshold.
 
 use crate::{Calibration, Changed, Pass, PassCx, PassError, threshold};
@@ -30,7 +31,8 @@ impl Pass for SetThresholds {
         let mut changed = false;
         let method = cx.settings.threshold.method();
         for neuron in graph.topological() {
-            let Operator::Neuron { threshold, initial, reset, cap, .. } = graph[neuron].op else { continue };
+            // With levels, threshold and start potential are part of what the network was trained to compute.
+            let Operator::Neuron { threshold, initial, reset, cap, levels: None, .. } = graph[neuron].op else { continue };
             let (theta, provenance) = match (cx.settings.threshold, &method, cx.calibration.as_deref_mut()) {
                 (threshold::Rule::Fixed(value), ..) => (vec![value; graph[neuron].ty.channels()], Provenance::Fixed),
                 (_, Some(method), Some(calibration)) => {

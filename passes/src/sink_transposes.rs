@@ -62,9 +62,12 @@ enum Target {
 fn target(graph: &Graph, node: NodeId, user: NodeId) -> Option<Target> {
     match &graph[user].op {
         Operator::Transpose { .. } => Some(Target::Transpose),
-        Operator::Relu | Operator::Clip { .. } | Operator::LeakyRelu { .. } | Operator::Scale { .. } | Operator::Shift { .. } => {
-            Some(Target::Elementwise)
-        }
+        Operator::Relu
+        | Operator::Clip { .. }
+        | Operator::ClipFloorShift { .. }
+        | Operator::LeakyRelu { .. }
+        | Operator::Scale { .. }
+        | Operator::Shift { .. } => Some(Target::Elementwise),
         Operator::Reshape { dims } if dims.len() == 2 => {
             let linear = graph.only_user(user)?;
             matches!(graph[linear].op, Operator::Linear { .. }).then_some(Target::Linear(linear))

@@ -1,7 +1,7 @@
 //! `swap-max-pool`: a rectifier behind a max pool moves in front of it.
 //!
 //! Requires: a graph in phase `Imported` or `Canonical`.
-//! Leaves: every max pool that a `relu` or `clip` followed now follows it, so that it will see spikes, whose largest count
+//! Leaves: every max pool that a `relu`, `clip` or `clip_floor_shift` followed now follows it, so that it will see spikes, whose largest count
 //! grows by at most one a step.
 //! Keeps: the function exactly: both are monotone, so they commute.
 
@@ -31,7 +31,7 @@ impl Pass for SwapMaxPool {
                 continue;
             }
             let Some(user) = graph.only_user(node) else { continue };
-            if !matches!(graph[user].op, Operator::Relu | Operator::Clip { .. }) {
+            if !matches!(graph[user].op, Operator::Relu | Operator::Clip { .. } | Operator::ClipFloorShift { .. }) {
                 continue;
             }
             let (op, origin) = (graph[user].op.clone(), graph[user].origin.clone());

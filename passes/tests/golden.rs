@@ -21,7 +21,7 @@ use snnc_ir::{
     text,
 };
 use snnc_passes::{
-    Activations, Calibration, Changed, PassCx, PassError, Settings, Traces, Training, manager,
+    Activations, Calibration, Changed, PassCx, PassError, Ranges, Settings, Traces, Training, manager,
     threshold::{Recorded, Rule},
 };
 use std::{
@@ -115,6 +115,13 @@ impl Calibration for Reference {
     fn changed(&mut self, _: &Graph, _: NodeId) {}
 }
 
+/// What values the images take.
+fn ranges(graph: &Graph) -> Ranges {
+    let results = eval::run_all(graph, &images(graph, 8), Mode::Float).expect("the case runs");
+    let range = |data: &[f32]| data.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)));
+    results.into_iter().map(|(node, result)| (node, range(&result.data))).collect()
+}
+
 /// A training that doubles what is no constant of the compiler.
 struct Doubling;
 
@@ -178,7 +185,9 @@ fn check(path: &Path, pass: &str) -> Result<(), String> {
     let before = graph.clone();
     let mut reference = Reference::new(&graph, case.settings.timesteps);
     let mut training = Doubling;
-    let mut cx = PassCx { calibration: Some(&mut reference), training: Some(&mut training), ..PassCx::new(&case.settings) };
+    let ranges = ranges(&graph);
+    let mut cx =
+        PassCx { calibration: Some(&mut reference), ranges: Some(&ranges), training: Some(&mut training), ..PassCx::new(&case.settings) };
     let mut refused = None;
     for name in &case.passes {
         let pass = snnc_passes::find(name).ok_or_else(|| format!("no pass is named `{name}`"))?;

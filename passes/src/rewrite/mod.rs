@@ -1,4 +1,6 @@
 //! Rewrites that several passes share.
 
 pub mod affine;
+pub mod bounds;
+pub mod offset;
 pub mod scale;

@@ -67,12 +67,15 @@ fn can_pass(graph: &Graph, scale: NodeId, user: NodeId) -> bool {
         Operator::Mean { axes } => uniform_over(axes),
         // y = f·x + o = f·(x + o/f), where no factor is 0 and the quotient stays in range.
         Operator::Shift { .. } => factor.data.iter().all(|f| f.is_normal() && f.abs() > 1e-20),
-        Operator::Relu | Operator::Clip { .. } => false,
-        Operator::Neuron { leak: None, .. } | Operator::Neuron { leak: Some(_), .. } => positive(),
+        Operator::Relu | Operator::Clip { .. } | Operator::ClipFloorShift { .. } => false,
+        // The cap is one number for all entries.
+        Operator::Neuron { cap, .. } => positive() && (cap.is_none() || factor.data.iter().all(|&f| f == factor.data[0])),
         Operator::Concat { .. } => true,
         Operator::Input
         | Operator::Add
         | Operator::BatchNorm { .. }
+        | Operator::Floor
+        | Operator::Round
         | Operator::LeakyRelu { .. }
         | Operator::PRelu { .. }
         | Operator::Softmax { .. }
@@ -118,8 +121,9 @@ fn pass_through(graph: &mut Graph, scale: NodeId, user: NodeId) -> Result<Vec<No
             graph.set_operand(user, slot, operand);
             below(graph, user, factor, id)
         }
-        Operator::Neuron { threshold, initial, leak, reset, cap } => {
-            // f·x against θ is x against θ/f; the potential scales along.
+        Operator::Neuron { threshold, initial, leak, reset, cap, levels } => {
+            // f·x against θ is x against θ/f; the potential and the cap scale along.
+            let cap = cap.map(|cap| cap / factor.data[0]);
             let mut quotient = |old: ParamId| {
                 let joined = provenance.join(graph.param(old).provenance);
                 let tensor = combine(&graph.param(old).tensor, &factor, &dims, |a, f| a / f);
@@ -127,7 +131,7 @@ fn pass_through(graph: &mut Graph, scale: NodeId, user: NodeId) -> Result<Vec<No
                 graph.add_param(name, tensor, joined)
             };
             let (threshold, initial) = (quotient(threshold), quotient(initial));
-            graph.set_op(user, Operator::Neuron { threshold, initial, leak, reset, cap })?;
+            graph.set_op(user, Operator::Neuron { threshold, initial, leak, reset, cap, levels })?;
             graph.set_operand(user, slot, operand);
             Ok(vec![])
         }

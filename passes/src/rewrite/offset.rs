@@ -1,0 +1,152 @@
+//! Sinking `shift` through the graph: what a constant becomes on the other side of an operator.
+
+use super::affine::{add_bias, broadcast, combine, per_channel};
+use crate::PassError;
+use snnc_ir::{
+    Graph, NodeId, Operator, Origin, Phase, Provenance, Tensor, TensorType,
+    eval::{self, Mode},
+};
+
+/// Moves the `shift` at `node` as far down as it goes: into the biases of the layers that read it, and where padding dilutes it there,
+/// to behind the layer, where it differs from place to place. It ends before rectifiers and at the output.
+///
+/// A shift with several users is copied to each of them first.
+///
+/// # Errors
+/// Only on a bug.
+pub fn sink(graph: &mut Graph, node: NodeId) -> Result<(), PassError> {
+    let mut pending = vec![node];
+    while let Some(node) = pending.pop() {
+        let uses = graph.uses(node);
+        let is_output = graph.output().is_some_and(|o| o.node == node);
+        if uses.len() + usize::from(is_output) > 1 {
+            for (user, slot) in uses {
+                if can_pass(graph, node, user) {
+                    let operand = graph.operand(node).expect("a shift has one operand");
+                    let copy = graph.add_node(graph[node].op.clone(), &[operand], graph[node].origin.clone())?;
+                    graph.set_operand(user, slot, copy);
+                    pending.push(copy);
+                }
+            }
+        } else if let Some(user) = graph.only_user(node)
+            && can_pass(graph, node, user)
+        {
+            pending.extend(pass_through(graph, node, user)?);
+        }
+    }
+    Ok(())
+}
+
+fn offset_of(graph: &Graph, shift: NodeId) -> (&Tensor, Provenance) {
+    match graph[shift].op {
+        Operator::Shift { offset } => (&graph.param(offset).tensor, graph.param(offset).provenance),
+        _ => unreachable!("only shifts are sunk"),
+    }
+}
+
+/// Whether `shift → user` can become `user' → shift'`, or `user'` alone.
+fn can_pass(graph: &Graph, shift: NodeId, user: NodeId) -> bool {
+    match &graph[user].op {
+        Operator::Conv2d { .. }
+        | Operator::Linear { .. }
+        | Operator::Scale { .. }
+        | Operator::Shift { .. }
+        | Operator::Add
+        | Operator::AveragePool2d { .. }
+        | Operator::Mean { .. }
+        | Operator::Concat { .. }
+        | Operator::Slice { .. }
+        | Operator::Reshape { .. }
+        | Operator::Transpose { .. } => true,
+        Operator::Pad { value, .. } => *value == 0.0,
+        // A constant for all that compete with each other.
+        Operator::MaxPool2d { .. } => per_channel(offset_of(graph, shift).0, &graph[shift].ty.dims).is_some(),
+        _ => false,
+    }
+}
+
+/// Does what [`can_pass`] promised. Returns the shift that may move on, if there is one.
+fn pass_through(graph: &mut Graph, shift: NodeId, user: NodeId) -> Result<Option<NodeId>, PassError> {
+    let (offset, provenance) = offset_of(graph, shift);
+    let (offset, dims) = (offset.clone(), graph[shift].ty.dims.clone());
+    let operand = graph.operand(shift).expect("a shift has one operand");
+    let slot = graph.uses(shift)[0].1;
+    let behind = image(graph, user, slot, &offset, &dims)?;
+    let provenance = graph[user].op.params().iter().fold(provenance, |p, (_, id)| p.join(graph.param(*id).provenance));
+    graph.set_operand(user, slot, operand);
+    if let Operator::Shift { offset: other } = graph[user].op {
+        let sum = combine(&offset, &graph.param(other).tensor, &dims, |a, b| a + b);
+        let new = graph.add_param("constant", sum, provenance);
+        graph.set_op(user, Operator::Shift { offset: new })?;
+        return Ok(Some(user));
+    }
+    let new = graph.add_param("constant", behind.clone(), provenance);
+    let is_layer = matches!(graph[user].op, Operator::Conv2d { .. } | Operator::Linear { .. });
+    match per_channel(&behind, &graph[user].ty.dims).filter(|_| is_layer) {
+        Some(bias) => {
+            add_bias(graph, user, &bias, new);
+            Ok(None)
+        }
+        None => {
+            let shift = graph.insert_after(user, Operator::Shift { offset: new }, Origin::default())?;
+            // What differs from place to place stays behind the layer: no later one could take it in either.
+            Ok(Some(shift).filter(|_| !is_layer))
+        }
+    }
+}
+
+/// What `user` makes of a constant at the operand `slot`, its bias and its other operands being 0.
+fn image(graph: &Graph, user: NodeId, slot: usize, offset: &Tensor, dims: &[usize]) -> Result<Tensor, PassError> {
+    let bug = |error: eval::EvalError| PassError::Bug(error.to_string());
+    let mut alone = Graph::new("image", Phase::Imported);
+    let input = alone.add_input(TensorType::f32(dims.to_vec()), Origin::default());
+    let mut op = graph[user].op.clone();
+    if let Operator::Conv2d { bias, .. } | Operator::Linear { bias, .. } = &mut op {
+        *bias = None;
+    }
+    for (role, id) in op.params_mut() {
+        *id = alone.add_param(role, graph.param(*id).tensor.clone(), Provenance::Fixed);
+    }
+    let result = match &op {
+        Operator::Shift { .. } | Operator::Add => input,
+        Operator::Concat { axis } => {
+            let sizes: Vec<usize> = graph.operands(user).iter().map(|&o| graph[o].ty.dims[*axis]).collect();
+            let mut pads = vec![(0, 0); dims.len()];
+            pads[*axis] = (sizes[..slot].iter().sum(), sizes[slot + 1..].iter().sum());
+            alone.add_node(Operator::Pad { pads, value: 0.0 }, &[input], Origin::default())?
+        }
+        _ => alone.add_node(op, &[input], Origin::default())?,
+    };
+    alone.set_output(result, "y", snnc_ir::Head::None);
+    let image = Tensor::new(dims.to_vec(), broadcast(offset, dims));
+    Ok(plainest(eval::run(&alone, &image, Mode::Float).map_err(bug)?))
+}
+
+/// A tensor in the smallest shape that broadcasts to it.
+fn plainest(tensor: Tensor) -> Tensor {
+    let mut tensor = tensor;
+    for axis in 0..tensor.dims.len() {
+        let (size, inner): (usize, usize) = (tensor.dims[axis], tensor.dims[axis + 1..].iter().product());
+        let first = |k: usize| k / (size * inner) * (size * inner) + k % inner;
+        if size > 1 && (0..tensor.data.len()).all(|k| tensor.data[k] == tensor.data[first(k)]) {
+            let data = tensor.data.chunks(size * inner).flat_map(|outer| outer[..inner].iter().copied()).collect();
+            tensor.dims[axis] = 1;
+            tensor = Tensor::new(tensor.dims.clone(), data);
+        }
+    }
+    tensor
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plainest;
+    use snnc_ir::Tensor;
+
+    #[test]
+    fn axes_without_a_difference_go() {
+        let tensor = Tensor::new([1, 2, 2, 2], vec![1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0]);
+        assert_eq!(plainest(tensor), Tensor::new([1, 2, 1, 1], vec![1.0, 2.0]));
+        let tensor = Tensor::new([1, 1, 2, 2], vec![1.0, 2.0, 1.0, 2.0]);
+        assert_eq!(plainest(tensor), Tensor::new([1, 1, 1, 2], vec![1.0, 2.0]));
+    }
+}
