@@ -41,8 +41,7 @@ impl Laboratory {
         let input = canonical.input().ok_or_else(|| Error::Internal("a verified graph has an input".into()))?;
         let output = canonical.output().ok_or_else(|| Error::Internal("a verified graph has an output".into()))?.node;
         let images = samples.tensor(&canonical[input].ty.dims)?;
-        let mut wanted: Vec<NodeId> =
-            canonical.node_ids().into_iter().filter(|&n| matches!(canonical[n].op, Operator::Relu | Operator::Clip { .. })).collect();
+        let mut wanted: Vec<NodeId> = canonical.node_ids().into_iter().filter(|&n| canonical[n].op.is_rectifier()).collect();
         wanted.push(output);
         let network = FloatNetwork::keeping(canonical, &wanted)?;
         let mut collected: BTreeMap<NodeId, Vec<f32>> = BTreeMap::new();

@@ -139,6 +139,9 @@ fn op_spec(op: &Operator) -> Result<Option<OpSpec>> {
         Operator::BatchNorm { .. }
         | Operator::Relu
         | Operator::Clip { .. }
+        | Operator::Floor
+        | Operator::Round
+        | Operator::ClipFloorShift { .. }
         | Operator::LeakyRelu { .. }
         | Operator::PRelu { .. }
         | Operator::MaxPool2d { .. }

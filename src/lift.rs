@@ -58,6 +58,7 @@ fn operator(node: &NodeSpec, param: impl Fn(&str) -> Option<ParamId>) -> Option<
             leak: param("leak"),
             reset: reset(r),
             cap: None,
+            levels: None,
         })
     };
     Some(match &node.op {

@@ -27,7 +27,7 @@ pub fn before_rectifiers(imported: &Graph) -> BTreeMap<NodeId, Recorded> {
             Operator::BatchNorm { scale, shift, .. } => {
                 Some(Moments { mean: values(*shift), variance: values(*scale).iter().map(|g| g * g).collect() })
             }
-            Operator::Relu | Operator::Clip { .. } => known.get(&operands[0]).map(|before| {
+            op if op.is_rectifier() => known.get(&operands[0]).map(|before| {
                 let deviation = before.variance.iter().map(|v| v.sqrt() as f32).collect();
                 recorded.insert(node, Recorded { mean: before.mean.iter().map(|&m| m as f32).collect(), deviation });
                 rectified(before)

@@ -96,6 +96,12 @@ impl Operator {
         matches!(self, Self::Neuron { .. } | Self::CountMaxPool2d { .. })
     }
 
+    /// Whether the operator is a rectifier of the float network that a neuron takes the place of.
+    #[must_use]
+    pub fn is_rectifier(&self) -> bool {
+        matches!(self, Self::Relu | Self::Clip { .. } | Self::ClipFloorShift { .. })
+    }
+
     /// Whether the operator only moves, copies or drops entries (padding with zeros included), so that it keeps spikes spikes.
     #[must_use]
     pub fn is_movement(&self) -> bool {

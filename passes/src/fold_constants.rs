@@ -120,7 +120,9 @@ fn channels(graph: &Graph, node: NodeId, operands: &[(NodeId, &Channels)]) -> Ch
     // The constant of a channel that is 0, where borders of zeros do not tell.
     let where_padded = |padded: bool| -> Channels { x.iter().map(|v| v.filter(|&v| !padded || v == 0.0)).collect() };
     match &graph[node].op {
-        Operator::Conv2d { weight, bias, geometry } => layer(graph, *weight, *bias, &where_padded(geometry.pads != [0; 4]), geometry.groups),
+        Operator::Conv2d { weight, bias, geometry } => {
+            layer(graph, *weight, *bias, &where_padded(geometry.pads != [0; 4]), geometry.groups)
+        }
         Operator::Linear { weight, bias } => layer(graph, *weight, *bias, x, 1),
         Operator::Scale { factor } => by_parameter(graph, *factor, dims, x, |v, f| v * f),
         Operator::Shift { offset } => by_parameter(graph, *offset, dims, x, |v, o| v + o),

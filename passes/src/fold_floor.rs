@@ -50,7 +50,12 @@ impl Pass for FoldFloor {
 #[must_use]
 pub fn unbounded_floors(graph: &Graph) -> Vec<Diagnostic> {
     let is_floor = |node: &NodeId| matches!(graph[*node].op, Operator::Floor | Operator::Round);
-    graph.topological().into_iter().filter(|node| is_floor(node) && find_steps(graph, *node).is_none()).map(|node| unbounded(graph, node)).collect()
+    graph
+        .topological()
+        .into_iter()
+        .filter(|node| is_floor(node) && find_steps(graph, *node).is_none())
+        .map(|node| unbounded(graph, node))
+        .collect()
 }
 
 fn unbounded(graph: &Graph, node: NodeId) -> Diagnostic {

@@ -48,7 +48,8 @@ impl Pass for LowerPad {
 
 /// Whether spikes will arrive at `node`: a layer that reads them should read nothing else. A layer that reads the image need not be spared.
 fn follows_rectifier(graph: &Graph, node: NodeId) -> bool {
-    let is_rectifier = |op: &Operator| matches!(op, Operator::Relu | Operator::Clip { .. } | Operator::LeakyRelu { .. } | Operator::PRelu { .. });
+    let is_rectifier =
+        |op: &Operator| matches!(op, Operator::Relu | Operator::Clip { .. } | Operator::LeakyRelu { .. } | Operator::PRelu { .. });
     let (mut stack, mut seen) = (graph.operands(node), BTreeSet::new());
     while let Some(node) = stack.pop() {
         if is_rectifier(&graph[node].op) {

@@ -31,7 +31,7 @@ impl Pass for SwapMaxPool {
                 continue;
             }
             let Some(user) = graph.only_user(node) else { continue };
-            if !matches!(graph[user].op, Operator::Relu | Operator::Clip { .. } | Operator::ClipFloorShift { .. }) {
+            if !graph[user].op.is_rectifier() {
                 continue;
             }
             let (op, origin) = (graph[user].op.clone(), graph[user].origin.clone());

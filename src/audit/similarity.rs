@@ -45,7 +45,7 @@ pub fn mean(case: &Case<'_>, subject: Subject, timesteps: Option<usize>, images:
 
 /// Rectifiers, or neurons, front to back.
 fn activations(graph: &Graph) -> Vec<NodeId> {
-    let is = |id: &NodeId| matches!(graph[*id].op, Operator::Relu | Operator::Clip { .. } | Operator::Neuron { .. });
+    let is = |id: &NodeId| graph[*id].op.is_rectifier() || matches!(graph[*id].op, Operator::Neuron { .. });
     graph.topological().into_iter().filter(is).collect()
 }
 

@@ -43,6 +43,8 @@ pub struct Job<'a> {
     pub imported: &'a Imported,
     /// The float network and what samples are made from.
     pub source: Source<'a>,
+    /// The float network with rectifiers alone, which becomes the spiking one.
+    pub rectified: &'a Graph,
     /// The layout of the image.
     pub layout: Layout,
     /// The samples.
@@ -148,7 +150,7 @@ impl Job<'_> {
     /// Converts and calibrates by one rule.
     fn draft(&self, rule: Rule, timesteps: usize, observer: &mut dyn Observer) -> Result<Draft> {
         let options = self.options;
-        let mut graph = self.source.float.clone();
+        let mut graph = self.rectified.clone();
         let mut passes = Vec::new();
         let amplitude = input::amplitude(self.source.canvas);
         if options.coding == Coding::Poisson {
@@ -180,7 +182,7 @@ impl Job<'_> {
         } else {
             let encode = |images: &Tensor| input::encode(images, timesteps, &amplitude, self.source.canvas, options);
             let recorded = recorded::before_rectifiers(&self.imported.graph);
-            Some(Laboratory::new(self.source.float, &available.take(count), timesteps, recorded, encode)?)
+            Some(Laboratory::new(self.rectified, &available.take(count), timesteps, recorded, encode)?)
         };
         let mut cx = PassCx { calibration: laboratory.as_mut().map(|l| l as &mut dyn snnc_passes::Calibration), ..PassCx::new(&settings) };
         run_stage("calibrate", CALIBRATE, Phase::Spiking, &mut graph, &mut cx, &mut passes, observer).map_err(bugs)?;

@@ -5,6 +5,7 @@
 //! | import | `Imported` |
 //! | canonicalise | `Canonical` |
 //! | synthesize (or read) samples | |
+//! | rectify | |
 //! | spike | `Spiking` |
 //! | calibrate | `Calibrated` |
 //! | measure, emit | |
@@ -12,6 +13,7 @@
 mod input;
 mod job;
 mod material;
+mod ranges;
 mod training;
 
 pub use job::ENOUGH_AGREEMENT;
@@ -34,7 +36,7 @@ use crate::{
 };
 use job::{Converted, Finished, Job};
 use snnc_ir::{Diagnostic, Graph, Operator, Phase};
-use snnc_passes::{CANONICALISE, Pass, PassCx, PassError, Settings, manager};
+use snnc_passes::{CANONICALISE, Pass, PassCx, PassError, RECTIFY, Settings, manager};
 use snnc_runtime::artifact;
 use std::{
     path::{Path, PathBuf},
@@ -127,7 +129,8 @@ pub fn compile(model: &Path, options: &Options, observer: &mut dyn Observer) -> 
     let deadline = options.budget.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
     let source = Source { float: &float, normed: normed.as_ref(), canvas: &canvas };
     let material = material::gather(source, options, data, observer)?;
-    let job = Job { model, options, imported: &imported, source, layout, material: &material };
+    let rectified = rectify(&float, &material, model, observer)?;
+    let job = Job { model, options, imported: &imported, source, rectified: &rectified, layout, material: &material };
     let candidates = match options.timesteps {
         Timesteps::Fixed(n) => vec![n],
         Timesteps::Auto => CANDIDATES.to_vec(),
@@ -163,6 +166,16 @@ pub fn compile(model: &Path, options: &Options, observer: &mut dyn Observer) -> 
         }
     };
     Ok(Compiled { artifact, report, graph, samples: material.calibration, dependencies, audit })
+}
+
+/// The float network with rectifiers alone: what neurons take the place of.
+fn rectify(float: &Graph, material: &material::Material, model: &Path, observer: &mut dyn Observer) -> Result<Graph> {
+    let mut graph = float.clone();
+    let ranges = ranges::of_clips(float, material)?;
+    let settings = Settings::default();
+    let mut cx = PassCx { ranges: Some(&ranges), ..PassCx::new(&settings) };
+    run_stage("rectify", RECTIFY, Phase::Canonical, &mut graph, &mut cx, &mut Vec::new(), observer).map_err(|e| in_file(e, model))?;
+    Ok(graph)
 }
 
 /// Attacks what was compiled.
@@ -230,7 +243,8 @@ fn in_file(error: PassError, model: &Path) -> Error {
     }
 }
 
-/// The network as imported, its head aside, if it has batch norms: what they recorded says what the training images were like.
+/// The network as imported, if it has batch norms, with what stands in the way of running it put in order: what they recorded says
+/// what the training images were like.
 ///
 /// # Errors
 /// Only on a bug.
@@ -241,10 +255,12 @@ pub fn with_batch_norms(imported: &Graph) -> Result<Option<Graph>> {
     let mut graph = imported.clone();
     let settings = Settings::default();
     let mut cx = PassCx::new(&settings);
-    let pass = snnc_passes::find("extract-head").ok_or_else(|| Error::Internal("pass `extract-head` is in the list".into()))?;
-    match manager::run(pass, &mut graph, &mut cx, &mut |_, _, _, _| ()) {
-        Ok(_) => Ok(Some(graph)),
-        Err(PassError::User(diagnostic)) => Err(diagnostic.into()),
-        Err(PassError::Bug(message)) => Err(Error::Internal(message)),
+    for pass in CANONICALISE.iter().take_while(|pass| pass.name() != "fold-batch-norm") {
+        match manager::run(*pass, &mut graph, &mut cx, &mut |_, _, _, _| ()) {
+            Ok(_) => {}
+            Err(PassError::User(diagnostic)) => return Err(diagnostic.into()),
+            Err(PassError::Bug(message)) => return Err(Error::Internal(message)),
+        }
     }
+    Ok(Some(graph))
 }

@@ -17,6 +17,7 @@ use super::{
     unsupported,
 };
 use snnc_ir::{Diagnostic, Graph, Head, Operator, Origin, Provenance, TensorType, types::Dims};
+use snnc_passes::unbounded_floors;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     rc::Rc,
@@ -38,6 +39,7 @@ pub(super) struct Lowered {
 /// All problems, in the order of the nodes. Places name nodes but not the file.
 pub(super) fn lower(model: &Model, files: DataFiles, options: &ImportOptions) -> Result<Lowered, Vec<Diagnostic>> {
     let (mut walk, output, mut problems) = walk(model, files, options).map_err(|p| vec![*p])?;
+    problems.extend(unbounded_floors(&walk.cx.graph));
     let made = walk.value(&output);
     if problems.is_empty() {
         let finished = made.and_then(|(value, _)| finish(&mut walk.cx, value, &output));
@@ -125,7 +127,9 @@ fn quoted<S: AsRef<str>>(names: &[S]) -> String {
 }
 
 fn warn_without_rectifier(graph: &Graph) -> Option<Diagnostic> {
-    let spikes = |op: &Operator| matches!(op, Operator::Relu | Operator::Clip { .. } | Operator::LeakyRelu { .. } | Operator::PRelu { .. });
+    let spikes = |op: &Operator| {
+        op.is_rectifier() || matches!(op, Operator::Floor | Operator::Round | Operator::LeakyRelu { .. } | Operator::PRelu { .. })
+    };
     if graph.node_ids().into_iter().any(|id| spikes(&graph[id].op)) {
         return None;
     }

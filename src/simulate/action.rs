@@ -1,6 +1,6 @@
 //! What an operator without state does to candle tensors whose first axis is a batch of any size.
 
-use super::kernel::{self, Clamp, Convolution, Kernel, Linear, Pool};
+use super::kernel::{self, Clamp, ClipFloorShift, Convolution, Kernel, Linear, Pool};
 use crate::error::{Error, Result};
 use candle_core::{D, Device, Tensor};
 use snnc_ir::{Graph, NodeId, Operator, ParamId, TensorType, Window};
@@ -21,8 +21,8 @@ pub enum Action {
     Mean(Vec<usize>),
     /// Joined along an axis.
     Concat(usize),
-    /// Zeros or another constant around.
-    Pad(Vec<(usize, usize)>, f32),
+    /// Zeros around.
+    Pad(Vec<(usize, usize)>),
     /// Every so-and-so-many-th entry.
     Slice(Vec<(usize, isize, usize)>),
     /// Another shape, without the batch.
@@ -69,7 +69,8 @@ impl Action {
     /// The action of `node`; `relu` fuses a rectifier behind a convolution or linear layer.
     ///
     /// # Errors
-    /// [`Error::Internal`] for an operator that has state: only the simulators know those.
+    /// [`Error::Internal`] for an operator that has state, which only the simulators know, and for one that passes bring into another form
+    /// before a network is run.
     pub fn of(graph: &Graph, node: NodeId, relu: bool, device: &Device) -> Result<Self> {
         let operand = |slot: usize| &graph[graph.operands(node)[slot]].ty;
         Ok(match &graph[node].op {
@@ -104,12 +105,13 @@ impl Action {
             Operator::Add => Self::Add,
             Operator::Mean { axes } => Self::Mean(axes.clone()),
             Operator::Concat { axis } => Self::Concat(*axis),
-            Operator::Pad { pads, value } => Self::Pad(pads.clone(), *value),
+            Operator::Pad { pads, value: 0.0 } => Self::Pad(pads.clone()),
             Operator::Slice { ranges } => Self::Slice(ranges.clone()),
             Operator::Reshape { dims } => Self::Reshape(dims[1..].to_vec()),
             Operator::Transpose { permutation } => Self::Transpose(permutation.clone()),
             Operator::Relu => Self::relu(),
             Operator::Clip { min, max } => Self::Kernel(Arc::new(Clamp { low: *min, high: *max })),
+            Operator::ClipFloorShift { max, levels } => Self::Kernel(Arc::new(ClipFloorShift { max: *max, levels: *levels })),
             Operator::LeakyRelu { slope } => Self::Leaky(Tensor::new(*slope, device)?),
             Operator::PRelu { slope } => Self::Leaky(constant(graph, *slope, device)?),
             Operator::Softmax { axis } => Self::Softmax(*axis, false),
@@ -124,7 +126,8 @@ impl Action {
                     spatial,
                 }))
             }
-            Operator::Input | Operator::Neuron { .. } => {
+            // Passes bring these into other forms first.
+            Operator::Pad { .. } | Operator::Input | Operator::Floor | Operator::Round | Operator::Neuron { .. } => {
                 return Err(Error::Internal(format!("`{}` is no action", graph[node].op.name())));
             }
         })
@@ -149,15 +152,11 @@ impl Action {
             Self::Add => operands[1..].iter().try_fold(x.clone(), |sum, term| sum + *term),
             Self::Mean(axes) => x.mean_keepdim(axes.as_slice()),
             Self::Concat(axis) => Tensor::cat(operands, *axis),
-            Self::Pad(pads, value) => {
-                let shifted = if *value == 0.0 { x.clone() } else { (x - f64::from(*value))? };
-                let padded = pads
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, p)| **p != (0, 0))
-                    .try_fold(shifted, |t, (axis, &(before, after))| t.pad_with_zeros(axis, before, after))?;
-                if *value == 0.0 { Ok(padded) } else { padded + f64::from(*value) }
-            }
+            Self::Pad(pads) => pads
+                .iter()
+                .enumerate()
+                .filter(|(_, p)| **p != (0, 0))
+                .try_fold(x.clone(), |t, (axis, &(before, after))| t.pad_with_zeros(axis, before, after)),
             Self::Slice(ranges) => ranges.iter().enumerate().skip(1).try_fold(x.clone(), |t, (axis, &range)| slice(&t, axis, range)),
             Self::Reshape(dims) => {
                 let shape: Vec<usize> = std::iter::once(x.dim(0)?).chain(dims.iter().copied()).collect();

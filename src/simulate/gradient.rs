@@ -178,7 +178,7 @@ impl Step {
                 workspace.give(gradient);
                 Ok(vec![dx])
             }
-            (Action::Pad(pads, _), None) => {
+            (Action::Pad(pads), None) => {
                 // What the operand got is the part of the result inside the border.
                 let inside: Vec<(usize, isize, usize)> = pads.iter().zip(&x.dims).map(|(p, &len)| (p.0, 1, len)).collect();
                 let mut dx = workspace.take(x.data.len());

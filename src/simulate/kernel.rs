@@ -171,6 +171,34 @@ impl Kernel for Pool {
     }
 }
 
+/// A rectifier in steps: `max/L · min(max(⌊x · L/max + 1/2⌋, 0), L)`. Its gradient goes straight through the steps, as in the training
+/// of such networks (Bu et al., ICLR 2022).
+pub struct ClipFloorShift {
+    /// The largest value.
+    pub max: f32,
+    /// L.
+    pub levels: u32,
+}
+
+impl Kernel for ClipFloorShift {
+    fn name(&self) -> &'static str {
+        "clip_floor_shift"
+    }
+
+    fn result_dims(&self, dims: &[usize]) -> Vec<usize> {
+        dims.to_vec()
+    }
+
+    fn forward(&self, x: &[f32], _: &[usize], y: &mut [f32]) {
+        let (levels, step) = (self.levels as f32, self.max / self.levels as f32);
+        x.iter().zip(y).for_each(|(&x, y)| *y = step * (x / step + 0.5).floor().clamp(0.0, levels));
+    }
+
+    fn input_gradient(&self, x: &[f32], y: &[f32], dy: &[f32], dims: &[usize], dx: &mut [f32]) {
+        Clamp { low: 0.0, high: self.max }.input_gradient(x, y, dy, dims, dx);
+    }
+}
+
 /// `min(max(x, low), high)`, which with 0 and infinity is the rectifier.
 pub struct Clamp {
     /// Lower bound.

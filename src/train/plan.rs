@@ -407,6 +407,9 @@ impl Planner<'_> {
             | Operator::BatchNorm { .. }
             | Operator::Relu
             | Operator::Clip { .. }
+            | Operator::Floor
+            | Operator::Round
+            | Operator::ClipFloorShift { .. }
             | Operator::LeakyRelu { .. }
             | Operator::PRelu { .. }
             | Operator::MaxPool2d { .. }

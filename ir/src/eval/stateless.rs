@@ -54,13 +54,8 @@ pub(super) fn apply(graph: &Graph, id: NodeId, operands: &[View<'_>], state: Opt
             log_softmax(x.data, len, inner)
         }
         Operator::Neuron { threshold, leak, reset, cap, levels, .. } => {
-            let neurons = stateful::Neurons {
-                threshold: spread(*threshold),
-                leak: leak.map(spread),
-                reset: *reset,
-                cap: *cap,
-                levels: *levels,
-            };
+            let neurons =
+                stateful::Neurons { threshold: spread(*threshold), leak: leak.map(spread), reset: *reset, cap: *cap, levels: *levels };
             match state {
                 Some(state) => neurons.step(x, state),
                 None => neurons.rate_twin(x),

@@ -128,7 +128,7 @@ fn tensor(case: &Case<'_>, images: &[f32]) -> Result<Tensor> {
 
 /// A network with the statistics that the currents of its neurons, or the operands of its rectifiers, have on procedural images.
 fn recorded(case: &Case<'_>, graph: &Graph, is_spiking: bool) -> Result<Watched> {
-    let is_activation = |id: &NodeId| matches!(graph[*id].op, Operator::Neuron { .. } | Operator::Relu);
+    let is_activation = |id: &NodeId| graph[*id].op.is_rectifier() || matches!(graph[*id].op, Operator::Neuron { .. });
     let mut kept: Vec<NodeId> = graph.topological().into_iter().filter(is_activation).filter_map(|id| graph.operand(id)).collect();
     kept.sort_unstable();
     kept.dedup();

@@ -14,7 +14,7 @@ use crate::{
     train::loss::log_softmax,
 };
 use candle_core::{Device, Tensor};
-use snnc_ir::{NodeId, Operator};
+use snnc_ir::NodeId;
 
 /// Scores images by what the network answers.
 pub struct Membership;
@@ -115,7 +115,7 @@ fn answers(case: &Case<'_>, cell: &Cell, set: &Labelled, most: usize) -> Result<
     let labels = set.labels.clone();
     let Some(timesteps) = cell.timesteps else {
         let graph = float(case, cell.subject).ok_or_else(|| Error::Internal("the SNN is no float network".into()))?;
-        let is = |id: &NodeId| matches!(graph[*id].op, Operator::Relu | Operator::Clip { .. });
+        let is = |id: &NodeId| graph[*id].op.is_rectifier();
         let kept: Vec<NodeId> = graph.topological().into_iter().filter(is).collect();
         let network = FloatNetwork::keeping(graph, &kept)?;
         let len = case.canvas.len();

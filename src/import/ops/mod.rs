@@ -7,6 +7,7 @@ mod elementwise;
 mod linear;
 mod norm;
 mod pool;
+mod rounding;
 mod shape;
 
 pub(super) use arguments::{
@@ -48,6 +49,7 @@ pub(super) fn rule(op: &str) -> Option<Rule> {
         "LeakyRelu" => activation::leaky_relu,
         "PRelu" => activation::prelu,
         "Softmax" | "LogSoftmax" => activation::softmax,
+        "Floor" | "Round" => rounding::rounding,
 
         "BatchNormalization" => norm::batch_normalization,
 
