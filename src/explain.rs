@@ -83,6 +83,23 @@ pub const CODES: &[(&str, &str, &str)] = &[
              onnx.save(onnx.version_converter.convert_version(onnx.load(\"in.onnx\"), 17), \"out.onnx\")",
     ),
     (
+        "E0110",
+        "numbers grow beyond what 32-bit floats hold",
+        "Every weight in the file is finite, but what a pass computes from them is not, or the scores of the network are not. A batch norm\n\
+         with a tiny variance behind large weights does this, and so does a single flipped bit in a file.\n\n\
+         Fetch the file again, or look at the layer that is named: `python -c 'import onnx, onnx.numpy_helper as h, sys; [print(t.name,\n\
+         abs(h.to_array(t)).max()) for t in onnx.load(sys.argv[1]).graph.initializer if t.data_type == 1]' FILE` lists the largest weights.",
+    ),
+    (
+        "E0111",
+        "the float network is not what the file says",
+        "Accuracy, agreement and the audit compare the spiking network with the float network: the file, imported and rewritten. So at every\n\
+         compilation the float network is itself compared, on a few images, with an evaluation of the graph as it is in the file, and\n\
+         where possible with another program's evaluation of the file. Here they differ by more than rounding explains.\n\n\
+         Either numbers of very different size meet, so that 32-bit floats lose the smaller ones (an offset of 1e30 beside activations of\n\
+         size 1), or snnc misreads the file. In the first case mend the numbers; in the second, please report the file.",
+    ),
+    (
         "W0201",
         "the network has no rectifier",
         "Neurons take the place of rectifiers (`Relu`, `Clip`, `LeakyRelu`, `PRelu`). A network without any is one linear map: it\n\

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | import | `Imported` |
 //! | canonicalise | `Canonical` |
+//! | compare | |
 //! | synthesize (or read) samples | |
 //! | rectify | |
 //! | spike | `Spiking` |
 //! | calibrate | `Calibrated` |
 //! | measure, emit | |
 
+mod faithful;
 mod input;
 mod job;
 mod material;
@@ -122,6 +124,10 @@ pub fn compile(model: &Path, options: &Options, observer: &mut dyn Observer) -> 
     input::check_layout(layout, &input_type.dims)?;
     let canvas = Canvas::new(&input_type, layout, &options.preprocess);
     input::check_channels(options, &canvas)?;
+    let start = Instant::now();
+    observer.stage("compare", None);
+    faithful::check(model, &imported, &float, &canvas, options.seed)?;
+    observer.stage_done(start.elapsed());
     let normed = with_batch_norms(&imported.graph)?;
     if matches!(options.threshold, Threshold::Rule(Rule::BatchNorm(_))) && normed.is_none() {
         return Err(Error::Usage("--threshold batch-norm: the model has no batch norms; they were folded, or it never had any".into()));

@@ -23,6 +23,7 @@
 //! | `ops` | what does: one rule per operator |
 //! | `unsupported` | reasons and remedies |
 //! | `shapes` | tract's opinion on shapes |
+//! | `second_opinion` | tract's opinion on scores |
 
 mod constant;
 mod cx;
@@ -31,6 +32,7 @@ mod ops;
 mod order;
 mod problem;
 mod proto;
+pub mod second_opinion;
 mod shapes;
 mod tensor;
 mod unsupported;

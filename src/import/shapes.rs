@@ -52,7 +52,7 @@ pub(super) fn second_opinion(node: &Node, operands: &[Operand]) -> Vec<Option<Ve
 }
 
 /// Runs `f`; `None` if it panics, about which nothing is printed.
-fn quietly<T>(f: impl FnOnce() -> T) -> Option<T> {
+pub(super) fn quietly<T>(f: impl FnOnce() -> T) -> Option<T> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let previous = std::panic::take_hook();

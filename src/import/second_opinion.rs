@@ -1,0 +1,90 @@
+//! A second opinion on scores: tract's evaluation of the file itself.
+//!
+//! Everything that is said of a conversion rests on the float network being what the file says. tract reads the same file by its own
+//! rules, so a misreading of ours shows. Whatever it cannot do, a panic included, only means that it has no opinion: operators that it
+//! lacks, control flow, functions, inputs that are not 32-bit floats.
+//!
+//! tract is given the nodes that lead to the output and nothing else: those were read before and are of bounded size.
+
+use super::{BatchKind, shapes::quietly};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
+use tract_onnx::{
+    pb::{self, tensor_proto::DataType, tensor_shape_proto, type_proto},
+    prelude::{Framework, InferenceModelExt, IntoRunnable, IntoTensor, tvec},
+};
+
+/// What tract makes of images at the tensor `output` of the file: their scores, image after image, if it can tell. `dims` is the shape of
+/// one image, batch first.
+#[must_use]
+pub fn scores(path: &Path, output: &str, dims: &[usize], batch: BatchKind, images: &[f32]) -> Option<Vec<f32>> {
+    quietly(|| evaluate(path, output, dims, batch, images)).flatten()
+}
+
+fn evaluate(path: &Path, output: &str, dims: &[usize], batch: BatchKind, images: &[f32]) -> Option<Vec<f32>> {
+    let onnx = tract_onnx::onnx();
+    let mut proto = onnx.proto_model_for_path(path).ok()?;
+    let graph = proto.graph.as_mut()?;
+    if !proto.functions.is_empty() {
+        return None;
+    }
+    keep_what_leads_to(graph, output)?;
+    let count = if let BatchKind::Fixed(count) = batch { count } else { 1 };
+    let shape: Vec<usize> = std::iter::once(count).chain(dims[1..].iter().copied()).collect();
+    fix_input(graph, &shape)?;
+    let folder = path.parent().map(|folder| folder.to_string_lossy().into_owned());
+    let model = onnx.parse(&proto, folder.as_deref()).ok()?.model.into_optimized().ok()?.into_runnable().ok()?;
+    let mut scores = Vec::new();
+    for image in images.chunks(dims[1..].iter().product::<usize>().max(1)) {
+        let input = tract_onnx::prelude::tract_ndarray::ArrayD::from_shape_vec(shape.clone(), image.repeat(count)).ok()?;
+        let result = model.run(tvec!(input.into_tensor().into())).ok()?;
+        let values: Vec<f32> = result.first()?.to_plain_array_view::<f32>().ok()?.iter().copied().collect();
+        scores.extend_from_slice(&values[..values.len() / count]);
+    }
+    Some(scores)
+}
+
+/// Drops nodes and initialisers that the output does not need; nothing comes back if one of the nodes holds a graph of its own.
+fn keep_what_leads_to(graph: &mut pb::GraphProto, output: &str) -> Option<()> {
+    let maker: HashMap<&str, usize> =
+        graph.node.iter().enumerate().flat_map(|(k, node)| node.output.iter().map(move |name| (name.as_str(), k))).collect();
+    let (mut tensors, mut nodes, mut stack) = (HashSet::new(), HashSet::new(), vec![output]);
+    while let Some(tensor) = stack.pop() {
+        if tensors.insert(tensor.to_owned())
+            && let Some(&node) = maker.get(tensor)
+            && nodes.insert(node)
+        {
+            stack.extend(graph.node[node].input.iter().map(String::as_str));
+        }
+    }
+    let has_graph = |node: &usize| graph.node[*node].attribute.iter().any(|a| a.g.is_some() || !a.graphs.is_empty());
+    if nodes.iter().any(has_graph) {
+        return None;
+    }
+    let mut index = 0..;
+    graph.node.retain(|_| index.next().is_some_and(|k| nodes.contains(&k)));
+    graph.initializer.retain(|tensor| tensors.contains(&tensor.name));
+    let initialised: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+    graph.input.retain(|input| tensors.contains(&input.name) && !initialised.contains(input.name.as_str()));
+    graph.output = vec![pb::ValueInfoProto { name: output.to_owned(), ..Default::default() }];
+    // Shapes that the exporter noted may have another batch.
+    graph.value_info.clear();
+    Some(())
+}
+
+/// Gives the one input a fixed shape, if it takes 32-bit floats.
+fn fix_input(graph: &mut pb::GraphProto, shape: &[usize]) -> Option<()> {
+    let [input] = &mut graph.input[..] else { return None };
+    let type_proto::Value::TensorType(ty) = input.r#type.as_mut()?.value.as_mut()?;
+    if ty.elem_type != DataType::Float as i32 {
+        return None;
+    }
+    let dim = |&size: &usize| tensor_shape_proto::Dimension {
+        value: Some(tensor_shape_proto::dimension::Value::DimValue(size as i64)),
+        ..Default::default()
+    };
+    ty.shape = Some(pb::TensorShapeProto { dim: shape.iter().map(dim).collect() });
+    Some(())
+}
