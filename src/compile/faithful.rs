@@ -49,7 +49,8 @@ pub fn check(model: &Path, imported: &Imported, float: &Graph, canvas: &Canvas, 
         network.batched(&images, &float[input].ty.dims, FloatNetwork::logits)?,
         network.batched(&images, &float[input].ty.dims, FloatNetwork::outputs)?,
     );
-    let told = |problem: Option<Difference>, by: &str| problem.map_or(Ok(()), |found| Err(Error::from(found.diagnostic(model, &output.name, by))));
+    let told =
+        |problem: Option<Difference>, by: &str| problem.map_or(Ok(()), |found| Err(Error::from(found.diagnostic(model, &output.name, by))));
     told(difference(as_imported, &scores, tolerance), THE_IMPORTED)?;
     // A softmax hides what goes wrong before it.
     let before_head = before_head(graph)?.and_then(|node| values.get(&node));

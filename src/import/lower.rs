@@ -16,7 +16,7 @@ use super::{
     tensor::DataFiles,
     unsupported,
 };
-use snnc_ir::{Diagnostic, Graph, Head, Operator, Origin, Provenance, TensorType, types::Dims};
+use snnc_ir::{Diagnostic, Graph, Head, NodeId, Operator, Origin, Provenance, TensorType, types::Dims};
 use snnc_passes::unbounded_floors;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -52,6 +52,42 @@ pub(super) fn lower(model: &Model, files: DataFiles, options: &ImportOptions) ->
     graph.prune();
     let warnings = warn_of_other_outputs(model, options).into_iter().chain(warn_without_rectifier(&graph)).collect();
     Ok(Lowered { graph, batch, warnings, files })
+}
+
+/// Every tensor that is made of the image alone and might be a row of scores, those nearest to the end of the network first: names for
+/// `--output` that are worth a try.
+pub(super) fn rows(model: &Model, files: DataFiles) -> Vec<String> {
+    let all: BTreeSet<usize> = (0..model.nodes.len()).collect();
+    let (order, _) = topological(model, &all);
+    let mut walk = Walk { model, order, values: HashMap::new(), told: BTreeMap::new(), cx: Cx::new(graph_name(&model.graph_name), files) };
+    walk.inputs("", &mut Vec::new());
+    for index in walk.order.clone() {
+        walk.node(&model.nodes[index], false, &mut Vec::new());
+    }
+    let is_row = |name: &&String| match walk.values.get(*name) {
+        Some((Value::Node(id), false)) => is_row(walk.cx.dims(*id)) && has_layer(&walk.cx.graph, *id),
+        _ => false,
+    };
+    walk.order.iter().rev().flat_map(|&index| &model.nodes[index].outputs).filter(is_row).cloned().collect()
+}
+
+/// Whether one axis at most is longer than 1.
+fn is_row(dims: &[usize]) -> bool {
+    dims.iter().filter(|&&d| d > 1).count() <= 1
+}
+
+/// Whether something was learned on the way from the image to `node`.
+fn has_layer(graph: &Graph, node: NodeId) -> bool {
+    let (mut stack, mut seen) = (vec![node], BTreeSet::new());
+    while let Some(node) = stack.pop() {
+        if matches!(graph[node].op, Operator::Conv2d { .. } | Operator::Linear { .. }) {
+            return true;
+        }
+        if seen.insert(node) {
+            stack.extend(graph.operands(node));
+        }
+    }
+    false
 }
 
 /// For every activation that a node makes: its name, its shape as in the file, and what tract makes of it.
@@ -100,12 +136,14 @@ fn graph_name(name: &str) -> String {
 
 fn choose_output(model: &Model, options: &ImportOptions) -> Outcome<String> {
     let list = || format!("the outputs are {}", quoted(&model.outputs));
+    let is_made = |name: &String| !name.is_empty() && model.nodes.iter().any(|node| node.outputs.contains(name));
     match (&options.output, &model.outputs[..]) {
-        (_, []) => Err(malformed("the model has no output").into()),
-        (Some(name), outputs) if outputs.contains(name) => Ok(name.clone()),
-        (Some(name), _) => {
-            Err(interface(format!("the model has no output `{name}`")).note(list()).help("name one of them with `--output NAME`").into())
-        }
+        (Some(name), outputs) if outputs.contains(name) || is_made(name) => Ok(name.clone()),
+        (Some(name), _) => Err(interface(format!("the model has no tensor `{name}`"))
+            .note(list())
+            .help("`--output NAME` takes one of them, or any tensor that a node of the model makes")
+            .into()),
+        (None, []) => Err(malformed("the model has no output").into()),
         // The first is what a caller who asks for no name gets from every other tool; a warning says so.
         (None, [first, ..]) => Ok(first.clone()),
     }
@@ -154,11 +192,10 @@ fn finish(cx: &mut Cx, value: Value, output: &str) -> Outcome<()> {
     };
     let dims = cx.dims(id).to_vec();
     let classes = dims.iter().copied().max().unwrap_or(1);
-    if dims.iter().product::<usize>() != classes {
+    if !is_row(&dims) {
         return Err(interface(format!("output `{output}` is not a row of class scores"))
             .note(format!("its shape is {}", Dims(&cx.file_dims(id))))
             .help("only classifiers can be converted: one score per class and image")
-            .help("if the model has a classifier inside, name its output with `--output NAME`")
             .into());
     }
     // The softmax is the last node of the graph wherever it can be: only changes of shape may follow it.

@@ -22,6 +22,7 @@
 //! | `constant` | what does not depend on the image |
 //! | `ops` | what does: one rule per operator |
 //! | `unsupported` | reasons and remedies |
+//! | `way_out` | which outputs would convert instead |
 //! | `shapes` | tract's opinion on shapes |
 //! | `second_opinion` | tract's opinion on scores |
 
@@ -36,6 +37,7 @@ pub mod second_opinion;
 mod shapes;
 mod tensor;
 mod unsupported;
+mod way_out;
 mod wire;
 
 use crate::error::{Error, Result};
@@ -50,7 +52,7 @@ use std::{
 /// What to take from the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportOptions {
-    /// Name of the output with the class scores; needed where there are several.
+    /// Name of the tensor with the class scores, any that a node makes; the model's first output if left out.
     pub output: Option<String>,
 }
 
@@ -94,8 +96,11 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported> {
     let mut hash = Sha256::new_with_prefix(&bytes);
     let model = proto::open(&bytes).map_err(|problem| Error::from(problem.in_file(&file)))?;
     drop(bytes);
-    let placed = |problems: Vec<Diagnostic>| Error::Diagnostics(problems.into_iter().map(|p| p.in_file(&file)).collect());
-    let lowered = lower::lower(&model, tensor::DataFiles::beside(path), options).map_err(placed)?;
+    let files = tensor::DataFiles::beside(path);
+    let lowered = lower::lower(&model, files.clone(), options).map_err(|problems| {
+        let problems = way_out::told(problems, &model, &files, options);
+        Error::Diagnostics(problems.into_iter().map(|p| p.in_file(&file)).collect())
+    })?;
     let mut dependencies = vec![path.to_owned()];
     for data in lowered.files.used() {
         File::open(&data).and_then(|f| digest(f, &mut hash)).map_err(|e| Error::io(&data, e))?;

@@ -19,6 +19,7 @@ use tract_onnx::pb::{
 };
 
 /// The data files of a model.
+#[derive(Clone)]
 pub(super) struct DataFiles {
     folder: PathBuf,
     /// Files that tensors were read from.
