@@ -22,6 +22,7 @@
 //! | `constant` | what does not depend on the image |
 //! | `ops` | what does: one rule per operator |
 //! | `unsupported` | reasons and remedies |
+//! | `written_out` | what several refused nodes are together |
 //! | `way_out` | which outputs would convert instead |
 //! | `shapes` | tract's opinion on shapes |
 //! | `second_opinion` | tract's opinion on scores |
@@ -39,6 +40,7 @@ mod tensor;
 mod unsupported;
 mod way_out;
 mod wire;
+mod written_out;
 
 use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};
@@ -97,7 +99,8 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported> {
     let model = proto::open(&bytes).map_err(|problem| Error::from(problem.in_file(&file)))?;
     drop(bytes);
     let files = tensor::DataFiles::beside(path);
-    let lowered = lower::lower(&model, files.clone(), options).map_err(|problems| {
+    let lowered = lower::lower(&model, files.clone(), options).map_err(|mut problems| {
+        written_out::named(&mut problems, &model);
         let problems = way_out::told(problems, &model, &files, options);
         Error::Diagnostics(problems.into_iter().map(|p| p.in_file(&file)).collect())
     })?;
