@@ -7,6 +7,7 @@
 //! ;! timesteps = 8                     settings, with their defaults if left out
 //! ;! threshold = least-squares | balance | batch-norm=K | max | percentile=P | fixed=V
 //! ;! spikes = signed | binary
+//! ;! reach = 1                         what samples reach at every node, on both sides of 0; no samples if left out
 //! ;! meaning = changes                 for the passes that change what the float network computes
 //! ```
 //!
@@ -115,13 +116,6 @@ impl Calibration for Reference {
     fn changed(&mut self, _: &Graph, _: NodeId) {}
 }
 
-/// What values the images take.
-fn ranges(graph: &Graph) -> Ranges {
-    let results = eval::run_all(graph, &images(graph, 8), Mode::Float).expect("the case runs");
-    let range = |data: &[f32]| data.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)));
-    results.into_iter().map(|(node, result)| (node, range(&result.data))).collect()
-}
-
 /// A training that doubles what is no constant of the compiler.
 struct Doubling;
 
@@ -138,6 +132,7 @@ struct Case {
     after: String,
     passes: Vec<String>,
     settings: Settings,
+    reach: Option<f32>,
     keeps_meaning: bool,
 }
 
@@ -151,6 +146,7 @@ fn read(path: &Path, pass: &str) -> Case {
         after: after.to_owned(),
         passes: vec![pass.to_owned()],
         settings: Settings { timesteps: 8, ..Settings::default() },
+        reach: None,
         keeps_meaning: true,
     };
     for line in header {
@@ -159,6 +155,7 @@ fn read(path: &Path, pass: &str) -> Case {
         match key.trim() {
             "passes" => case.passes = value.split(',').map(|p| p.trim().to_owned()).collect(),
             "timesteps" => case.settings.timesteps = value.parse().expect("a number"),
+            "reach" => case.reach = Some(value.parse().expect("a number")),
             "meaning" => case.keeps_meaning = value != "changes",
             "spikes" => case.settings.reset = if value == "binary" { Reset::Soft } else { Reset::Signed },
             "threshold" => {
@@ -185,9 +182,13 @@ fn check(path: &Path, pass: &str) -> Result<(), String> {
     let before = graph.clone();
     let mut reference = Reference::new(&graph, case.settings.timesteps);
     let mut training = Doubling;
-    let ranges = ranges(&graph);
-    let mut cx =
-        PassCx { calibration: Some(&mut reference), ranges: Some(&ranges), training: Some(&mut training), ..PassCx::new(&case.settings) };
+    let ranges: Option<Ranges> = case.reach.map(|reach| graph.node_ids().into_iter().map(|node| (node, (-reach, reach))).collect());
+    let mut cx = PassCx {
+        calibration: Some(&mut reference),
+        ranges: ranges.as_ref(),
+        training: Some(&mut training),
+        ..PassCx::new(&case.settings)
+    };
     let mut refused = None;
     for name in &case.passes {
         let pass = snnc_passes::find(name).ok_or_else(|| format!("no pass is named `{name}`"))?;

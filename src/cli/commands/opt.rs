@@ -10,7 +10,7 @@ use crate::{
     options::Threshold,
 };
 use snnc_ir::{Graph, Reset, diagnostic::Place, verify::verify_between};
-use snnc_passes::{Pass, PassCx, PassError, Settings, manager, threshold::Rule};
+use snnc_passes::{Pass, PassCx, PassError, Ranges, Settings, manager, threshold::Rule};
 use std::{path::Path, process::ExitCode};
 
 /// Starts the header lines of a case.
@@ -56,7 +56,8 @@ fn transform(args: &OptArgs) -> Result<Graph> {
     };
     let passes: Vec<&dyn Pass> = names.iter().map(|name| find(name)).collect::<Result<_>>()?;
     let mut graph = parse(&case, path)?;
-    let mut cx = PassCx::new(&header.settings);
+    let ranges: Option<Ranges> = header.reach.map(|reach| graph.node_ids().into_iter().map(|node| (node, (-reach, reach))).collect());
+    let mut cx = PassCx { ranges: ranges.as_ref(), ..PassCx::new(&header.settings) };
     for pass in passes {
         let name = pass.name();
         if !pass.accepts().contains(&graph.phase) {
@@ -85,6 +86,8 @@ fn transform(args: &OptArgs) -> Result<Graph> {
 struct Header {
     passes: Option<Vec<String>>,
     settings: Settings,
+    /// What samples are taken to reach at every node, on both sides of 0.
+    reach: Option<f32>,
 }
 
 impl Header {
@@ -94,6 +97,7 @@ impl Header {
         let mut header = Self {
             passes: folder.and_then(snnc_passes::find).map(|pass| vec![pass.name().to_owned()]),
             settings: Settings { timesteps: 8, ..Settings::default() },
+            reach: None,
         };
         for (number, line) in case.lines().enumerate() {
             let Some(line) = line.strip_prefix(HEADER) else { continue };
@@ -103,6 +107,7 @@ impl Header {
             match key.trim() {
                 "passes" => header.passes = Some(value.split(',').map(|name| name.trim().to_owned()).collect()),
                 "timesteps" => header.settings.timesteps = value.parse().ok().filter(|&t| t > 0).ok_or_else(|| wrong("want a number"))?,
+                "reach" => header.reach = Some(value.parse().ok().filter(|&r| r >= 0.0).ok_or_else(|| wrong("want a number"))?),
                 "threshold" => header.settings.threshold = rule(value).map_err(|message| wrong(&message))?,
                 "spikes" => {
                     header.settings.reset = match value {
