@@ -183,12 +183,8 @@ fn check(path: &Path, pass: &str) -> Result<(), String> {
     let mut reference = Reference::new(&graph, case.settings.timesteps);
     let mut training = Doubling;
     let ranges: Option<Ranges> = case.reach.map(|reach| graph.node_ids().into_iter().map(|node| (node, (-reach, reach))).collect());
-    let mut cx = PassCx {
-        calibration: Some(&mut reference),
-        ranges: ranges.as_ref(),
-        training: Some(&mut training),
-        ..PassCx::new(&case.settings)
-    };
+    let mut cx =
+        PassCx { calibration: Some(&mut reference), ranges: ranges.as_ref(), training: Some(&mut training), ..PassCx::new(&case.settings) };
     let mut refused = None;
     for name in &case.passes {
         let pass = snnc_passes::find(name).ok_or_else(|| format!("no pass is named `{name}`"))?;

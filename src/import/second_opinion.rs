@@ -2,7 +2,7 @@
 //!
 //! Everything that is said of a conversion rests on the float network being what the file says. tract reads the same file by its own
 //! rules, so a misreading of ours shows. Whatever it cannot do, a panic included, only means that it has no opinion: operators that it
-//! lacks, control flow, functions, inputs that are not 32-bit floats.
+//! lacks, control flow, functions, inputs that are not 32-bit floats, and what it is known to misread (`misread`).
 //!
 //! tract is given the nodes that lead to the output and nothing else: those were read before and are of bounded size.
 
@@ -59,8 +59,8 @@ fn keep_what_leads_to(graph: &mut pb::GraphProto, output: &str) -> Option<()> {
             stack.extend(graph.node[node].input.iter().map(String::as_str));
         }
     }
-    let has_graph = |node: &usize| graph.node[*node].attribute.iter().any(|a| a.g.is_some() || !a.graphs.is_empty());
-    if nodes.iter().any(has_graph) {
+    let has_graph = |node: &pb::NodeProto| node.attribute.iter().any(|a| a.g.is_some() || !a.graphs.is_empty());
+    if nodes.iter().map(|&node| &graph.node[node]).any(|node| has_graph(node) || misread(node, graph)) {
         return None;
     }
     let mut index = 0..;
@@ -72,6 +72,26 @@ fn keep_what_leads_to(graph: &mut pb::GraphProto, output: &str) -> Option<()> {
     // Shapes that the exporter noted may have another batch.
     graph.value_info.clear();
     Some(())
+}
+
+/// What tract computes otherwise than the ONNX standard and ONNX Runtime do, found by running both.
+fn misread(node: &pb::NodeProto, graph: &pb::GraphProto) -> bool {
+    let attribute = |name: &str| node.attribute.iter().find(|a| a.name == name);
+    match node.op_type.as_str() {
+        // Negative pads crop; tract does not.
+        "Pad" => {
+            let name = node.input.get(1).map(String::as_str).unwrap_or_default();
+            let input = graph.initializer.iter().find(|tensor| tensor.name == name);
+            let pads = attribute("pads").map(|a| a.ints.clone()).or_else(|| input.map(integers));
+            pads.is_none_or(|pads| pads.iter().any(|&pad| pad < 0))
+        }
+        _ => false,
+    }
+}
+
+fn integers(tensor: &pb::TensorProto) -> Vec<i64> {
+    let raw = tensor.raw_data.as_chunks::<8>().0.iter().map(|&bytes| i64::from_le_bytes(bytes));
+    tensor.int64_data.iter().copied().chain(raw).collect()
 }
 
 /// Gives the one input a fixed shape, if it takes 32-bit floats.

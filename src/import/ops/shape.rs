@@ -291,8 +291,9 @@ pub(super) fn pad(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     let rank = cx.dims(operand).len();
     let Some(pads) = call.attribute_or_input("pads", 1)? else { return Err(malformed("operator `Pad` has no pads").into()) };
     let value = node.optional_float("value")?.or(call.optional_float(2)?).unwrap_or(0.0);
-    if !value.is_finite() {
-        return Err(unsupported_use("operator `Pad` with a value that is not finite").help("let the pooling pad").into());
+    // Minus infinity may be a max pool's: a pass knows.
+    if value.is_nan() || value == f32::INFINITY {
+        return Err(unsupported_use(format!("operator `Pad` with {value}")).help("pad with a number, or let the pooling pad").into());
     }
     let axes = match call.optional_ints(3)? {
         Some(values) => values.iter().map(|&a| axis(call, a, rank)).collect::<Outcome<Vec<_>>>()?,
