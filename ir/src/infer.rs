@@ -170,7 +170,9 @@ fn unbounded_type(graph: &Graph, op: &Operator, operands: &[&TensorType]) -> Res
             let dims: Vec<usize> = permutation.iter().map(|&axis| operands[0].dims[axis]).collect();
             Ok(TensorType { element: operands[0].element, dims })
         }
-        Operator::Relu | Operator::Clip { .. } | Operator::LeakyRelu { .. } => Ok(TensorType::f32(operands[0].dims.clone())),
+        Operator::Relu | Operator::Clip { .. } | Operator::LeakyRelu { .. } | Operator::Sigmoid => {
+            Ok(TensorType::f32(operands[0].dims.clone()))
+        }
         Operator::Neuron { threshold, initial, leak, .. } => {
             for p in [Some(threshold), Some(initial), leak.as_ref()].into_iter().flatten() {
                 check_broadcast(tensor(*p)?, operands[0])?;

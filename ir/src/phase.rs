@@ -63,7 +63,8 @@ impl Phase {
             | Operator::LeakyRelu { .. }
             | Operator::PRelu { .. }
             | Operator::Softmax { .. }
-            | Operator::LogSoftmax { .. } => self == Self::Imported,
+            | Operator::LogSoftmax { .. }
+            | Operator::Sigmoid => self == Self::Imported,
             Operator::Relu | Operator::MaxPool2d { .. } => float,
             Operator::Clip { min, max } => {
                 self == Self::Imported || (self == Self::Canonical && *min == 0.0 && max.is_finite() && *max > 0.0)

@@ -230,7 +230,7 @@ fn in_file(error: PassError, model: &Path) -> Error {
     }
 }
 
-/// The network as imported, its head aside, if it has batch norms: what they recorded says what the training images were like.
+/// The network as imported, its head aside and with the classes of the canonical one, if it has batch norms: what they recorded says what the training images were like.
 ///
 /// # Errors
 /// Only on a bug.
@@ -241,10 +241,13 @@ pub fn with_batch_norms(imported: &Graph) -> Result<Option<Graph>> {
     let mut graph = imported.clone();
     let settings = Settings::default();
     let mut cx = PassCx::new(&settings);
-    let pass = snnc_passes::find("extract-head").ok_or_else(|| Error::Internal("pass `extract-head` is in the list".into()))?;
-    match manager::run(pass, &mut graph, &mut cx, &mut |_, _, _, _| ()) {
-        Ok(_) => Ok(Some(graph)),
-        Err(PassError::User(diagnostic)) => Err(diagnostic.into()),
-        Err(PassError::Bug(message)) => Err(Error::Internal(message)),
+    for name in ["extract-head", "split-score"] {
+        let pass = snnc_passes::find(name).ok_or_else(|| Error::Internal(format!("pass `{name}` is in the list")))?;
+        match manager::run(pass, &mut graph, &mut cx, &mut |_, _, _, _| ()) {
+            Ok(_) => {}
+            Err(PassError::User(diagnostic)) => return Err(diagnostic.into()),
+            Err(PassError::Bug(message)) => return Err(Error::Internal(message)),
+        }
     }
+    Ok(Some(graph))
 }

@@ -8,7 +8,7 @@ use super::{
     BatchKind, ImportOptions,
     constant::{self, Constant, Data},
     cx::{Call, Cx, MAX_ENTRIES, Value, check_entries},
-    ops,
+    head, label, ops,
     order::{reachable, reads, tail, topological},
     problem::{Outcome, batch_lost, dynamic_size, interface, malformed, unsupported_use},
     proto::{Model, Node},
@@ -40,7 +40,7 @@ pub(super) fn lower(model: &Model, files: DataFiles, options: &ImportOptions) ->
     let (mut walk, output, mut problems) = walk(model, files, options).map_err(|p| vec![*p])?;
     let made = walk.value(&output);
     if problems.is_empty() {
-        let finished = made.and_then(|(value, _)| finish(&mut walk.cx, value, &output));
+        let finished = made.and_then(|(value, _)| finish(&mut walk.cx, model, value, &output));
         problems.extend(finished.err().map(|problem| *problem));
     }
     if !problems.is_empty() {
@@ -72,14 +72,19 @@ pub(super) fn shapes_twice(model: &Model, files: DataFiles, options: &ImportOpti
 
 /// Visits all nodes that lead to the output, whose name comes back with all problems.
 fn walk<'m>(model: &'m Model, files: DataFiles, options: &ImportOptions) -> Outcome<(Walk<'m>, String, Vec<Diagnostic>)> {
-    let output = choose_output(model, options)?;
+    let mut output = choose_output(model, options)?;
+    let label = label::label(model, &output);
+    // Behind a label, what is to be said of the network is said all the same.
+    if let Some(label) = &label {
+        output = label.scores.to_owned();
+    }
     let reachable = reachable(model, &output);
     let (order, cyclic) = topological(model, &reachable);
     let mut problems: Vec<Diagnostic> =
         cyclic.iter().map(|&i| malformed("the nodes form a cycle").at(&model.nodes[i].name).note("a tensor depends on itself")).collect();
     let mut walk = Walk { model, order, values: HashMap::new(), told: BTreeMap::new(), cx: Cx::new(graph_name(&model.graph_name), files) };
     walk.inputs(&output, &mut problems);
-    let tail = tail(model, &reachable, &output);
+    let tail = tail(model, &walk.order, &output);
     let mut found = Vec::new();
     for index in walk.order.clone() {
         let mut here = Vec::new();
@@ -88,6 +93,7 @@ fn walk<'m>(model: &'m Model, files: DataFiles, options: &ImportOptions) -> Outc
     }
     found.sort_by_key(|(index, _)| *index);
     problems.extend(found.into_iter().map(|(_, problem)| problem));
+    problems.extend(label.map(|label| label.problem));
     Ok((walk, output, problems))
 }
 
@@ -100,7 +106,7 @@ fn choose_output(model: &Model, options: &ImportOptions) -> Outcome<String> {
     let list = || format!("the outputs are {}", quoted(&model.outputs));
     match (&options.output, &model.outputs[..]) {
         (_, []) => Err(malformed("the model has no output").into()),
-        (Some(name), outputs) if outputs.contains(name) => Ok(name.clone()),
+        (Some(name), outputs) if outputs.contains(name) || model.nodes.iter().any(|n| n.outputs.contains(name)) => Ok(name.clone()),
         (Some(name), _) => {
             Err(interface(format!("the model has no output `{name}`")).note(list()).help("name one of them with `--output NAME`").into())
         }
@@ -141,7 +147,7 @@ fn not_converted(tensor: &str) -> Diagnostic {
 }
 
 /// Makes a row of class scores the output.
-fn finish(cx: &mut Cx, value: Value, output: &str) -> Outcome<()> {
+fn finish(cx: &mut Cx, model: &Model, value: Value, output: &str) -> Outcome<()> {
     if matches!(value, Value::Unknown) {
         return Err(not_converted(output).into());
     }
@@ -157,16 +163,7 @@ fn finish(cx: &mut Cx, value: Value, output: &str) -> Outcome<()> {
             .help("if the model has a classifier inside, name its output with `--output NAME`")
             .into());
     }
-    // The softmax is the last node of the graph wherever it can be: only changes of shape may follow it.
-    let mut behind = id;
-    while matches!(cx.graph[behind].op, Operator::Reshape { .. })
-        && let Some(operand) = cx.graph.operand(behind)
-    {
-        behind = operand;
-    }
-    if matches!(cx.graph[behind].op, Operator::Softmax { .. } | Operator::LogSoftmax { .. }) && cx.dims(behind) == [1, classes] {
-        id = behind;
-    }
+    id = head::settle(cx, model, id)?;
     if cx.dims(id) != [1, classes] {
         let origin = cx.graph[id].origin.clone();
         let reshaped = cx.graph.add_node(Operator::Reshape { dims: vec![1, classes] }, &[id], origin);
@@ -365,7 +362,7 @@ impl Walk<'_> {
 
     fn outputs(&mut self, call: &Call<'_>) -> Outcome<Vec<Value>> {
         let node = call.node;
-        let rule = Some(node).filter(|n| n.is_standard()).and_then(|n| ops::rule(&n.op));
+        let rule = ops::rule(node).filter(|_| call.at_output || !matches!(node.op.as_str(), "Sigmoid" | "Log"));
         let fold = Some(node).filter(|n| n.is_standard()).and_then(|n| constant::rule(&n.op));
         if rule.is_none() && fold.is_none() {
             return Err(unsupported::operator(node).into());
@@ -466,7 +463,7 @@ impl Walk<'_> {
     fn leads_astray(&self, node: &Node) -> bool {
         let mut readers =
             self.order.iter().map(|&i| &self.model.nodes[i]).filter(|n| reads(n).any(|t| node.outputs.iter().any(|o| o == t))).peekable();
-        readers.peek().is_some() && readers.all(|n| !n.is_standard() || ops::rule(&n.op).is_none())
+        readers.peek().is_some() && readers.all(|n| ops::rule(n).is_none())
     }
 
     /// Adds the place and what goes in.

@@ -66,7 +66,8 @@ pub(super) fn print(op: &Operator) -> Vec<(&'static str, String)> {
         | Operator::Add
         | Operator::Reshape { .. }
         | Operator::Relu
-        | Operator::PRelu { .. } => Vec::new(),
+        | Operator::PRelu { .. }
+        | Operator::Sigmoid => Vec::new(),
     };
     list.sort_unstable();
     list
@@ -324,6 +325,7 @@ pub(super) fn operator(attributes: &mut Attributes, params: &[ParamId], dims: &[
             let op = Operator::LogSoftmax { axis: a.axis()? };
             none(a, params, op)?
         }
+        "sigmoid" => none(a, params, Operator::Sigmoid)?,
         "if_neuron" => {
             let ([threshold, initial], _) = roles(a, params, false)?;
             neuron(a, threshold, initial, None)?

@@ -32,7 +32,8 @@ pub const FLOAT: &str = r#"graph @float imported {
   %24 = linear %23, @fc2 : f32[1x3] ""
   %25 = softmax %24 {axis=1} : f32[1x3] "/softmax"
   %26 = log_softmax %25 {axis=1} : f32[1x3] "/log"
-  output %26 "classes" {head=softmax}
+  %27 = sigmoid %26 : f32[1x3] "/sigmoid"
+  output %27 "classes" {head=sigmoid}
   @b : f32[4] = [0.1, -0, 1e-7, 3.4028235e38] source
   @beta : f32[2] = splat(0) derived
   @factor : f32[1x2x1x1] = [2, 0.5] source
