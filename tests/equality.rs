@@ -46,7 +46,10 @@ fn error(library: &Path, model: &Path, output: Option<&str>, low: f32, high: f32
     let theirs = &theirs[..classes];
     // Where the model has one score, ours is that of the second of two classes.
     let ours = &ours[ours.len() - classes..];
-    let range = theirs.iter().fold(f32::NEG_INFINITY, |m, &v| m.max(v)) - theirs.iter().fold(f32::INFINITY, |m, &v| m.min(v));
+    // One score has no range: it is compared with what it is.
+    let least = if classes == 1 { 0.0f32 } else { f32::INFINITY };
+    let most = if classes == 1 { 0.0f32 } else { f32::NEG_INFINITY };
+    let range = theirs.iter().fold(most, |m, &v| m.max(v)) - theirs.iter().fold(least, |m, &v| m.min(v));
     let worst = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     Ok(worst / range.max(1e-3))
 }
