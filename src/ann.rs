@@ -6,6 +6,8 @@ use crate::{
     observer::Silent,
     simulate::FloatNetwork,
 };
+use candle_core::Tensor;
+use snnc_ir::Head;
 use std::path::Path;
 
 /// A float network that is ready to run.
@@ -52,15 +54,28 @@ impl Ann {
         &self.sha256
     }
 
-    /// What the float network makes of `count` images in its own layout and units, with its head applied: `[count, classes]`.
+    /// The scores of `count` images in the network's own layout and units, `[count, classes]`, as a runtime reads them out:
+    /// rectified if the head is a rectifier, before any other head. A sigmoid or softmax that saturates would make ties.
     ///
     /// # Errors
     /// [`Error::Internal`] if `images` are not `count` images.
     pub fn logits(&self, images: &[f32], count: usize) -> Result<Vec<f32>> {
+        self.batched(images, count, if self.network.head() == Head::Relu { FloatNetwork::outputs } else { FloatNetwork::logits })
+    }
+
+    /// As [`Ann::logits`], with any head applied.
+    ///
+    /// # Errors
+    /// As [`Ann::logits`].
+    pub fn outputs(&self, images: &[f32], count: usize) -> Result<Vec<f32>> {
+        self.batched(images, count, FloatNetwork::outputs)
+    }
+
+    fn batched(&self, images: &[f32], count: usize, of: impl Fn(&FloatNetwork, &Tensor) -> Result<Tensor>) -> Result<Vec<f32>> {
         let len: usize = self.dims.iter().product();
         if images.len() != count * len {
             return Err(Error::Internal(format!("{} values are not {count} images of {len}", images.len())));
         }
-        self.network.batched(images, &self.dims, FloatNetwork::outputs)
+        self.network.batched(images, &self.dims, of)
     }
 }

@@ -146,7 +146,8 @@ fn op_spec(op: &Operator) -> Result<Option<OpSpec>> {
         | Operator::PRelu { .. }
         | Operator::MaxPool2d { .. }
         | Operator::Softmax { .. }
-        | Operator::LogSoftmax { .. } => return Err(Error::Internal(format!("`{}` has no place in an artifact", op.name()))),
+        | Operator::LogSoftmax { .. }
+        | Operator::Sigmoid => return Err(Error::Internal(format!("`{}` has no place in an artifact", op.name()))),
     }))
 }
 
@@ -156,6 +157,7 @@ fn head(head: Head) -> artifact::Head {
         Head::Relu => artifact::Head::Relu,
         Head::Softmax => artifact::Head::Softmax,
         Head::LogSoftmax => artifact::Head::LogSoftmax,
+        Head::Sigmoid => artifact::Head::Sigmoid,
     }
 }
 

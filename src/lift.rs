@@ -38,6 +38,7 @@ pub fn lift(artifact: &Artifact) -> Result<Graph> {
         artifact::Head::Relu => Head::Relu,
         artifact::Head::Softmax => Head::Softmax,
         artifact::Head::LogSoftmax => Head::LogSoftmax,
+        artifact::Head::Sigmoid => Head::Sigmoid,
     };
     graph.set_output(output, &spec.output.name, head);
     verify(&graph).map_err(|violations| Error::broken("reading the artifact back", &violations))?;

@@ -85,9 +85,14 @@ pub enum Head {
     Softmax,
     /// Logarithm of the softmax over the last axis.
     LogSoftmax,
+    /// `1 / (1 + exp(-x))` of every score by itself, as where an image may belong to several classes.
+    Sigmoid,
 }
 
 impl Head {
+    /// All heads.
+    pub const ALL: [Self; 5] = [Self::None, Self::Relu, Self::Softmax, Self::LogSoftmax, Self::Sigmoid];
+
     /// Name in the text form and in the artifact.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -96,6 +101,7 @@ impl Head {
             Self::Relu => "relu",
             Self::Softmax => "softmax",
             Self::LogSoftmax => "log_softmax",
+            Self::Sigmoid => "sigmoid",
         }
     }
 }

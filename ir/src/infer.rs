@@ -170,7 +170,7 @@ fn unbounded_type(graph: &Graph, op: &Operator, operands: &[&TensorType]) -> Res
             let dims: Vec<usize> = permutation.iter().map(|&axis| operands[0].dims[axis]).collect();
             Ok(TensorType { element: operands[0].element, dims })
         }
-        Operator::Relu | Operator::Clip { .. } | Operator::Floor | Operator::Round | Operator::LeakyRelu { .. } => {
+        Operator::Relu | Operator::Clip { .. } | Operator::Floor | Operator::Round | Operator::LeakyRelu { .. } | Operator::Sigmoid => {
             Ok(TensorType::f32(operands[0].dims.clone()))
         }
         Operator::ClipFloorShift { max, levels } => {

@@ -141,6 +141,8 @@ pub enum Operator {
         /// The axis.
         axis: usize,
     },
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
 
     // ---- stateful operators of the spiking network ----
     /// Integrate-and-fire neurons, one per entry of the current `x`. With potential `v`, at every time step

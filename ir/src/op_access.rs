@@ -34,6 +34,7 @@ impl Operator {
             Self::MaxPool2d { .. } => "max_pool2d",
             Self::Softmax { .. } => "softmax",
             Self::LogSoftmax { .. } => "log_softmax",
+            Self::Sigmoid => "sigmoid",
             Self::Neuron { leak: None, .. } => "if_neuron",
             Self::Neuron { leak: Some(_), .. } => "lif_neuron",
             Self::CountMaxPool2d { .. } => "count_max_pool2d",
@@ -86,6 +87,7 @@ impl Operator {
             | Self::MaxPool2d { .. }
             | Self::Softmax { .. }
             | Self::LogSoftmax { .. }
+            | Self::Sigmoid
             | Self::CountMaxPool2d { .. } => Vec::new(),
         }
     }

@@ -65,7 +65,8 @@ impl Phase {
             | Operator::LeakyRelu { .. }
             | Operator::PRelu { .. }
             | Operator::Softmax { .. }
-            | Operator::LogSoftmax { .. } => self == Self::Imported,
+            | Operator::LogSoftmax { .. }
+            | Operator::Sigmoid => self == Self::Imported,
             Operator::Relu | Operator::ClipFloorShift { .. } | Operator::MaxPool2d { .. } => float,
             Operator::Clip { min, max } => self == Self::Imported || (self == Self::Canonical && min < max),
             Operator::Neuron { .. } | Operator::CountMaxPool2d { .. } => !float,

@@ -153,6 +153,12 @@ fn softmax_along_any_axis() {
 }
 
 #[test]
+fn sigmoid_of_each_entry() {
+    let y = one("1x5", &[-1000.0, -3.0_f32.ln(), 0.0, 3.0_f32.ln(), 1000.0], "sigmoid %0 : f32[1x5]", &[]);
+    assert!(y.iter().zip([0.0, 0.25, 0.5, 0.75, 1.0]).all(|(a, b)| (a - b).abs() < 1e-6), "{y:?}");
+}
+
+#[test]
 fn neurons_as_rate_twin() {
     let x = [-2.0, 1.0, 3.0];
     let params = &["@t : f32[] = splat(2)", "@v : f32[] = splat(1)", "@l : f32[] = splat(0.5)"];
@@ -186,6 +192,8 @@ fn heads() {
     assert!(softmax.dims == [2, 2] && softmax.data.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{softmax:?}");
     let log = eval::apply_head(Head::LogSoftmax, &logits);
     assert!(log.data.iter().zip(expected).all(|(a, b)| (a.exp() - b).abs() < 1e-6), "{log:?}");
+    let sigmoid = eval::apply_head(Head::Sigmoid, &logits);
+    assert!(sigmoid.data[..2].iter().zip([0.5, 0.75]).all(|(a, b)| (a - b).abs() < 1e-6), "{sigmoid:?}");
 }
 
 #[test]

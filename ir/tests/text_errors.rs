@@ -113,7 +113,7 @@ fn attributes() {
 fn outputs() {
     refused("output %2", "output %9", "5:10: there is no node `%9`");
     refused("output %2 \"y\"", "output %2 y", "5:13: the name of the output, in quotes, should stand here, not `y`");
-    refused("head=softmax", "head=argmax", "5:18: `head` wants `none` or `relu` or `softmax` or `log_softmax`");
+    refused("head=softmax", "head=argmax", "5:18: `head` wants `none` or `relu` or `softmax` or `log_softmax` or `sigmoid`");
     refused("head=softmax", "axis=1", "5:18: `output` has no attribute `axis`");
     refused("  @w : f32[1x2x3x3]", "  output %1 \"z\"\n  @w : f32[1x2x3x3]", "6:3: the output is given twice");
 }

@@ -35,14 +35,14 @@ fn all_operators() -> BTreeSet<&'static str> {
             | Operator::MaxPool2d { .. }
             | Operator::Softmax { .. }
             | Operator::LogSoftmax { .. }
+            | Operator::Sigmoid
             | Operator::Neuron { .. }
             | Operator::CountMaxPool2d { .. } => true,
         }
     }
     assert!(known(&Operator::Input));
-    "input conv2d linear scale shift add average_pool2d mean concat pad slice reshape transpose batch_norm relu clip floor round clip_floor_shift \
-     leaky_relu prelu \
-     max_pool2d softmax log_softmax if_neuron lif_neuron count_max_pool2d"
+    "input conv2d linear scale shift add average_pool2d mean concat pad slice reshape transpose batch_norm relu clip floor round \
+     clip_floor_shift leaky_relu prelu max_pool2d softmax log_softmax sigmoid if_neuron lif_neuron count_max_pool2d"
         .split_whitespace()
         .collect()
 }

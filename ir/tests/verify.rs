@@ -188,7 +188,7 @@ fn every_phase_admits_its_own_operators() {
         let float = admitted(support::FLOAT, phase);
         let spiking = admitted(support::SPIKING, phase);
         let has = |name| float.contains(name) || spiking.contains(name);
-        for name in ["batch_norm", "floor", "round", "leaky_relu", "prelu", "softmax", "log_softmax"] {
+        for name in ["batch_norm", "floor", "round", "leaky_relu", "prelu", "softmax", "log_softmax", "sigmoid"] {
             assert_eq!(has(name), phase == Phase::Imported, "{name} {phase}");
         }
         for name in ["relu", "clip", "clip_floor_shift", "max_pool2d"] {

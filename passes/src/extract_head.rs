@@ -1,7 +1,7 @@
 //! `extract-head`: what the float network does to its logits becomes an attribute of the output.
 //!
 //! Requires: a graph in phase `Imported`.
-//! Leaves: no softmax at the output; the output's head says what was there. A final `relu` moves there too: it would
+//! Leaves: no softmax or sigmoid at the output; the output's head says what was there. A final `relu` moves there too: it would
 //! otherwise become neurons that nothing reads as spikes.
 //! Keeps: the logits exactly. The head applies to all class entries of an image together.
 
@@ -38,6 +38,7 @@ impl Pass for ExtractHead {
         let head = match graph[node].op {
             Operator::Softmax { axis } if all_entries_on(axis) => Head::Softmax,
             Operator::LogSoftmax { axis } if all_entries_on(axis) => Head::LogSoftmax,
+            Operator::Sigmoid => Head::Sigmoid,
             Operator::Relu => Head::Relu,
             _ => return Ok(Changed::No),
         };

@@ -35,6 +35,7 @@ mod rewrite;
 mod set_thresholds;
 mod sink_transposes;
 mod spike_units;
+mod split_score;
 mod swap_max_pool;
 pub mod threshold;
 mod train_weights;
@@ -151,6 +152,7 @@ pub const CANONICALISE: &[&dyn Pass] = &[
     &remove_no_ops::RemoveNoOps,
     &sink_transposes::SinkTransposes,
     &fold_affine::FoldAffine,
+    &split_score::SplitScore,
     &fold_pad::FoldPad,
     &swap_max_pool::SwapMaxPool,
     &fold_constants::FoldConstants,

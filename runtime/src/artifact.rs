@@ -265,6 +265,8 @@ pub enum Head {
     Softmax,
     /// Logarithm of the softmax over the last axis.
     LogSoftmax,
+    /// `1 / (1 + exp(-x))` of every score by itself.
+    Sigmoid,
 }
 
 impl Tensor {

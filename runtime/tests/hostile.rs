@@ -142,7 +142,7 @@ fn the_description_is_checked() {
         |g| g["nodes"][0]["op"] = json!("deform_conv2d"),
         |g| g["nodes"][0]["attributes"]["stride"] = json!([1]),
         |g| g["nodes"][1]["attributes"]["reset"] = json!("to-zero"),
-        |g| g["output"]["head"] = json!("sigmoid"),
+        |g| g["output"]["head"] = json!("tanh"),
     ];
     for change in broken {
         let error = error(change);

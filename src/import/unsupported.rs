@@ -7,7 +7,7 @@ use snnc_ir::Diagnostic;
 pub(super) fn operator(node: &Node) -> Diagnostic {
     let headline = format!("operator `{}` has no spiking counterpart", node.operator());
     if !node.is_standard() {
-        let (note, help) = foreign(&node.domain);
+        let (note, help) = if node.domain == "ai.onnx.ml" { classical(&node.op) } else { foreign(&node.domain) };
         return no_counterpart(headline).note(note).help(help);
     }
     let (note, help) = reason(&node.op);
@@ -64,13 +64,34 @@ pub(super) fn keeps_shape(op: &str) -> bool {
     )
 }
 
+fn classical(op: &str) -> (String, &'static str) {
+    let (note, help) = match op {
+        "TreeEnsemble"
+        | "TreeEnsembleClassifier"
+        | "TreeEnsembleRegressor"
+        | "SVMClassifier"
+        | "SVMRegressor"
+        | "LinearClassifier"
+        | "LinearRegressor" => ("a classical model has no neurons to convert", "give a neural network"),
+        "ArrayFeatureExtractor" | "LabelEncoder" => {
+            ("it looks up names of classes or columns of a table", "name the class scores with `--output NAME`")
+        }
+        "Normalizer" => (
+            "it divides by a sum or maximum of the activations, which is not linear in the spikes; behind a softmax the sum is 1, and it does nothing",
+            "do it before the network, or convert the part before it with `--output NAME`",
+        ),
+        "ZipMap" => ("it puts names beside the class scores, at the very end", "name the class scores with `--output NAME`"),
+        _ => ("it prepares the columns of a table", "do it before the network: export the network without it"),
+    };
+    (note.to_owned(), help)
+}
+
 fn foreign(domain: &str) -> (String, &'static str) {
     let note = format!("it belongs to the domain `{domain}`, not to ONNX");
     let help = match domain {
         "com.microsoft" | "com.microsoft.nchwc" | "com.ms.internal.nhwc" => {
             "this is a file that ONNX Runtime optimised: give the file that was exported from the training framework"
         }
-        "ai.onnx.ml" => "classical models (trees, support vectors) have no neurons to convert: give a neural network",
         "ai.onnx.preview.training" | "ai.onnx.training" => "export the model for inference, without its optimiser",
         _ => "export with standard operators, or give the operator as a model-local function",
     };

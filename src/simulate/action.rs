@@ -33,6 +33,8 @@ pub enum Action {
     Leaky(Tensor),
     /// Softmax along an axis, or its logarithm.
     Softmax(usize, bool),
+    /// The logistic function.
+    Sigmoid,
 }
 
 fn constant(graph: &Graph, id: ParamId, device: &Device) -> Result<Tensor> {
@@ -116,6 +118,7 @@ impl Action {
             Operator::PRelu { slope } => Self::Leaky(constant(graph, *slope, device)?),
             Operator::Softmax { axis } => Self::Softmax(*axis, false),
             Operator::LogSoftmax { axis } => Self::Softmax(*axis, true),
+            Operator::Sigmoid => Self::Sigmoid,
             Operator::BatchNorm { scale, shift, mean, variance, epsilon } => {
                 let [gamma, beta, mean, variance] = [scale, shift, mean, variance].map(|p| values(graph, *p));
                 let channels = gamma.len();
@@ -169,6 +172,8 @@ impl Action {
                 let sum = shifted.exp()?.sum_keepdim(*axis)?;
                 if *log { shifted.broadcast_sub(&sum.log()?) } else { shifted.exp()?.broadcast_div(&sum) }
             }
+            // Of a large negative number the exponential is infinite, and its inverse is the 0 that it should be.
+            Self::Sigmoid => (x.neg()?.exp()? + 1.0)?.recip(),
         }
     }
 }
@@ -192,6 +197,7 @@ pub fn apply_head(head: snnc_ir::Head, logits: &Tensor) -> candle_core::Result<T
         snnc_ir::Head::Relu => flat.relu(),
         snnc_ir::Head::Softmax => Action::Softmax(1, false).apply(&[&flat]),
         snnc_ir::Head::LogSoftmax => Action::Softmax(1, true).apply(&[&flat]),
+        snnc_ir::Head::Sigmoid => Action::Sigmoid.apply(&[&flat]),
     }
 }
 

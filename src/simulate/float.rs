@@ -91,6 +91,12 @@ impl FloatNetwork {
         self.output
     }
 
+    /// What the float network does to its logits.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
     /// Logits `[N, classes]` for images `[N, ..]` in the model's own layout; the head is not applied.
     ///
     /// # Errors

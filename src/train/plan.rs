@@ -414,7 +414,8 @@ impl Planner<'_> {
             | Operator::PRelu { .. }
             | Operator::MaxPool2d { .. }
             | Operator::Softmax { .. }
-            | Operator::LogSoftmax { .. } => {
+            | Operator::LogSoftmax { .. }
+            | Operator::Sigmoid => {
                 return Err(Error::Internal(format!("`{}` has no place in a spiking network", graph[node].op.name())));
             }
         })

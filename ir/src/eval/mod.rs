@@ -127,6 +127,7 @@ pub fn apply_head(head: Head, logits: &Tensor) -> Tensor {
         Head::Relu => return logits.map(|v| v.max(0.0)),
         Head::Softmax => stateless::softmax(&x, classes, 1),
         Head::LogSoftmax => stateless::log_softmax(&x, classes, 1),
+        Head::Sigmoid => x.into_iter().map(stateless::sigmoid).collect(),
     };
     Tensor { dims: logits.dims.clone(), data: y.into_iter().map(|v| v as f32).collect() }
 }
@@ -221,7 +222,8 @@ fn commutes_with_mean(op: &Operator) -> bool {
         | Operator::PRelu { .. }
         | Operator::MaxPool2d { .. }
         | Operator::Softmax { .. }
-        | Operator::LogSoftmax { .. } => false,
+        | Operator::LogSoftmax { .. }
+        | Operator::Sigmoid => false,
     }
 }
 

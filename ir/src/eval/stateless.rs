@@ -53,6 +53,7 @@ pub(super) fn apply(graph: &Graph, id: NodeId, operands: &[View<'_>], state: Opt
             let shapes::Around { len, inner, .. } = shapes::around(x.dims, *axis);
             log_softmax(x.data, len, inner)
         }
+        Operator::Sigmoid => each(x.data, sigmoid),
         Operator::Neuron { threshold, leak, reset, cap, levels, .. } => {
             let neurons =
                 stateful::Neurons { threshold: spread(*threshold), leak: leak.map(spread), reset: *reset, cap: *cap, levels: *levels };
@@ -83,6 +84,11 @@ fn linear(x: &[f64], weight: &Tensor, bias: Option<&Tensor>) -> Vec<f64> {
         products + bias.map_or(0.0, |b| f64::from(b.data[out]))
     };
     (0..weight.dims[0]).map(row).collect()
+}
+
+/// The logistic function.
+pub(super) fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
 }
 
 /// Softmax along the middle axis of a tensor of shape `[.., len, inner]`.

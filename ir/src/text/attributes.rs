@@ -70,7 +70,8 @@ pub(super) fn print(op: &Operator) -> Vec<(&'static str, String)> {
         | Operator::Relu
         | Operator::Floor
         | Operator::Round
-        | Operator::PRelu { .. } => Vec::new(),
+        | Operator::PRelu { .. }
+        | Operator::Sigmoid => Vec::new(),
     };
     list.sort_unstable();
     list
@@ -342,6 +343,7 @@ pub(super) fn operator(attributes: &mut Attributes, params: &[ParamId], dims: &[
             let op = Operator::LogSoftmax { axis: a.axis()? };
             none(a, params, op)?
         }
+        "sigmoid" => none(a, params, Operator::Sigmoid)?,
         "if_neuron" => {
             let ([threshold, initial], _) = roles(a, params, false)?;
             neuron(a, threshold, initial, None)?

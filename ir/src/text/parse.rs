@@ -167,7 +167,7 @@ impl Parser {
         let node = self.node_number()?;
         let name = self.quoted("the name of the output, in quotes,")?;
         let mut attributes = self.attributes((at, word))?;
-        let heads = [Head::None, Head::Relu, Head::Softmax, Head::LogSoftmax].map(|head| (head.name(), head));
+        let heads = Head::ALL.map(|head| (head.name(), head));
         let head = attributes.choice("head", &heads)?.unwrap_or_default();
         attributes.finish()?;
         self.end_of_line()?;

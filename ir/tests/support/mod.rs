@@ -35,7 +35,8 @@ pub const FLOAT: &str = r#"graph @float imported {
   %27 = linear %26, @fc2 : f32[1x3] ""
   %28 = softmax %27 {axis=1} : f32[1x3] "/softmax"
   %29 = log_softmax %28 {axis=1} : f32[1x3] "/log"
-  output %29 "classes" {head=softmax}
+  %30 = sigmoid %29 : f32[1x3] "/sigmoid"
+  output %30 "classes" {head=sigmoid}
   @b : f32[4] = [0.1, -0, 1e-7, 3.4028235e38] source
   @beta : f32[2] = splat(0) derived
   @factor : f32[1x2x1x1] = [2, 0.5] source

@@ -79,7 +79,8 @@ fn can_pass(graph: &Graph, scale: NodeId, user: NodeId) -> bool {
         | Operator::LeakyRelu { .. }
         | Operator::PRelu { .. }
         | Operator::Softmax { .. }
-        | Operator::LogSoftmax { .. } => false,
+        | Operator::LogSoftmax { .. }
+        | Operator::Sigmoid => false,
     }
 }
 

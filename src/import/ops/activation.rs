@@ -1,9 +1,10 @@
-//! Rectifiers, and the softmax at the end.
+//! Rectifiers, and softmax and sigmoid at the end.
 
 use crate::import::{
     cx::{Call, Cx, Value},
     ops::axis,
     problem::{Outcome, batch_lost, malformed, no_counterpart, unsupported_use},
+    unsupported,
 };
 use snnc_ir::{NodeId, Operator};
 
@@ -90,4 +91,29 @@ pub(super) fn softmax(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
         cx.add(node, make(axis), &[operand])?
     };
     Ok(vec![Value::Node(cx.reshape(node, id, dims)?)])
+}
+
+/// `Sigmoid`, which only makes sense at the end.
+pub(super) fn sigmoid(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
+    call.check_counts(1, 1)?;
+    Ok(vec![Value::Node(cx.add(call.node, Operator::Sigmoid, &[call.activation(0)?])?)])
+}
+
+/// `Log` of a softmax, which bounds may keep from 0.
+pub(super) fn log(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
+    call.check_counts(1, 1)?;
+    let mut id = call.activation(0)?;
+    let dims = cx.dims(id).to_vec();
+    while matches!(cx.graph[id].op, Operator::Reshape { .. } | Operator::Clip { .. })
+        && let Some(operand) = cx.graph.operand(id)
+    {
+        id = operand;
+    }
+    match (&cx.graph[id].op, cx.graph.operand(id)) {
+        (&Operator::Softmax { axis }, Some(scores)) => {
+            let id = cx.add(call.node, Operator::LogSoftmax { axis }, &[scores])?;
+            Ok(vec![Value::Node(cx.reshape(call.node, id, dims)?)])
+        }
+        _ => Err(unsupported::operator(call.node).into()),
+    }
 }

@@ -5,6 +5,7 @@ mod arguments;
 mod conv;
 mod elementwise;
 mod linear;
+mod ml;
 mod norm;
 mod pool;
 mod rounding;
@@ -17,13 +18,31 @@ pub(super) use arguments::{
 use super::{
     cx::{Call, Cx, Value},
     problem::Outcome,
+    proto::Node,
 };
 
 /// Makes IR of one node. A rule looks at every attribute that it understands: one that is left over is an error.
 pub(super) type Rule = fn(&mut Cx, &Call<'_>) -> Outcome<Vec<Value>>;
 
-/// The rule for an operator of ONNX's own domain, where at least one operand depends on the image.
-pub(super) fn rule(op: &str) -> Option<Rule> {
+/// The rule for an operator, where at least one operand depends on the image.
+pub(super) fn rule(node: &Node) -> Option<Rule> {
+    match node.domain.as_str() {
+        "" | "ai.onnx" => standard(&node.op),
+        "ai.onnx.ml" => classical(&node.op),
+        _ => None,
+    }
+}
+
+fn classical(op: &str) -> Option<Rule> {
+    Some(match op {
+        "ZipMap" => ml::zip_map,
+        "Normalizer" => ml::normalizer,
+        "Scaler" => ml::scaler,
+        _ => return None,
+    })
+}
+
+fn standard(op: &str) -> Option<Rule> {
     Some(match op {
         "Conv" => conv::conv,
 
@@ -50,6 +69,8 @@ pub(super) fn rule(op: &str) -> Option<Rule> {
         "PRelu" => activation::prelu,
         "Softmax" | "LogSoftmax" => activation::softmax,
         "Floor" | "Round" => rounding::rounding,
+        "Sigmoid" => activation::sigmoid,
+        "Log" => activation::log,
 
         "BatchNormalization" => norm::batch_normalization,
 
@@ -72,6 +93,35 @@ pub(super) fn rule(op: &str) -> Option<Rule> {
         "Pad" => shape::pad,
         _ => return None,
     })
+}
+
+/// Operators that may lead from a softmax or sigmoid to the output: [`super::head`] looks at what they do.
+pub(super) fn in_head(node: &Node) -> bool {
+    match node.domain.as_str() {
+        "" | "ai.onnx" => {
+            only_reshapes(&node.op)
+                || matches!(
+                    node.op.as_str(),
+                    "Transpose"
+                        | "Slice"
+                        | "Split"
+                        | "Gather"
+                        | "Concat"
+                        | "Add"
+                        | "Sub"
+                        | "Neg"
+                        | "Mul"
+                        | "Div"
+                        | "Relu"
+                        | "Clip"
+                        | "Max"
+                        | "Min"
+                        | "Log"
+                )
+        }
+        "ai.onnx.ml" => matches!(node.op.as_str(), "ZipMap" | "Normalizer"),
+        _ => false,
+    }
 }
 
 /// Operators that hand on their first operand as it is, or in another shape.

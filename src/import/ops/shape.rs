@@ -82,7 +82,11 @@ fn constant(call: &Call<'_>, made: Made) -> Value {
 
 /// Reshapes to a shape of the file, whose first axis must still be the batch.
 fn to_file_shape(cx: &mut Cx, call: &Call<'_>, operand: NodeId, mut dims: Vec<usize>) -> Outcome<Vec<Value>> {
-    if dims.len() < 2 || dims[0] != cx.batch_size() {
+    // With a batch of 1 in the file, a row of scores may lose the batch axis at the very end.
+    if call.at_output && cx.batch == BatchKind::Fixed(1) && dims.len() == 1 {
+        dims.insert(0, 1);
+    }
+    if dims.is_empty() || dims[0] != cx.batch_size() {
         return Err(batch_lost(format!("operator `{}` does not keep the batch", call.node.op))
             .note(format!("from {} to {}", Dims(&cx.file_dims(operand)), Dims(&dims)))
             .into());
@@ -118,7 +122,8 @@ pub(super) fn squeeze(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
         Some(axes) => axes,
         None => (usize::from(cx.batch == BatchKind::Dynamic)..dims.len()).filter(|&a| dims[a] == 1).collect(),
     };
-    if gone.contains(&0) {
+    let row = call.at_output && cx.batch == BatchKind::Fixed(1) && dims.len() <= gone.len() + 1;
+    if gone.contains(&0) && !row {
         return Err(batch_lost("operator `Squeeze` removes the batch axis")
             .note(format!("it removes the axes {gone:?} of {}", Dims(&dims)))
             .help("name the axes to squeeze, without 0")
