@@ -20,12 +20,12 @@ pub const CODES: &[(&str, &str, &str)] = &[
            arithmetic with constants, and all that only moves entries around;\n\
          - rectifiers: `Relu`, `Clip`, `LeakyRelu`, `PRelu`, `Max` and `Min` with a constant;\n\
          - `MaxPool`, which has a spiking form of its own;\n\
-         - a `Softmax` or `LogSoftmax` at the very end, which is left to the reader of the spikes.\n\n\
-         Products of two activations (attention, gates), curved activations (Sigmoid, Tanh, GELU), normalisation by the image's own\n\
+         - a `Softmax`, `LogSoftmax` or `Sigmoid` at the very end, which is left to the reader of the spikes. With it goes what does not\n  \
+           change the class: a positive factor, one column of two, `1 - p` beside `p`, bounds at 0 and 1.\n\n\
+         Products of two activations (attention, gates), curved activations (Tanh, GELU, Sigmoid inside), normalisation by the image's own\n\
          statistics, recurrence and control flow have no counterpart.\n\n\
          All such operators of the network are reported at once. Replace them and train again, or, if the network is useful\n\
-         up to one of them, convert the part before it: make the tensor there an output of the model and name it with\n\
-         `--output NAME`.",
+         up to one of them, convert the part before it: name the tensor there with `--output NAME`.",
     ),
     (
         "E0103",
@@ -64,7 +64,9 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "E0107",
         "it is not clear what goes in or comes out",
         "A classifier takes one image and gives one row of class scores. If the model has several outputs, name the one with the\n\
-         scores with `--output NAME`. If it has several inputs that are not initialised, make all but the image constants.\n\
+         scores with `--output NAME`; an output that is the class itself, or its name, has scores before it, and the message says which.\n\
+         If it has several inputs that are not initialised, make all but the image constants.\n\
+         One score is for two classes: the class is 1 where the score is above 0, or its sigmoid above a half.\n\
          An output that is a map rather than a row belongs to a detector or a segmenter, which cannot be converted.",
     ),
     (

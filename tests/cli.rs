@@ -501,6 +501,96 @@ fn write_pixels(folder: &Path, name: &str, shape: &[usize]) -> ndarray::ArrayD<u
     pixels
 }
 
+/// The images of an ONNX fixture with the classes that `class` sees in ONNX Runtime's output of each, `NAME.npz`.
+fn write_classes(folder: &Path, name: &str, class: impl Fn(&[f32]) -> i64) -> String {
+    let mut npz = ndarray_npy::NpzReader::new(fs::File::open(fixture("onnx").join(format!("{name}.npz"))).unwrap()).unwrap();
+    let [x, y]: [ndarray::ArrayD<f32>; 2] = ["x", "y"].map(|array| npz.by_name(array).unwrap());
+    let images = x.shape()[0];
+    let y: Vec<f32> = y.iter().copied().collect();
+    let classes: ndarray::Array1<i64> = y.chunks(y.len() / images).map(class).collect();
+    let mut npz = ndarray_npy::NpzWriter::new(fs::File::create(folder.join(format!("{name}.npz"))).unwrap());
+    npz.add_array("x", &x).unwrap();
+    npz.add_array("y", &classes).unwrap();
+    npz.finish().unwrap();
+    format!("{name}.npz")
+}
+
+/// Compiles an ONNX fixture to `m.snn`, quickly, and says what `eval` measures of it beside the float network.
+fn compiled_and_judged(folder: &Path, name: &str, more: &[&str], class: impl Fn(&[f32]) -> i64) -> Value {
+    let data = write_classes(folder, name, class);
+    let model = fixture("onnx").join(format!("{name}.onnx"));
+    let model = model.to_str().unwrap();
+    let quick = ["--samples", "8", "--train", "none", "--audit", "none"];
+    snnc_in(folder, [model, "-o", "m.snn"].iter().chain(&quick).chain(more)).ok();
+    let ran = snnc_in(folder, ["eval", "m.snn", "--data", &data, "--ann", model, "--timesteps", "64", "--json"]).ok();
+    serde_json::from_str(&ran.stdout).unwrap()
+}
+
+#[test]
+fn one_score_is_two_classes() {
+    let folder = tempfile::tempdir().unwrap();
+    let half = |p: &[f32]| i64::from(p[0] > 0.5);
+    let positive = |s: &[f32]| i64::from(s[0] > 0.0);
+    let (half, positive): (&dyn Fn(&[f32]) -> i64, &dyn Fn(&[f32]) -> i64) = (&half, &positive);
+    let cases = [
+        ("score_end", positive, "none"),
+        ("score_conv_sigmoid", half, "softmax"),
+        ("score_matmul_sigmoid_squeeze", half, "softmax"),
+        ("softmax_column_slice", half, "softmax"),
+        ("softmax_column_gather", half, "softmax"),
+        ("logits_column", positive, "none"),
+        ("sigmoid_to_signs", positive, "softmax"),
+        ("score_relu", positive, "relu"),
+    ];
+    for (name, class, head) in cases {
+        let measured = compiled_and_judged(folder.path(), name, &[], class);
+        assert_eq!(measured["ann_top1"], 100.0, "{name}: {measured}");
+        let inspected = snnc_in(folder.path(), ["inspect", "m.snn"]).ok().stdout;
+        assert!(inspected.contains(&format!("2 classes, head {head}")), "{name}: {inspected}");
+        let logits = logits(folder.path(), &format!("{name}.npz"));
+        assert!(logits.outer_iter().all(|scores| scores.len() == 2 && scores[0] == 0.0), "{name}: {logits}");
+    }
+    // Untrained, class 0 has the score 0; trained, its score is one as any other.
+    for (name, more) in [("softmax_column_slice", &TRAIN[..]), ("score_end", &["--timesteps", "auto"])] {
+        let model = fixture("onnx").join(format!("{name}.onnx"));
+        let args = [model.to_str().unwrap(), "-o", "m.snn", "--samples", "24", "--audit", "quick"];
+        snnc_in(folder.path(), args.iter().chain(more)).ok();
+        let report: Value = serde_json::from_slice(&fs::read(folder.path().join("m.report.json")).unwrap()).unwrap();
+        assert_valid(&report);
+        assert_eq!(report["samples"]["diversity"]["classes_shown"], 2, "{name}: agreement on one class alone says nothing");
+    }
+}
+
+#[test]
+fn both_classes_by_one_sigmoid_keep_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["sigmoid_both", "sigmoid_both_turned"] {
+        let measured = compiled_and_judged(folder.path(), name, &[], |p| i64::from(p[1] > p[0]));
+        assert_eq!((&measured["ann_top1"], &measured["snn"][0]["top1"]), (&100.0.into(), &100.0.into()), "{name}: {measured}");
+    }
+}
+
+#[test]
+fn an_artifact_of_a_tensor_inside_is_compared_with_that_tensor() {
+    let folder = tempfile::tempdir().unwrap();
+    let largest = |scores: &[f32]| (0..scores.len()).fold(0, |best, k| if scores[k] > scores[best] { k } else { best }) as i64;
+    for (name, output) in [("label_end", "logits"), ("sigmoid_end", "raw"), ("softmax_log", "raw")] {
+        let measured = compiled_and_judged(folder.path(), name, &["--output", output], largest);
+        assert_eq!(measured["ann_top1"], 100.0, "{name}: {measured}");
+        let model = fixture("onnx").join(format!("{name}.onnx"));
+        let model = model.to_str().unwrap();
+        assert!(snnc_in(folder.path(), ["inspect", "m.snn"]).ok().stdout.contains(&format!("`{output}`")), "{name}");
+        snnc_in(folder.path(), ["audit", "m.snn", "--ann", model, "--json", "a.json"]).ok();
+    }
+    // The messages about labels name what can be converted.
+    for (name, output) in [("label_argmax", "probabilities"), ("label_sklearn", "probabilities")] {
+        let model = fixture("onnx/reject").join(format!("{name}.onnx"));
+        let args = [model.to_str().unwrap(), "-o", "m.snn", "--samples", "8", "--train", "none", "--audit", "none"];
+        snnc_in(folder.path(), args).error(&format!("`--output {output}`"));
+        snnc_in(folder.path(), args.iter().chain(&["--output", output])).ok();
+    }
+}
+
 #[test]
 fn signals_go_through() {
     for (model, channels, length) in [("conv1d_network", 2, 32), ("conv1d_average_pool", 1, 30)] {

@@ -272,7 +272,7 @@ pub fn random_network(seed: u64) -> Artifact {
     let weight = Tensor::new([outputs, inputs], r.dyadics(outputs * inputs, 1));
     let bias = (r.below(2) == 0).then(|| Tensor::new([outputs], r.dyadics(outputs, 1)));
     x = b.linear(&x, weight, bias);
-    let head = [Head::None, Head::Relu, Head::Softmax][r.below(3)];
+    let head = [Head::None, Head::Relu, Head::Softmax, Head::Sigmoid][r.below(4)];
     b.finish(&x, head)
 }
 

@@ -234,8 +234,8 @@ fn signal() -> Vector {
     let x = b.linear(&x, weight, None);
     Vector {
         name: "signal",
-        about: "A signal of three channels, [1, L, C]: preprocessing of images of one row, Poisson coding, conv2d over one row.",
-        artifact: b.finish(&x, Head::None),
+        about: "A signal of three channels, [1, L, C]: preprocessing of images of one row, Poisson coding, conv2d over one row; head sigmoid, which is not applied.",
+        artifact: b.finish(&x, Head::Sigmoid),
         pixels: Some((0..2 * 21).map(|_| r.below(256) as u8).collect()),
         input: Vec::new(),
         images: 2,
