@@ -12,10 +12,12 @@
 mod input;
 mod job;
 mod material;
+mod pixels;
 mod training;
 
 pub use job::ENOUGH_AGREEMENT;
 pub use material::{Diversity, Labelled};
+pub use pixels::preprocessing;
 
 use crate::{
     audit::{
@@ -102,11 +104,12 @@ pub fn compile(model: &Path, options: &Options, observer: &mut dyn Observer) -> 
     let mut dependencies = imported.dependencies.clone();
     let input = float.input().ok_or_else(|| Error::Internal("a verified graph has an input".into()))?;
     let input_type = float[input].ty.clone();
+    let preprocess = preprocessing(&imported, &options.pixels)?;
 
     let data = match &options.calibration {
         Calibration::File(path) => {
             let images = Images::read(path)?;
-            let plan = Plan::new(&images, &input_type.dims, options.layout, &options.preprocess)?;
+            let plan = Plan::new(&images, &input_type.dims, options.layout, &preprocess)?;
             dependencies.push(path.clone());
             Some((images, plan))
         }
@@ -118,8 +121,11 @@ pub fn compile(model: &Path, options: &Options, observer: &mut dyn Observer) -> 
         .or_else(|| layout::of_shape(&input_type.dims))
         .unwrap_or(if input_type.dims.len() == 4 { Layout::Nchw } else { Layout::Flat });
     input::check_layout(layout, &input_type.dims)?;
-    let canvas = Canvas::new(&input_type, layout, &options.preprocess);
-    input::check_channels(options, &canvas)?;
+    let canvas = Canvas::new(&input_type, layout, &preprocess);
+    input::check_channels(&preprocess, &canvas)?;
+    if options.pixels.scale.is_none() && !imported.input_is_integer {
+        pixels::scaled_inside(&imported.graph, &preprocess).iter().for_each(|warning| observer.warning(warning));
+    }
     let normed = with_batch_norms(&imported.graph)?;
     if matches!(options.threshold, Threshold::Rule(Rule::BatchNorm(_))) && normed.is_none() {
         return Err(Error::Usage("--threshold batch-norm: the model has no batch norms; they were folded, or it never had any".into()));
@@ -127,7 +133,7 @@ pub fn compile(model: &Path, options: &Options, observer: &mut dyn Observer) -> 
     let deadline = options.budget.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
     let source = Source { float: &float, normed: normed.as_ref(), canvas: &canvas };
     let material = material::gather(source, options, data, observer)?;
-    let job = Job { model, options, imported: &imported, source, layout, material: &material };
+    let job = Job { model, options, imported: &imported, source, layout, preprocess: &preprocess, material: &material };
     let candidates = match options.timesteps {
         Timesteps::Fixed(n) => vec![n],
         Timesteps::Auto => CANDIDATES.to_vec(),

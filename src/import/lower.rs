@@ -27,6 +27,7 @@ use tract_onnx::pb::{self, tensor_proto::DataType, tensor_shape_proto::dimension
 pub(super) struct Lowered {
     pub graph: Graph,
     pub batch: BatchKind,
+    pub input_is_integer: bool,
     pub warnings: Vec<Diagnostic>,
     /// The data files that were read.
     pub files: DataFiles,
@@ -46,10 +47,11 @@ pub(super) fn lower(model: &Model, files: DataFiles, options: &ImportOptions) ->
     if !problems.is_empty() {
         return Err(problems);
     }
+    let input_is_integer = walk.input_is_integer;
     let Cx { mut graph, batch, files, .. } = walk.cx;
     graph.prune();
     let warnings = warn_of_other_outputs(model, options).into_iter().chain(warn_without_rectifier(&graph)).collect();
-    Ok(Lowered { graph, batch, warnings, files })
+    Ok(Lowered { graph, batch, input_is_integer, warnings, files })
 }
 
 /// For every activation that a node makes: its name, its shape as in the file, and what tract makes of it.
@@ -77,7 +79,14 @@ fn walk<'m>(model: &'m Model, files: DataFiles, options: &ImportOptions) -> Outc
     let (order, cyclic) = topological(model, &reachable);
     let mut problems: Vec<Diagnostic> =
         cyclic.iter().map(|&i| malformed("the nodes form a cycle").at(&model.nodes[i].name).note("a tensor depends on itself")).collect();
-    let mut walk = Walk { model, order, values: HashMap::new(), told: BTreeMap::new(), cx: Cx::new(graph_name(&model.graph_name), files) };
+    let mut walk = Walk {
+        model,
+        order,
+        values: HashMap::new(),
+        told: BTreeMap::new(),
+        input_is_integer: false,
+        cx: Cx::new(graph_name(&model.graph_name), files),
+    };
     walk.inputs(&output, &mut problems);
     let tail = tail(model, &reachable, &output);
     let mut found = Vec::new();
@@ -176,6 +185,23 @@ fn finish(cx: &mut Cx, value: Value, output: &str) -> Outcome<()> {
     Ok(())
 }
 
+/// Whether the elements of an input are integers.
+fn holds_integers(input: &pb::ValueInfoProto) -> bool {
+    let Some(type_proto::Value::TensorType(ty)) = input.r#type.as_ref().and_then(|t| t.value.as_ref()) else { return false };
+    let element = DataType::try_from(ty.elem_type).unwrap_or(DataType::Undefined);
+    matches!(
+        element,
+        DataType::Uint8
+            | DataType::Int8
+            | DataType::Uint16
+            | DataType::Int16
+            | DataType::Uint32
+            | DataType::Int32
+            | DataType::Uint64
+            | DataType::Int64
+    )
+}
+
 struct Walk<'m> {
     model: &'m Model,
     /// The nodes that lead to the output, operands first.
@@ -184,6 +210,8 @@ struct Walk<'m> {
     values: HashMap<String, (Value, bool)>,
     /// Shapes behind problems, for messages.
     told: BTreeMap<String, Vec<usize>>,
+    /// Whether the image is of integers.
+    input_is_integer: bool,
     cx: Cx,
 }
 
@@ -210,6 +238,7 @@ impl Walk<'_> {
                 Ok((ty, batch)) => {
                     if index == 0 {
                         self.cx.batch = batch;
+                        self.input_is_integer = holds_integers(input);
                     }
                     Value::Node(self.cx.graph.add_input(ty, Origin::one(&input.name)))
                 }
