@@ -2,10 +2,11 @@
 """Do all of the project's commands share one build of every third-party crate?
 
 Cargo builds a crate again where another command asks for other features of it, and features of the tests' dependencies count as soon as
-tests are built. Here the commands of the README and of CI are run up to the linker, and the files that cargo names are compared: a crate
-that two commands use must be the same file in both, whether it had to be built or was there.
+tests are built. For the commands of the README and of CI, the features that cargo resolves are compared. With --build the commands are
+run up to the linker, and the files that cargo names: a crate that two commands use must be the same file in both, whether it had to be
+built or was there.
 
-Usage: scripts/one_build.py [--offline]
+Usage: scripts/one_build.py [--build] [--offline]
 """
 import json
 import subprocess
@@ -19,30 +20,49 @@ COMMANDS = [
 ]
 
 
-def artifacts(command, more):
-    """Package -> files of the third-party crates that a command uses, and how many of them it had to build."""
-    ran = subprocess.run(["cargo", *command, "--message-format=json", *more], stdout=subprocess.PIPE, text=True)
+def cargo(*words):
+    ran = subprocess.run(["cargo", *words], stdout=subprocess.PIPE, text=True)
     if ran.returncode:
         sys.exit(ran.returncode)
-    files, built = {}, 0
-    for message in map(json.loads, ran.stdout.splitlines()):
+    return ran.stdout.splitlines()
+
+
+def resolved(command, more):
+    """Package -> what cargo resolves of it: a text for every set of features that it is built with."""
+    tests = command[0] == "test"
+    edges = "normal,build,dev" if tests else "normal,build"
+    rest = [word for word in command[1:] if word != "--no-run"]
+    found = {}
+    for line in cargo("tree", *rest, *more, "--edges", edges, "--prefix", "none", "--format", "{p}|{f}"):
+        package, _, features = line.removesuffix(" (*)").partition("|")
+        # Members come with their folder.
+        if package and "(/" not in package:
+            found.setdefault(package, set()).add(features)
+    return found, f"{len(found)} third-party crates"
+
+
+def built(command, more):
+    """Package -> files of it that a command uses."""
+    files, fresh = {}, []
+    for message in map(json.loads, cargo(*command, "--message-format=json", *more)):
         if message["reason"] == "compiler-artifact" and not message["package_id"].startswith("path+"):
             files.setdefault(message["package_id"], set()).update(message["filenames"])
-            built += not message["fresh"]
-    return files, built
+            fresh.append(message["fresh"])
+    return files, f"{len(files)} third-party crates, {fresh.count(False)} files built now"
 
 
 def main():
+    more = [word for word in sys.argv[1:] if word != "--build"]
+    look = built if "--build" in sys.argv else resolved
     known, twice = {}, []
     for command in COMMANDS:
-        files, built = artifacts(command, sys.argv[1:])
-        again = [package for package in files if package in known and not files[package] <= known[package]]
-        twice += [f"{package}: `cargo {' '.join(command)}` wants a build of its own" for package in again]
-        for package, of in files.items():
+        found, what = look(command, more)
+        again = [package for package in found if package in known and not found[package] <= known[package]]
+        twice += [f"`cargo {' '.join(command)}` wants a build of its own of {package}: {sorted(found[package] - known[package])}" for package in again]
+        for package, of in found.items():
             known.setdefault(package, set()).update(of)
-        print(f"cargo {' '.join(command)}: {len(files)} third-party crates, {built} built now, {len(again)} of them for the second time")
-    print("\n".join(twice))
-    sys.exit(bool(twice))
+        print(f"cargo {' '.join(command)}: {what}, {len(again)} for the second time", flush=True)
+    sys.exit("\n".join(twice) if twice else 0)
 
 
 if __name__ == "__main__":
