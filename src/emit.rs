@@ -22,6 +22,8 @@ pub struct Provenance<'a> {
     pub coding: Coding,
     /// Layout of the input.
     pub layout: Layout,
+    /// How pixels become input.
+    pub preprocess: &'a Preprocess,
 }
 
 /// Writes the graph as an artifact.
@@ -51,7 +53,7 @@ pub fn emit(verified: Verified<'_>, about: &Provenance<'_>) -> Result<Artifact> 
                 shape: node.ty.dims.clone(),
                 layout: about.layout,
                 coding: about.coding.clone(),
-                preprocess: preprocess(&about.options.preprocess, about.layout, &node.ty.dims),
+                preprocess: preprocess(about.preprocess, about.layout, &node.ty.dims),
             });
             continue;
         };

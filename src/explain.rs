@@ -136,6 +136,15 @@ pub const CODES: &[(&str, &str, &str)] = &[
          do, if as many samples agree), so its weights were not taken: the artifact holds the calibrated network and is not sealed.\n\n\
          Mostly there are too few samples or epochs, or the learning rate is too large.",
     ),
+    (
+        "W0206",
+        "pixels may be scaled twice",
+        "Many networks are exported with their preprocessing: the first thing that they do is to divide pixels by 255, or to subtract\n\
+         means of more than 1. Such a network takes pixels from 0 to 255 as they are. Without `--scale` they are divided by 255\n\
+         before they go in, so the network would see a black image, and samples for calibration would be as dark.\n\n\
+         `--scale 1` gives the network pixels as they are. `--scale 255` says that it takes values from 0 to 1 all the same, and\n\
+         silences the warning. Of a model whose input is of integers nothing needs to be said: it gets pixels as they are.",
+    ),
 ];
 
 /// The explanation of a code.

@@ -200,6 +200,46 @@ impl Default for Training {
     }
 }
 
+/// How 8-bit pixels become the model's numbers, as asked: `(x / scale - mean) / std`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pixels {
+    /// The value that becomes 1; if left out, the model decides.
+    pub scale: Option<f32>,
+    /// One for all, or one per channel.
+    pub mean: Vec<f32>,
+    /// One for all, or one per channel.
+    pub std: Vec<f32>,
+}
+
+impl Default for Pixels {
+    fn default() -> Self {
+        Self { scale: None, mean: vec![0.0], std: vec![1.0] }
+    }
+}
+
+impl Pixels {
+    /// For a model that takes floats: they are from 0 to 1 before mean and deviation, unless something else was said.
+    #[must_use]
+    pub fn to_floats(&self) -> Preprocess {
+        let scale = self.scale.unwrap_or(Preprocess::default().scale);
+        Preprocess { scale, mean: self.mean.clone(), std: self.std.clone() }
+    }
+
+    /// For a model that takes integers: pixels go in as they are.
+    ///
+    /// # Errors
+    /// The option by which something else was asked.
+    pub fn to_integers(&self) -> Result<Preprocess, &'static str> {
+        let is_other = |values: &[f32], neutral: f32| values.iter().any(|&v| v != neutral);
+        match self.scale {
+            Some(scale) if scale != 1.0 => Err("--scale"),
+            _ if is_other(&self.mean, 0.0) => Err("--mean"),
+            _ if is_other(&self.std, 1.0) => Err("--std"),
+            _ => Ok(Preprocess::scale(1.0)),
+        }
+    }
+}
+
 /// Everything that shapes the artifact.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
@@ -234,7 +274,7 @@ pub struct Options {
     /// Layout of the model's input; `None` is inferred from its shape.
     pub layout: Option<Layout>,
     /// Preprocessing of 8-bit images.
-    pub preprocess: Preprocess,
+    pub pixels: Pixels,
     /// Which graph output to compile, where there are several.
     pub output: Option<String>,
     /// Seed of everything random.
@@ -259,7 +299,7 @@ impl Default for Options {
             training: Training::default(),
             audit: None,
             layout: None,
-            preprocess: Preprocess::default(),
+            pixels: Pixels::default(),
             output: None,
             seed: 0,
         }
@@ -273,5 +313,20 @@ impl Options {
         let defaults = Training::default();
         let training = Training { device: defaults.device, checkpoint: None, resume: false, ..self.training.clone() };
         Self { training, budget: None, audit: None, ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_stay_what_they_are() {
+        assert_eq!(Pixels::default().to_integers(), Ok(Preprocess::scale(1.0)));
+        assert_eq!(Pixels { scale: Some(1.0), ..Pixels::default() }.to_integers(), Ok(Preprocess::scale(1.0)));
+        assert_eq!(Pixels { scale: Some(255.0), ..Pixels::default() }.to_integers(), Err("--scale"));
+        assert_eq!(Pixels { mean: vec![0.0, 0.5, 0.0], ..Pixels::default() }.to_integers(), Err("--mean"));
+        assert_eq!(Pixels { std: vec![0.5], ..Pixels::default() }.to_integers(), Err("--std"));
+        assert_eq!(Pixels::default().to_floats(), Preprocess::default());
     }
 }

@@ -124,17 +124,17 @@ pub enum Layout {
     Nchw,
     /// Batch, height, width, channels; or batch, length, channels.
     Nhwc,
-    /// Batch, features: of an image, height, width and channels in this order.
+    /// Batch, features: of an image, height, width and channels in this order. There may be other dimensions of size 1.
     Flat,
 }
 
 impl Layout {
-    /// Whether a shape, batch included, has as many dimensions as the layout names.
+    /// Whether a shape, batch included, has as many dimensions as the layout names, or is one of a flat vector.
     #[must_use]
     pub fn fits(self, shape: &[usize]) -> bool {
         match self {
             Self::Nchw | Self::Nhwc => matches!(shape.len(), 3 | 4),
-            Self::Flat => shape.len() == 2,
+            Self::Flat => shape.len() >= 2 && shape[1..].iter().filter(|&&d| d != 1).count() <= 1,
         }
     }
 }
@@ -282,7 +282,8 @@ impl InputSpec {
     #[must_use]
     pub fn channels(&self) -> usize {
         match self.layout {
-            Layout::Nchw | Layout::Flat => self.shape.get(1).copied().unwrap_or(1),
+            Layout::Nchw => self.shape.get(1).copied().unwrap_or(1),
+            Layout::Flat => self.shape.iter().copied().max().unwrap_or(1),
             Layout::Nhwc => self.shape.last().copied().unwrap_or(1),
         }
     }

@@ -39,14 +39,17 @@ impl InputSpec {
     pub fn preprocess(&self, pixels: &Pixels<'_>) -> Result<Vec<f32>, RunError> {
         let &Pixels { data, count, height, width, channels } = pixels;
         let given = [height, width, channels];
+        let values = given.iter().try_fold(1usize, |product, &d| product.checked_mul(d));
+        let is_flat = Layout::Flat.fits(&self.shape) && values == self.shape.iter().copied().max();
         let fits = match (self.layout, &self.shape[..]) {
             (Layout::Nchw, &[_, c, h, w]) | (Layout::Nhwc, &[_, h, w, c]) => given == [h, w, c],
             // A signal is an image of one row. A gray image may stand for its two axes without colour.
             (Layout::Nchw, &[_, c, l]) => given == [1, l, c] || given == [c, l, 1],
             (Layout::Nhwc, &[_, l, c]) => given == [1, l, c] || given == [l, c, 1],
-            (Layout::Flat, &[_, features]) => given.iter().try_fold(1usize, |product, &d| product.checked_mul(d)) == Some(features),
-            _ => false,
+            _ => self.layout == Layout::Flat && is_flat,
         };
+        // The pixels of a gray image stand in one order in all layouts of a flat vector.
+        let fits = fits || (channels == 1 && is_flat && self.layout.fits(&self.shape));
         let image: usize = self.shape.iter().product();
         if !fits || count.checked_mul(image) != Some(data.len()) {
             return Err(RunError::Pixels {

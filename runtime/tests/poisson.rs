@@ -70,6 +70,8 @@ fn a_network_draws_the_same_spikes() {
         (Layout::Nchw, vec![1, 2, 6]),
         (Layout::Nhwc, vec![1, 6, 2]),
         (Layout::Flat, vec![1, 12]),
+        (Layout::Flat, vec![1, 1, 12]),
+        (Layout::Flat, vec![1, 12, 1, 1]),
     ] {
         let amplitude = if layout == Layout::Flat { (1..13).map(|i| i as f32).collect() } else { vec![1.0, 4.0] };
         let mut b = Builder::new(&shape, layout, Coding::Poisson { amplitude: amplitude.clone() });
@@ -121,6 +123,17 @@ fn pixels_become_the_input() {
     let flat = network(&[1, 12], Layout::Flat, vec![0.5], vec![0.5]);
     let expected: Vec<f32> = data.iter().map(|&p| (f32::from(p) / 255.0 - 0.5) / 0.5).collect();
     assert_eq!(flat.preprocess(&pixels).unwrap(), expected);
+    for shape in [&[1, 12, 1][..], &[1, 1, 12], &[1, 1, 1, 12], &[1, 12, 1, 1]] {
+        let flat = network(shape, Layout::Flat, vec![0.5], vec![0.5]);
+        assert_eq!(flat.preprocess(&pixels).unwrap(), expected, "{shape:?}");
+        assert!(flat.preprocess(&Pixels { count: 1, width: 4, ..pixels }).is_err(), "{shape:?}");
+        let gray = Pixels { channels: 1, height: 3, width: 4, ..pixels };
+        let other = network(shape, Layout::Nchw, vec![0.5], vec![0.5]);
+        assert_eq!(other.preprocess(&gray).unwrap(), expected, "{shape:?}: in the same order");
+    }
+    let per_feature = network(&[1, 1, 12], Layout::Flat, (0..12).map(|i| i as f32).collect(), vec![1.0]);
+    let by_feature: Vec<f32> = data.iter().enumerate().map(|(i, &p)| f32::from(p) / 255.0 - (i % 12) as f32).collect();
+    assert_eq!(per_feature.preprocess(&pixels).unwrap(), by_feature);
     let signal = Pixels { height: 1, width: 4, ..pixels };
     let last = network(&[1, 4, 3], Layout::Nhwc, per_channel.0.clone(), per_channel.1.clone());
     let first = network(&[1, 3, 4], Layout::Nchw, per_channel.0.clone(), per_channel.1.clone());

@@ -5,10 +5,10 @@ use super::{
     pictures::Pictures,
 };
 use crate::{
-    compile::canonical,
+    compile::{canonical, preprocessing},
     error::{Error, Result},
     observer::Silent,
-    options::Preprocess,
+    options::{Pixels, Preprocess},
     parallel,
     simulate::FloatNetwork,
     train::loss::log_softmax,
@@ -45,10 +45,10 @@ impl Juror {
     /// Reads a classifier.
     ///
     /// # Errors
-    /// If it cannot be read or run.
-    pub fn open(path: &Path, preprocess: Preprocess) -> Result<Self> {
+    /// If it cannot be read or run, or takes integers and pixels were to be something else.
+    pub fn open(path: &Path, pixels: &Pixels) -> Result<Self> {
         let (imported, graph) = canonical(path, None, &mut Silent)?;
-        Self::new(&graph, preprocess, imported.source_sha256)
+        Self::new(&graph, preprocessing(&imported, pixels)?, imported.source_sha256)
     }
 
     /// A float network as a judge.

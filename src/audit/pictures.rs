@@ -3,6 +3,7 @@
 use crate::{
     data::{Images, Pixels, Plan},
     error::Result,
+    options::Layout,
     synthesize::Canvas,
 };
 use std::path::PathBuf;
@@ -69,7 +70,7 @@ impl Pictures {
     /// If they do not fit it.
     pub fn to_model(&self, name: &str, dims: &[usize], preprocess: &crate::options::Preprocess) -> Result<Vec<f32>> {
         let images = self.images(name);
-        let layout = if dims.len() == 2 { Some(crate::options::Layout::Flat) } else { None };
+        let layout = Layout::Flat.fits(dims).then_some(Layout::Flat);
         Ok(Plan::new(&images, dims, layout, preprocess)?.convert(&images, 0..self.count))
     }
 
@@ -89,7 +90,7 @@ impl Pictures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::{Layout, Preprocess};
+    use crate::options::Preprocess;
     use snnc_ir::TensorType;
 
     #[test]

@@ -3,8 +3,8 @@
 use crate::{
     error::{Error, Result},
     options::{
-        Calibration, Coding, Device, Effort, InitialPotential, Layout, Options, Part, Preprocess, Rule, Scope, Spikes, Surrogate,
-        Synthesis, Threshold, Timesteps, Train, Training,
+        Calibration, Coding, Device, Effort, InitialPotential, Layout, Options, Part, Pixels, Rule, Scope, Spikes, Surrogate, Synthesis,
+        Threshold, Timesteps, Train, Training,
     },
 };
 use clap::{
@@ -47,7 +47,7 @@ const STYLES: styling::Styles = styling::Styles::styled()
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     override_usage = "snnc [OPTIONS] MODEL.onnx -o MODEL.snn\n       snnc <COMMAND> ...",
-    after_help = EXAMPLES,
+    after_long_help = EXAMPLES,
     styles = STYLES,
     max_term_width = 110
 )]
@@ -68,11 +68,11 @@ pub enum Command {
     Compile(Box<CompileArgs>),
     /// Measure accuracy, spikes and energy of an artifact on labelled images
     Eval(EvalArgs),
-    /// Attack an artifact, beside the network that it came from, and report what each attacker got
+    /// Attack an artifact and report what each attacker got
     Audit(Box<AuditArgs>),
     /// Run an artifact on images and give out the logits
     Run(RunArgs),
-    /// Show what is in an ONNX model or in an artifact, and whether the model can be compiled
+    /// Show a model or an artifact, and whether it can be compiled
     Inspect(InspectArgs),
     /// Run passes on a graph in text form and print the result
     Opt(OptArgs),
@@ -239,9 +239,9 @@ pub struct CompileArgs {
     /// Order of the axes of the model's input
     #[arg(long, value_name = "LAYOUT", default_value = "auto", value_parser = layout(), help_heading = "Input: an 8-bit pixel x becomes (x/S - M)/D")]
     pub layout: LayoutArg,
-    /// S: the value that becomes 1
-    #[arg(long, value_name = "S", default_value = "255", allow_hyphen_values = true, value_parser = parse_divisor, help_heading = "Input: an 8-bit pixel x becomes (x/S - M)/D")]
-    pub scale: f32,
+    /// S: the value that becomes 1 [default: 255, or 1 where the model takes integers]
+    #[arg(long, value_name = "S", allow_hyphen_values = true, value_parser = parse_divisor, help_heading = "Input: an 8-bit pixel x becomes (x/S - M)/D")]
+    pub scale: Option<f32>,
     /// M: subtracted; one value, or one per channel
     #[arg(long, value_name = "M[,M..]", default_value = "0", allow_hyphen_values = true, value_parser = parse_means, help_heading = "Input: an 8-bit pixel x becomes (x/S - M)/D")]
     pub mean: List,
@@ -339,8 +339,8 @@ pub struct AuditArgs {
     #[arg(long, value_name = "JUDGE.onnx", value_hint = ValueHint::FilePath, help_heading = "Judge")]
     pub judge: Option<PathBuf>,
     /// Its preprocessing, as `--scale` of a compilation
-    #[arg(long, value_name = "S", default_value = "255", allow_hyphen_values = true, value_parser = parse_divisor, requires = "judge", help_heading = "Judge")]
-    pub judge_scale: f32,
+    #[arg(long, value_name = "S", allow_hyphen_values = true, value_parser = parse_divisor, requires = "judge", help_heading = "Judge")]
+    pub judge_scale: Option<f32>,
     /// Its preprocessing, as `--mean` of a compilation
     #[arg(long, value_name = "M[,M..]", default_value = "0", allow_hyphen_values = true, value_parser = parse_means, requires = "judge", help_heading = "Judge")]
     pub judge_mean: List,
@@ -351,8 +351,8 @@ pub struct AuditArgs {
     #[arg(long, value_name = "NET.onnx", requires = "reference", value_hint = ValueHint::FilePath, help_heading = "Judge")]
     pub features: Option<PathBuf>,
     /// Its preprocessing
-    #[arg(long, value_name = "S", default_value = "255", allow_hyphen_values = true, value_parser = parse_divisor, requires = "features", help_heading = "Judge")]
-    pub features_scale: f32,
+    #[arg(long, value_name = "S", allow_hyphen_values = true, value_parser = parse_divisor, requires = "features", help_heading = "Judge")]
+    pub features_scale: Option<f32>,
     /// Its preprocessing
     #[arg(long, value_name = "M[,M..]", default_value = "0", allow_hyphen_values = true, value_parser = parse_means, requires = "features", help_heading = "Judge")]
     pub features_mean: List,
@@ -410,7 +410,7 @@ pub struct InspectArgs {
 
 /// Arguments of `opt`.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = super::commands::opt::pass_list())]
+#[command(after_long_help = super::commands::opt::pass_list())]
 pub struct OptArgs {
     /// A graph in text form, up to a line that starts with `;---`
     #[arg(value_name = "CASE.ir", value_hint = ValueHint::FilePath)]
@@ -516,7 +516,8 @@ impl CompileArgs {
         if self.reset == ResetArg::Hard && self.spikes == Spikes::Signed {
             return Err(Error::Usage("--reset hard forgets what a signed spike would take back; it goes with `--spikes binary`".into()));
         }
-        let preprocess = Preprocess { scale: self.scale, mean: self.mean.0.clone(), std: self.std.0.clone() };
+        let pixels = Pixels { scale: self.scale, mean: self.mean.0.clone(), std: self.std.0.clone() };
+        let preprocess = pixels.to_floats();
         let infinite = |channel| [0.0, 255.0].iter().any(|&pixel| !preprocess.apply(channel, pixel).is_finite());
         if (0..means.max(deviations)).any(infinite) {
             return Err(Error::Usage("--scale, --mean and --std make pixels infinite".into()));
@@ -537,7 +538,7 @@ impl CompileArgs {
             training: self.training(),
             audit: self.audit.0.filter(|_| self.out.is_some()),
             layout: self.layout.0,
-            preprocess,
+            pixels,
             output: self.output.clone(),
             seed: self.seed,
         })
@@ -915,7 +916,7 @@ mod tests {
                 resume: true,
             },
             layout: Some(Layout::Nhwc),
-            preprocess: Preprocess { scale: 1.0, mean: vec![-1.0, 0.5, 0.2], std: vec![1.0, 2.0, 3.0] },
+            pixels: Pixels { scale: Some(1.0), mean: vec![-1.0, 0.5, 0.2], std: vec![1.0, 2.0, 3.0] },
             output: Some("logits".into()),
             seed: 5,
         };

@@ -3,10 +3,12 @@
 //! | module | content |
 //! |---|---|
 //! | `args` | what can be typed |
+//! | `help` | what `-h` shows of it |
 //! | `commands` | one file, one command |
 //! | `render` | diagnostics as text |
 //! | `interrupt` | Ctrl-C |
 //! | `progress` | what is seen of a running command |
+//! | `summary` | what a compilation came to |
 //! | `files` | writing files, all or none |
 //! | `dot` | graphs for Graphviz |
 //!
@@ -16,16 +18,19 @@ mod args;
 mod commands;
 mod dot;
 mod files;
+mod help;
 mod interrupt;
 mod progress;
 mod render;
 mod simulated;
+mod summary;
 
 use crate::error::Error;
 use args::{Cli, Command};
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use render::Style;
 use std::{
+    ffi::OsString,
     io::{self, Write},
     path::Path,
     process::ExitCode,
@@ -74,7 +79,7 @@ impl Failure {
 pub fn main() -> ExitCode {
     let style = Style::of_stderr();
     install_panic_hook(style.clone());
-    let cli = match Cli::try_parse() {
+    let cli = match parse(std::env::args_os().collect()) {
         Ok(cli) => cli,
         Err(error) => {
             // `--help` into a closed pipe is no failure, and there is nobody to tell about others.
@@ -89,6 +94,16 @@ pub fn main() -> ExitCode {
         Err(Failure::Output(error)) => fail(&style, &Error::io("standard output", error), "", ""),
         Err(Failure::Error { error, subject, aim }) => fail(&style, &error, &subject, aim),
     }
+}
+
+/// Reads the arguments; the first is the program's name.
+fn parse(words: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let mut command = Cli::command();
+    if words.iter().take_while(|word| *word != "--").any(|word| word == "-h") {
+        command = help::short(command);
+    }
+    let mut matches = command.try_get_matches_from_mut(words)?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 fn run(cli: &Cli, style: &Style) -> Outcome {

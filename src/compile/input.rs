@@ -3,7 +3,7 @@
 use crate::{
     data::layout,
     error::{Error, Result},
-    options::{Coding, Layout, Options},
+    options::{Coding, Layout, Options, Preprocess},
     simulate::{Signal, poisson::spikes},
     synthesize::Canvas,
 };
@@ -29,8 +29,8 @@ pub fn check_layout(layout: Layout, dims: &[usize]) -> Result<()> {
 }
 
 /// Refuses means and deviations that are not those of the model's channels.
-pub fn check_channels(options: &Options, canvas: &Canvas) -> Result<()> {
-    for (name, values) in [("--mean", &options.preprocess.mean), ("--std", &options.preprocess.std)] {
+pub fn check_channels(preprocess: &Preprocess, canvas: &Canvas) -> Result<()> {
+    for (name, values) in [("--mean", &preprocess.mean), ("--std", &preprocess.std)] {
         if values.len() != 1 && values.len() != canvas.channels {
             return Err(Error::Usage(format!(
                 "`{name}` has {} values, and the model's input has {} channel{}",

@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Result},
     import::Imported,
     observer::Observer,
-    options::{Calibration, Coding, InitialPotential, Layout, Options, Rule, Spikes, Threshold, Timesteps},
+    options::{Calibration, Coding, InitialPotential, Layout, Options, Preprocess, Rule, Spikes, Threshold, Timesteps},
     recorded,
     report::{self, Agreement, Judges, Layer, PassRecord, Report, RuleTried},
     synthesize::Source,
@@ -47,6 +47,8 @@ pub struct Job<'a> {
     pub rectified: &'a Graph,
     /// The layout of the image.
     pub layout: Layout,
+    /// How pixels become input.
+    pub preprocess: &'a Preprocess,
     /// The samples.
     pub material: &'a Material,
 }
@@ -247,6 +249,7 @@ impl Job<'_> {
             timesteps,
             coding,
             layout: self.layout,
+            preprocess: self.preprocess,
         };
         let artifact = emit(verified, &about)?;
 

@@ -15,11 +15,13 @@ mod faithful;
 mod input;
 mod job;
 mod material;
+mod pixels;
 mod ranges;
 mod training;
 
 pub use job::ENOUGH_AGREEMENT;
 pub use material::{Diversity, Labelled};
+pub use pixels::preprocessing;
 
 use crate::{
     audit::{
@@ -106,11 +108,12 @@ pub fn compile(model: &Path, options: &Options, observer: &mut dyn Observer) -> 
     let mut dependencies = imported.dependencies.clone();
     let input = float.input().ok_or_else(|| Error::Internal("a verified graph has an input".into()))?;
     let input_type = float[input].ty.clone();
+    let preprocess = preprocessing(&imported, &options.pixels)?;
 
     let data = match &options.calibration {
         Calibration::File(path) => {
             let images = Images::read(path)?;
-            let plan = Plan::new(&images, &input_type.dims, options.layout, &options.preprocess)?;
+            let plan = Plan::new(&images, &input_type.dims, options.layout, &preprocess)?;
             dependencies.push(path.clone());
             Some((images, plan))
         }
@@ -122,8 +125,11 @@ pub fn compile(model: &Path, options: &Options, observer: &mut dyn Observer) -> 
         .or_else(|| layout::of_shape(&input_type.dims))
         .unwrap_or(if input_type.dims.len() == 4 { Layout::Nchw } else { Layout::Flat });
     input::check_layout(layout, &input_type.dims)?;
-    let canvas = Canvas::new(&input_type, layout, &options.preprocess);
-    input::check_channels(options, &canvas)?;
+    let canvas = Canvas::new(&input_type, layout, &preprocess);
+    input::check_channels(&preprocess, &canvas)?;
+    if options.pixels.scale.is_none() && !imported.input_is_integer {
+        pixels::scaled_inside(&imported.graph, &preprocess).iter().for_each(|warning| observer.warning(warning));
+    }
     let start = Instant::now();
     observer.stage("compare", None);
     faithful::check(model, &imported, &float, &canvas, options.seed)?;
@@ -136,7 +142,8 @@ pub fn compile(model: &Path, options: &Options, observer: &mut dyn Observer) -> 
     let source = Source { float: &float, normed: normed.as_ref(), canvas: &canvas };
     let material = material::gather(source, options, data, observer)?;
     let rectified = rectify(&float, &material, model, observer)?;
-    let job = Job { model, options, imported: &imported, source, rectified: &rectified, layout, material: &material };
+    let job =
+        Job { model, options, imported: &imported, source, rectified: &rectified, layout, preprocess: &preprocess, material: &material };
     let candidates = match options.timesteps {
         Timesteps::Fixed(n) => vec![n],
         Timesteps::Auto => CANDIDATES.to_vec(),

@@ -16,10 +16,18 @@ const COLOURS: std::ops::RangeInclusive<usize> = 1..=4;
 /// assert_eq!(of_shape(&[1, 3, 224, 224]), Some(Layout::Nchw));
 /// assert_eq!(of_shape(&[1, 224, 224, 3]), Some(Layout::Nhwc));
 /// assert_eq!(of_shape(&[1, 784]), Some(Layout::Flat));
+/// assert_eq!(of_shape(&[1, 784, 1]), Some(Layout::Flat));
 /// assert_eq!(of_shape(&[1, 3, 3, 3]), None);
 /// ```
 #[must_use]
 pub fn of_shape(dims: &[usize]) -> Option<Layout> {
+    // Features without an order in space. One channel of a length is a signal, a few channels of one pixel are a colour.
+    if let [_, features @ .., last] = dims
+        && Layout::Flat.fits(dims)
+        && (features.is_empty() || (*last == 1 && features.iter().any(|d| d > COLOURS.end())))
+    {
+        return Some(Layout::Flat);
+    }
     let [_, a, b, c] = *dims else {
         // Channels come before the length of a signal, as in ONNX's one-dimensional convolution.
         return Some(if dims.len() <= 2 { Layout::Flat } else { Layout::Nchw });
@@ -49,7 +57,9 @@ pub fn of_images(dims: &[usize], image: [usize; 3], wanted: Option<Layout>) -> R
     let fitting: Vec<Layout> = all.into_iter().filter(|&layout| fits(dims, image, layout)).collect();
     let misfit = |how: &str| format!("holds images of {height}x{width}x{channels} (height, width, channels){how}");
     if let Some(layout) = wanted {
-        return if fitting.contains(&layout) {
+        // The pixels of a grey image stand in one order in all layouts of a flat vector.
+        let is_same = channels == 1 && layout.fits(dims) && fitting.contains(&Layout::Flat);
+        return if fitting.contains(&layout) || is_same {
             Ok(layout)
         } else {
             Err(misfit(&format!(", which do not fit the model's input [{}] as {}", Dims(dims), name(layout))))
@@ -91,7 +101,9 @@ fn fits(dims: &[usize], [height, width, channels]: [usize; 3], layout: Layout) -
         // Signals as images of one row, or grey images for a model that has no axis of colours.
         (Layout::Nchw, &[_, a, b]) => (channels == 1 && [a, b] == [height, width]) || (height == 1 && [a, b] == [channels, width]),
         (Layout::Nhwc, &[_, a, b]) => (channels == 1 && [a, b] == [height, width]) || (height == 1 && [a, b] == [width, channels]),
-        (Layout::Flat, &[_, features]) => height.checked_mul(width).and_then(|p| p.checked_mul(channels)) == Some(features),
+        (Layout::Flat, dims) if layout.fits(dims) => {
+            height.checked_mul(width).and_then(|p| p.checked_mul(channels)) == dims.iter().copied().max()
+        }
         _ => false,
     }
 }
@@ -112,6 +124,12 @@ mod tests {
         assert_eq!(of_shape(&[1, 12, 20, 30]), Some(Layout::Nchw));
         assert_eq!(of_shape(&[1, 3, 32, 3]), None);
         assert_eq!(of_shape(&[1, 6, 128]), Some(Layout::Nchw));
+        for flat in [&[1, 784][..], &[1, 784, 1], &[1, 784, 1, 1], &[1, 1, 784, 1], &[1, 784, 1, 1, 1]] {
+            assert_eq!(of_shape(flat), Some(Layout::Flat), "{flat:?}");
+        }
+        for signal in [&[1, 1, 784][..], &[1, 1, 1, 784], &[1, 3, 1], &[1, 3, 1, 1]] {
+            assert_eq!(of_shape(signal), Some(Layout::Nchw), "{signal:?}");
+        }
     }
 
     #[test]
@@ -124,6 +142,12 @@ mod tests {
         assert_eq!(of_images(&[1, 784], [28, 28, 1], None), Ok(Layout::Flat));
         assert_eq!(of_images(&[1, 28, 28], [28, 28, 1], None), Ok(Layout::Nchw));
         assert_eq!(of_images(&[1, 6, 128], [1, 128, 6], None), Ok(Layout::Nchw));
+        for flat in [&[1, 784, 1][..], &[1, 1, 784], &[1, 784, 1, 1], &[1, 1, 784, 1], &[1, 1, 1, 784]] {
+            assert_eq!(of_images(flat, [28, 28, 1], None), Ok(Layout::Flat), "{flat:?}");
+            assert!(of_images(flat, [27, 29, 1], None).is_err());
+        }
+        assert_eq!(of_images(&[1, 1, 784], [1, 784, 1], None), Ok(Layout::Nchw), "a signal");
+        assert_eq!(of_images(&[1, 1, 784], [28, 28, 1], Some(Layout::Nchw)), Ok(Layout::Nchw), "in the same order");
     }
 
     #[test]
@@ -132,6 +156,7 @@ mod tests {
             (&[1, 3, 3, 3][..], [3, 3, 3], "--layout nchw|nhwc"),
             (&[1, 3, 32, 32], [3, 32, 32], "transpose"),
             (&[1, 3072], [32, 32, 3], "--layout flat"),
+            (&[1, 1, 3072], [32, 32, 3], "--layout flat"),
             (&[1, 3, 32, 32], [28, 28, 1], "do not fit"),
         ] {
             let message = of_images(dims, image, None).unwrap_err();
@@ -143,6 +168,8 @@ mod tests {
     fn the_user_decides() {
         assert_eq!(of_images(&[1, 3, 3, 3], [3, 3, 3], Some(Layout::Nhwc)), Ok(Layout::Nhwc));
         assert_eq!(of_images(&[1, 3072], [32, 32, 3], Some(Layout::Flat)), Ok(Layout::Flat));
+        assert_eq!(of_images(&[1, 1, 3072], [32, 32, 3], Some(Layout::Flat)), Ok(Layout::Flat));
+        assert!(of_images(&[1, 1, 3072], [32, 32, 3], Some(Layout::Nchw)).unwrap_err().contains("as nchw"), "colours have an order");
         assert!(of_images(&[1, 3, 32, 32], [32, 32, 3], Some(Layout::Nhwc)).unwrap_err().contains("as nhwc"));
     }
 }

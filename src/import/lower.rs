@@ -28,6 +28,7 @@ use tract_onnx::pb::{self, tensor_proto::DataType, tensor_shape_proto::dimension
 pub(super) struct Lowered {
     pub graph: Graph,
     pub batch: BatchKind,
+    pub input_is_integer: bool,
     pub warnings: Vec<Diagnostic>,
     /// The data files that were read.
     pub files: DataFiles,
@@ -48,10 +49,11 @@ pub(super) fn lower(model: &Model, files: DataFiles, options: &ImportOptions) ->
     if !problems.is_empty() {
         return Err(problems);
     }
+    let input_is_integer = walk.input_is_integer;
     let Cx { mut graph, batch, files, .. } = walk.cx;
     graph.prune();
     let warnings = warn_of_other_outputs(model, options).into_iter().chain(warn_without_rectifier(&graph)).collect();
-    Ok(Lowered { graph, batch, warnings, files })
+    Ok(Lowered { graph, batch, input_is_integer, warnings, files })
 }
 
 /// Every tensor that is made of the image alone and might be a row of scores, those nearest to the end of the network first: names for
@@ -59,7 +61,7 @@ pub(super) fn lower(model: &Model, files: DataFiles, options: &ImportOptions) ->
 pub(super) fn rows(model: &Model, files: DataFiles) -> Vec<String> {
     let all: BTreeSet<usize> = (0..model.nodes.len()).collect();
     let (order, _) = topological(model, &all);
-    let mut walk = Walk { model, order, values: HashMap::new(), told: BTreeMap::new(), cx: Cx::new(graph_name(&model.graph_name), files) };
+    let mut walk = Walk::new(model, order, files);
     walk.inputs("", &mut Vec::new());
     for index in walk.order.clone() {
         walk.node(&model.nodes[index], false, &mut Vec::new());
@@ -120,7 +122,7 @@ fn walk<'m>(model: &'m Model, files: DataFiles, options: &ImportOptions) -> Outc
     let (order, cyclic) = topological(model, &reachable);
     let mut problems: Vec<Diagnostic> =
         cyclic.iter().map(|&i| malformed("the nodes form a cycle").at(&model.nodes[i].name).note("a tensor depends on itself")).collect();
-    let mut walk = Walk { model, order, values: HashMap::new(), told: BTreeMap::new(), cx: Cx::new(graph_name(&model.graph_name), files) };
+    let mut walk = Walk::new(model, order, files);
     walk.inputs(&output, &mut problems);
     let tail = tail(model, &walk.order, &output);
     let mut found = Vec::new();
@@ -214,6 +216,23 @@ fn finish(cx: &mut Cx, model: &Model, value: Value, output: &str) -> Outcome<()>
     Ok(())
 }
 
+/// Whether the elements of an input are integers.
+fn holds_integers(input: &pb::ValueInfoProto) -> bool {
+    let Some(type_proto::Value::TensorType(ty)) = input.r#type.as_ref().and_then(|t| t.value.as_ref()) else { return false };
+    let element = DataType::try_from(ty.elem_type).unwrap_or(DataType::Undefined);
+    matches!(
+        element,
+        DataType::Uint8
+            | DataType::Int8
+            | DataType::Uint16
+            | DataType::Int16
+            | DataType::Uint32
+            | DataType::Int32
+            | DataType::Uint64
+            | DataType::Int64
+    )
+}
+
 struct Walk<'m> {
     model: &'m Model,
     /// The nodes that lead to the output, operands first.
@@ -222,10 +241,17 @@ struct Walk<'m> {
     values: HashMap<String, (Value, bool)>,
     /// Shapes behind problems, for messages.
     told: BTreeMap<String, Vec<usize>>,
+    /// Whether the image is of integers.
+    input_is_integer: bool,
     cx: Cx,
 }
 
-impl Walk<'_> {
+impl<'m> Walk<'m> {
+    fn new(model: &'m Model, order: Vec<usize>, files: DataFiles) -> Self {
+        let cx = Cx::new(graph_name(&model.graph_name), files);
+        Self { model, order, values: HashMap::new(), told: BTreeMap::new(), input_is_integer: false, cx }
+    }
+
     /// Enters the image; other inputs that are in use are problems.
     fn inputs(&mut self, output: &str, problems: &mut Vec<Diagnostic>) {
         let used: BTreeSet<&str> = self.order.iter().flat_map(|&i| reads(&self.model.nodes[i])).chain([output]).collect();
@@ -248,6 +274,7 @@ impl Walk<'_> {
                 Ok((ty, batch)) => {
                     if index == 0 {
                         self.cx.batch = batch;
+                        self.input_is_integer = holds_integers(input);
                     }
                     Value::Node(self.cx.graph.add_input(ty, Origin::one(&input.name)))
                 }

@@ -87,6 +87,8 @@ pub struct Imported {
     pub metadata: Vec<(String, String)>,
     /// The batch of the file.
     pub batch: BatchKind,
+    /// Whether the image is of integers in the file, which become floats inside the network.
+    pub input_is_integer: bool,
     /// All files that were read: the ONNX file, then data files in the order of their names.
     pub dependencies: Vec<PathBuf>,
     /// What the user should know.
@@ -122,6 +124,7 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported> {
         producer: model.producer,
         metadata: model.metadata,
         batch: lowered.batch,
+        input_is_integer: lowered.input_is_integer,
         dependencies,
         warnings: lowered.warnings.into_iter().map(|w| w.in_file(&file)).collect(),
     })

@@ -94,7 +94,8 @@ fn input(artifact: &Artifact, image: &[f32], step: u64, image_index: u64, result
     let mut data = Vec::new();
     for (pixel, &value) in image.iter().enumerate() {
         let channel = match graph.input.layout {
-            Layout::Nchw | Layout::Flat => unravel(pixel, &dims)[1],
+            Layout::Nchw => unravel(pixel, &dims)[1],
+            Layout::Flat => pixel,
             Layout::Nhwc => unravel(pixel, &dims)[dims.len() - 1],
         };
         let amplitude = if amplitude.len() == 1 { amplitude[0] } else { amplitude[channel] };

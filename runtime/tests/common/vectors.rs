@@ -27,7 +27,7 @@ fn per_channel(values: &[f32]) -> Tensor {
 }
 
 pub fn all() -> Vec<Vector> {
-    vec![linear(), conv_if(), lif_hard(), max_pool(), average_pool(), residual(), poisson(), signal(), signed()]
+    vec![linear(), conv_if(), lif_hard(), max_pool(), average_pool(), residual(), poisson(), signal(), flat(), signed()]
 }
 
 fn linear() -> Vector {
@@ -237,6 +237,30 @@ fn signal() -> Vector {
         about: "A signal of three channels, [1, L, C]: preprocessing of images of one row, Poisson coding, conv2d over one row; head sigmoid, which is not applied.",
         artifact: b.finish(&x, Head::Sigmoid),
         pixels: Some((0..2 * 21).map(|_| r.below(256) as u8).collect()),
+        input: Vec::new(),
+        images: 2,
+        timesteps: vec![8],
+        first_image_index: 0,
+    }
+}
+
+fn flat() -> Vector {
+    let r = &mut Random(12);
+    let amplitude = vec![1.0, 2.0, 4.0, 1.0, 2.0, 4.0];
+    let mut b = Builder::new(&[1, 1, 6], Layout::Flat, Coding::Poisson { amplitude: amplitude.clone() });
+    b.artifact.graph.input.preprocess = Preprocess { scale: 256.0, mean: vec![0.5, 0.25, 0.0, 0.5, 0.25, 0.0], std: vec![0.25] };
+    let x = b.scale("x", Tensor::new([6], amplitude));
+    let x = b.reshape(&x, &[1, 6]);
+    let weight = random(r, &[4, 6]);
+    let x = b.linear(&x, weight, None);
+    let x = b.if_neuron(&x, Tensor::new([1, 4], [1.0, 0.5, 2.0, 0.75]), Tensor::new([], [0.25]), Reset::Soft);
+    let weight = random(r, &[2, 4]);
+    let x = b.linear(&x, weight, None);
+    Vector {
+        name: "flat",
+        about: "A flat vector with another dimension of size 1, [1, 1, F]: preprocessing and Poisson coding per feature.",
+        artifact: b.finish(&x, Head::None),
+        pixels: Some((0..2 * 6).map(|_| r.below(256) as u8).collect()),
         input: Vec::new(),
         images: 2,
         timesteps: vec![8],

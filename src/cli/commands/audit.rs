@@ -24,7 +24,7 @@ use crate::{
     compile::{canonical, with_batch_norms},
     data::Images,
     error::{Error, Result},
-    options::{Device, Effort, Preprocess},
+    options::{Device, Effort, Pixels},
     report::{html, leakage},
     synthesize::Canvas,
 };
@@ -102,7 +102,7 @@ fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Res
         ..Material::default()
     };
     let juror = |path: &Option<std::path::PathBuf>, scale, mean: &List, std: &List| {
-        path.as_deref().map(|path| Juror::open(path, Preprocess { scale, mean: mean.0.clone(), std: std.0.clone() })).transpose()
+        path.as_deref().map(|path| Juror::open(path, &Pixels { scale, mean: mean.0.clone(), std: std.0.clone() })).transpose()
     };
     let given = Given {
         artifact: &artifact,
@@ -174,6 +174,7 @@ fn identity(args: &AuditArgs, bytes: &[u8], case: &Case<'_>) -> Result<String> {
 /// The command that makes the audit again; files go by what they are.
 fn command(args: &AuditArgs) -> String {
     let mut text = String::new();
+    let scale = |option: &str, scale: Option<f32>| scale.map(|s| format!(" {option} {s}")).unwrap_or_default();
     let list = |values: &List| values.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     for (option, path) in
         [("--reference REAL.npz", &args.reference), ("--members M.npz", &args.members), ("--nonmembers N.npz", &args.nonmembers)]
@@ -184,11 +185,13 @@ fn command(args: &AuditArgs) -> String {
     }
     if args.judge.is_some() {
         let (mean, std) = (list(&args.judge_mean), list(&args.judge_std));
-        text += &format!(" --judge JUDGE.onnx --judge-scale {} --judge-mean {mean} --judge-std {std}", args.judge_scale);
+        let scale = scale("--judge-scale", args.judge_scale);
+        text += &format!(" --judge JUDGE.onnx{scale} --judge-mean {mean} --judge-std {std}");
     }
     if args.features.is_some() {
         let (mean, std) = (list(&args.features_mean), list(&args.features_std));
-        text += &format!(" --features NET.onnx --features-scale {} --features-mean {mean} --features-std {std}", args.features_scale);
+        let scale = scale("--features-scale", args.features_scale);
+        text += &format!(" --features NET.onnx{scale} --features-mean {mean} --features-std {std}");
     }
     if !args.timesteps.is_empty() {
         text += &format!(" --timesteps {}", args.timesteps.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));

@@ -10,6 +10,7 @@ use crate::{
         progress::{Console, Verbosity},
         render::Style,
         set_threads,
+        summary::{Written, summary},
     },
     compile::{Compiled, Labelled, compile},
     data::npz_bytes,
@@ -57,8 +58,9 @@ pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
         return Ok(ExitCode::from(REFUSED));
     }
 
-    if let (Some(out), Some(size)) = (&args.out, size) {
-        console.say(&summary(args, out, report.as_deref(), &compiled, size, console.warnings()));
+    if let (Some(out), Some(bytes)) = (&args.out, size) {
+        let (neurons, report, warnings) = (neurons(&compiled.artifact.graph), report.as_deref(), console.warnings());
+        console.say(&summary(&Written { model: &args.model, out, bytes, neurons, report, warnings }, &compiled.report));
     }
     if args.timings {
         console.print(&console.timing_table());
@@ -154,61 +156,9 @@ fn emit(form: EmitForm, compiled: &Compiled) -> String {
     }
 }
 
-fn summary(args: &CompileArgs, out: &Path, report: Option<&Path>, compiled: &Compiled, size: usize, warnings: usize) -> String {
-    let spec = &compiled.artifact.graph;
-    let neurons: usize = spec
-        .nodes
-        .iter()
-        .filter(|n| matches!(n.op, snnc_runtime::OpSpec::IfNeuron { .. } | snnc_runtime::OpSpec::LifNeuron { .. }))
-        .map(|n| n.shape.iter().product::<usize>())
-        .sum();
-    let mut text = format!(
-        "compiled `{}` for {} time step{}: {} neurons, {:.1} kB in `{}`",
-        args.model.display(),
-        spec.timesteps,
-        if spec.timesteps == 1 { "" } else { "s" },
-        super::si(neurons as f64),
-        size as f64 / 1e3,
-        out.display()
-    );
-    if let Some(report) = report {
-        text += &format!(", report in `{}`", report.display());
-    }
-    let agreement = compiled.report.pointer("/agreement/over_timesteps").and_then(serde_json::Value::as_array);
-    if let Some(percent) = agreement.and_then(|list| list.last()).and_then(|at| at["percent"].as_f64()) {
-        let judges = if compiled.report["agreement"]["judges"] == "data" { "images" } else { "synthetic samples" };
-        text += &format!("; agrees with the float network on {percent:.1} % of held-out {judges}");
-    }
-    if let Some(audited) = &compiled.audit {
-        text += &format!("; audit: {}", audited.audit.verdict.headline.trim_end_matches('.'));
-    }
-    if compiled.report["training"]["kind"] == "temporal" {
-        let kept = compiled.report["training"]["best_epoch"].as_u64().unwrap_or(0);
-        let is_sealed = spec.phase == snnc_runtime::artifact::Phase::Sealed;
-        let sum = |field: &str| {
-            let layers = compiled.report["training"]["weight_drift"].as_array().into_iter().flatten();
-            layers.filter_map(|layer| layer[field].as_u64()).sum::<u64>()
-        };
-        text += &match (kept, is_sealed, sum("channels_left")) {
-            (0, ..) => "; training was of no use, so it is the calibrated network".to_owned(),
-            (_, true, _) => "; trained, sealed: no channel of its weights is the source network's".to_owned(),
-            (_, false, 0) => "; trained, not sealed".to_owned(),
-            (_, false, left) => {
-                let of = sum("channels");
-                format!("; trained, not sealed: {left} of {of} channels of its weights are the source network's up to a factor")
-            }
-        };
-        if compiled.report["training"]["end"] == "interrupted" {
-            text += " (interrupted)";
-        }
-    }
-    if let Some(tried) = compiled.report.pointer("/timesteps_auto/tried").and_then(serde_json::Value::as_array) {
-        let steps: Vec<String> = tried.iter().map(|at| at["timesteps"].to_string()).collect();
-        let enough = crate::compile::ENOUGH_AGREEMENT;
-        text += &format!("; T was chosen among {}: the first with {enough} %, else the best", steps.join(", "));
-    }
-    if warnings > 0 {
-        text += &format!(" ({warnings} warning{})", if warnings == 1 { "" } else { "s" });
-    }
-    text
+/// Neurons of an artifact.
+fn neurons(spec: &snnc_runtime::NetworkSpec) -> usize {
+    let nodes =
+        spec.nodes.iter().filter(|n| matches!(n.op, snnc_runtime::OpSpec::IfNeuron { .. } | snnc_runtime::OpSpec::LifNeuron { .. }));
+    nodes.map(|n| n.shape.iter().product::<usize>()).sum()
 }

@@ -19,7 +19,7 @@ fn load_network(path: &Path) -> Result<Network> {
 }
 
 /// A count with a unit prefix: 1234 as `1.23 k`.
-fn si(value: f64) -> String {
+pub(super) fn si(value: f64) -> String {
     let prefixes = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
     match prefixes.into_iter().find(|(size, _)| value.abs() >= *size) {
         Some((size, prefix)) => format!("{:.2} {prefix}", value / size),
@@ -29,7 +29,7 @@ fn si(value: f64) -> String {
 }
 
 /// An energy that is given in picojoules.
-fn joules(picojoules: f64) -> String {
+pub(super) fn joules(picojoules: f64) -> String {
     let units = [(1e12, "J"), (1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ")];
     match units.into_iter().find(|(size, _)| picojoules.abs() >= *size) {
         Some((size, unit)) => format!("{:.2} {unit}", picojoules / size),

@@ -1,0 +1,77 @@
+//! What `-h` shows: what most people need, on one screen. `--help` shows everything.
+
+use clap::Command;
+
+/// Options with what is said of them.
+type Shown = &'static [(&'static str, &'static str)];
+
+/// By command: the options that `-h` shows, and what it says of them. What it shows of other commands is all that they have.
+const SHORT: [(&str, Shown); 3] = [
+    ("compile", &COMPILE),
+    (
+        "eval",
+        &[
+            ("artifact", "The spiking network"),
+            ("data", "Images as `x` and classes as `y`"),
+            ("ann", "The network that it was compiled from"),
+            ("timesteps", "Time steps to measure at"),
+            ("limit", "Take only the first N images"),
+            ("json", "Print one JSON object instead of a table"),
+        ],
+    ),
+    (
+        "audit",
+        &[
+            ("artifact", "The spiking network"),
+            ("ann", "The network that it was compiled from"),
+            ("effort", "How hard to try: `quick` or `full`"),
+            ("reference", "Real images of the kind that was trained on"),
+            ("judge", "Another classifier, to judge reconstructions"),
+            ("json", "Write the report as JSON"),
+            ("html", "Write the report as a page"),
+            ("policy", "Rules to keep, or the exit code is 1"),
+        ],
+    ),
+];
+
+/// Of a compilation.
+const COMPILE: [(&str, &str); 6] = [
+    ("out", "Write the spiking network here"),
+    ("timesteps", "Time steps to compile for, or `auto`"),
+    ("calibration", "Images to use in place of synthetic samples"),
+    ("mean", "M: a pixel x goes in as (x/255 - M)/D"),
+    ("std", "D; both one value, or one per channel"),
+    ("train", "`temporal`, or `none` to be quick"),
+];
+
+/// Commands that the list of commands leaves out.
+const HIDDEN: [&str; 2] = ["compile", "opt"];
+
+/// The command line as `-h` shows it. It reads the same arguments.
+pub(super) fn short(command: Command) -> Command {
+    let names = command.get_subcommands().map(|c| c.get_name().to_owned()).collect::<Vec<_>>();
+    let whole = names.into_iter().fold(command, |command, name| {
+        let is_hidden = HIDDEN.contains(&name.as_str());
+        let shown = SHORT.iter().find(|(known, _)| *known == name).map(|(_, shown)| *shown);
+        let more = format!("`snnc {name} --help` shows everything.");
+        command.mut_subcommand(name, |sub| only(sub, shown).after_help(more).hide(is_hidden))
+    });
+    only(whole, Some(&COMPILE))
+        .about("Compiles a trained classifier (ONNX) into a spiking neural network")
+        .after_help("`snnc --help` shows everything, with examples.")
+}
+
+/// Leaves the options that are to be shown, under one heading.
+fn only(command: Command, shown: Option<Shown>) -> Command {
+    command.mut_args(|arg| {
+        let arg = arg.help_heading(None).hide_possible_values(true).hide_default_value(true);
+        let Some(shown) = shown else { return arg };
+        let text = shown.iter().find(|(id, _)| arg.get_id() == id).map(|(_, text)| *text);
+        match text {
+            // The other value is what happens without the option.
+            Some(text) if arg.get_id() == "calibration" => arg.help(text).value_name("FILE.npz"),
+            Some(text) => arg.help(text),
+            None => arg.hide(true),
+        }
+    })
+}
