@@ -545,27 +545,27 @@ fn compiled_and_judged(folder: &Path, name: &str, more: &[&str], class: impl Fn(
 #[test]
 fn one_score_is_two_classes() {
     let folder = tempfile::tempdir().unwrap();
-    let half = |p: &[f32]| i64::from(p[0] > 0.5);
-    let positive = |s: &[f32]| i64::from(s[0] > 0.0);
-    let (half, positive): (&dyn Fn(&[f32]) -> i64, &dyn Fn(&[f32]) -> i64) = (&half, &positive);
     let cases = [
-        ("score_end", positive, "none"),
-        ("score_conv_sigmoid", half, "softmax"),
-        ("score_matmul_sigmoid_squeeze", half, "softmax"),
-        ("softmax_column_slice", half, "softmax"),
-        ("softmax_column_gather", half, "softmax"),
-        ("logits_column", positive, "none"),
-        ("sigmoid_to_signs", positive, "softmax"),
-        ("score_relu", positive, "relu"),
+        ("score_end", 0.0, "none"),
+        ("score_conv_sigmoid", 0.5, "softmax"),
+        ("score_matmul_sigmoid_squeeze", 0.5, "softmax"),
+        ("softmax_column_slice", 0.5, "softmax"),
+        ("softmax_column_gather", 0.5, "softmax"),
+        ("logits_column", 0.0, "none"),
+        ("sigmoid_to_signs", 0.0, "softmax"),
+        ("score_relu", 0.0, "relu"),
     ];
-    for (name, class, head) in cases {
-        let measured = compiled_and_judged(folder.path(), name, &[], class);
+    for (name, border, head) in cases {
+        let measured = compiled_and_judged(folder.path(), name, &[], |output| i64::from(output[0] > border));
         assert_eq!(measured["ann_top1"], 100.0, "{name}: {measured}");
         let inspected = snnc_in(folder.path(), ["inspect", "m.snn"]).ok().stdout;
         assert!(inspected.contains(&format!("2 classes, head {head}")), "{name}: {inspected}");
         let logits = logits(folder.path(), &format!("{name}.npz"));
         assert!(logits.outer_iter().all(|scores| scores.len() == 2 && scores[0] == 0.0), "{name}: {logits}");
     }
+    let model = fixture("onnx/score_conv_sigmoid.onnx");
+    let inspected = snnc_in(folder.path(), ["inspect", model.to_str().unwrap()]).ok().stdout;
+    assert!(inspected.contains("2 by one score"), "{inspected}");
     // Untrained, class 0 has the score 0; trained, its score is one as any other.
     for (name, more) in [("softmax_column_slice", &TRAIN[..]), ("score_end", &["--timesteps", "auto"])] {
         let model = fixture("onnx").join(format!("{name}.onnx"));

@@ -28,6 +28,9 @@ const GUARD: f64 = 1e-3;
 /// Relative difference of factors and offsets that are the same up to rounding.
 const ROUNDING: f64 = 1e-5;
 
+/// No classifier has more scores than this.
+const MAX_SCORES: usize = 1 << 20;
+
 /// Scores that are picked or subtracted by a matrix of more entries than this are not those of a classifier.
 const MAX_MATRIX: usize = 1 << 22;
 
@@ -53,7 +56,7 @@ type Score = Vec<(NodeId, usize, f32)>;
 struct Recognised {
     op: Operator,
     scores: Vec<Score>,
-    /// What is added to every entry of the head.
+    /// What is added to every entry of the head, in units of its factor.
     offset: f64,
 }
 
@@ -144,6 +147,9 @@ fn terms(cx: &Cx, output: NodeId) -> Outcome<Option<Vec<Term>>> {
         let of_operands: Vec<&Vec<Term>> = operands.iter().filter_map(|o| known.get(o)).collect();
         let result = match (&of_operands[..], is_source(&graph[id].op)) {
             ([], false) => continue,
+            _ if graph[id].ty.len() > MAX_SCORES => {
+                return Err(not_a_head(cx, of_operands.first().map_or(id, |terms| terms[0].source), id));
+            }
             ([], true) => (0..graph[id].ty.len()).map(|entry| Term { source: id, entry, factor: 1.0, offset: 0.0 }).collect(),
             ([first, ..], _) => {
                 let result = if of_operands.len() == operands.len() { behind(cx, id, &of_operands) } else { None };
@@ -230,20 +236,22 @@ fn whole_softmax(cx: &Cx, terms: &[Term]) -> Option<Recognised> {
         _ => return None,
     };
     let entries: BTreeSet<usize> = terms.iter().map(|t| t.entry).collect();
-    let alike = |t: &Term| t.source == first.source && same(t.factor / first.factor, 1.0) && same(t.offset, first.offset);
+    let alike = |t: &Term| {
+        t.source == first.source && same(t.factor / first.factor, 1.0) && same(t.offset / first.factor, first.offset / first.factor)
+    };
     let is_whole = source.ty.dims[axis] == source.ty.len() && entries.len() == source.ty.len() && terms.len() == entries.len();
     // A softmax over one score is 1 whatever the image.
     (is_whole && terms.len() > 1 && first.factor > 0.0 && terms.iter().all(alike)).then(|| Recognised {
         op,
         scores: terms.iter().map(|t| vec![(t.source, t.entry, 1.0)]).collect(),
-        offset: first.offset,
+        offset: first.offset / first.factor,
     })
 }
 
 /// Sigmoids, each of an entry or, from a softmax over two, of a difference; `1 - p` being the sigmoid of the score turned round.
 fn sigmoids(cx: &Cx, terms: &[Term]) -> Option<Recognised> {
     let mut scores = Vec::new();
-    let mut factor_offset = None;
+    let mut first = None;
     for term in terms {
         let sign = if term.factor > 0.0 { 1.0 } else { -1.0 };
         let source = &cx.graph[term.source];
@@ -251,7 +259,7 @@ fn sigmoids(cx: &Cx, terms: &[Term]) -> Option<Recognised> {
             Operator::Sigmoid => vec![(term.source, term.entry, sign)],
             Operator::Softmax { axis } if source.ty.dims[axis] == 2 => {
                 let stride = strides(&source.ty.dims)[axis];
-                let other = if term.entry / stride % 2 == 0 { term.entry + stride } else { term.entry - stride };
+                let other = if (term.entry / stride).is_multiple_of(2) { term.entry + stride } else { term.entry - stride };
                 // In the order of the file, so that one score turned round is the same with other signs.
                 let mut pair = vec![(term.source, term.entry, sign), (term.source, other, -sign)];
                 pair.sort_by_key(|(_, entry, _)| *entry);
@@ -260,16 +268,16 @@ fn sigmoids(cx: &Cx, terms: &[Term]) -> Option<Recognised> {
             _ => return None,
         });
         let (factor, offset) = (term.factor.abs(), term.offset + term.factor.min(0.0));
-        let (f, b) = *factor_offset.get_or_insert((factor, offset));
-        if factor == 0.0 || !same(factor / f, 1.0) || !same(offset / f, b / f) {
+        let (f, b) = *first.get_or_insert((factor, offset / factor));
+        if factor == 0.0 || !same(factor / f, 1.0) || !same(offset / f, b) {
             return None;
         }
     }
-    let (factor, offset) = factor_offset?;
+    let (_, offset) = first?;
     let turned = |score: &Score| score.iter().map(|&(s, e, f)| (s, e, -f)).collect::<Score>();
     match &scores[..] {
         // One probability says the class by where it stands to a half, one from -1 to 1 by its sign: not one to another offset.
-        [_] if !same(offset, 0.0) && !same(offset / factor, -0.5) => None,
+        [_] if !same(offset, 0.0) && !same(offset, -0.5) => None,
         [first, second] if turned(first) == *second => {
             Some(Recognised { op: Operator::Softmax { axis: 1 }, scores: vec![Vec::new(), second.clone()], offset })
         }

@@ -42,9 +42,11 @@ pub(super) fn label<'m>(model: &'m Model, output: &str) -> Option<Label<'m>> {
         let node = &model.nodes[*producers.get(tensor)?];
         if node.is_standard() && decides(&node.op) {
             let scores = node.inputs.first()?;
-            // Largest values, the first output of `TopK`, are still scores, but not those of the classes in their order.
+            let is_value = node.op == "TopK" && node.outputs.first().is_some_and(|values| values == tensor);
+            let what =
+                if is_value { "holds the largest scores, not those of the classes" } else { "is a label, not a row of class scores" };
             let name = output_of(model, scores).unwrap_or(scores);
-            let problem = interface(format!("output `{output}` is a label, not a row of class scores"))
+            let problem = interface(format!("output `{output}` {what}"))
                 .at(&node.name)
                 .detail(format!("opset {}", node.opset))
                 .note(format!("operator `{}` picks it by the scores `{scores}`", node.op))

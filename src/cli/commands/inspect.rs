@@ -125,6 +125,9 @@ fn model_text(imported: &Graph, canonical: &Graph) -> String {
     }
     if let Some(output) = imported.output() {
         line("output", format!("`{}` {}", output.name, imported[output.node].ty));
+        if imported[output.node].ty.len() == 1 {
+            line("classes", "2 by one score: class 1 where it is above 0, or its sigmoid above a half".into());
+        }
     }
     let parameters: usize = imported.params().map(|(_, p)| p.tensor.data.len()).sum();
     let total: usize = canonical.topological().into_iter().map(|id| macs(canonical, id)).sum();

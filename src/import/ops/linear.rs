@@ -102,6 +102,9 @@ pub(super) fn matmul(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
             .into());
     };
     let last = dims.len() - 1;
+    if last == 0 {
+        return Err(batch_lost("operator `MatMul` multiplies along the axis of the images").into());
+    }
     if dims[last] != inputs {
         return Err(malformed(format!("operator `MatMul` by a matrix of {inputs} rows on {} features", dims[last])).into());
     }

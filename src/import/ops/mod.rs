@@ -95,7 +95,7 @@ fn standard(op: &str) -> Option<Rule> {
     })
 }
 
-/// Operators that may lead from a softmax or sigmoid to the output: [`super::head`] looks at what they do.
+/// Operators that a head is made of, from the scores to the output: [`super::head`] looks at what they do.
 pub(super) fn in_head(node: &Node) -> bool {
     match node.domain.as_str() {
         "" | "ai.onnx" => {
@@ -117,6 +117,9 @@ pub(super) fn in_head(node: &Node) -> bool {
                         | "Max"
                         | "Min"
                         | "Log"
+                        | "Softmax"
+                        | "LogSoftmax"
+                        | "Sigmoid"
                 )
         }
         "ai.onnx.ml" => matches!(node.op.as_str(), "ZipMap" | "Normalizer"),

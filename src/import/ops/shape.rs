@@ -82,11 +82,12 @@ fn constant(call: &Call<'_>, made: Made) -> Value {
 
 /// Reshapes to a shape of the file, whose first axis must still be the batch.
 fn to_file_shape(cx: &mut Cx, call: &Call<'_>, operand: NodeId, mut dims: Vec<usize>) -> Outcome<Vec<Value>> {
-    // With a batch of 1 in the file, a row of scores may lose the batch axis at the very end.
-    if call.at_output && cx.batch == BatchKind::Fixed(1) && dims.len() == 1 {
+    // At the very end, one score may be a number for each image, and a batch of 1 may lose its axis.
+    if call.at_output && cx.batch == BatchKind::Fixed(1) && dims.len() <= 1 {
         dims.insert(0, 1);
     }
-    if dims.is_empty() || dims[0] != cx.batch_size() {
+    let least = if call.at_output { 1 } else { 2 };
+    if dims.len() < least || dims[0] != cx.batch_size() {
         return Err(batch_lost(format!("operator `{}` does not keep the batch", call.node.op))
             .note(format!("from {} to {}", Dims(&cx.file_dims(operand)), Dims(&dims)))
             .into());
