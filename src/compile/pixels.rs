@@ -21,17 +21,19 @@ const LEAST_DIVISOR: f32 = 16.0;
 /// Means of values from 0 to 1 are not above this.
 const GREATEST_MEAN: f32 = 1.0;
 
-/// The preprocessing that a model gets.
+/// The preprocessing that a model gets, as asked by options that begin with `prefix`.
 ///
 /// # Errors
 /// [`Error::Usage`] if the model takes integers and something else was asked than to give it pixels as they are.
-pub fn preprocessing(imported: &Imported, pixels: &Pixels) -> Result<Preprocess> {
+pub fn preprocessing(imported: &Imported, pixels: &Pixels, prefix: &str) -> Result<Preprocess> {
     if !imported.input_is_integer {
         return Ok(pixels.to_floats());
     }
     pixels.to_integers().map_err(|option| {
         let name = imported.graph.input().map(|input| imported.graph[input].origin.to_string()).unwrap_or_default();
-        Error::Usage(format!("{option}: the model's input `{name}` takes integers, so it gets pixels as they are; leave the option out"))
+        Error::Usage(format!(
+            "{prefix}{option}: the model's input `{name}` takes integers, so it gets pixels as they are; leave the option out"
+        ))
     })
 }
 
