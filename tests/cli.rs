@@ -701,7 +701,7 @@ fn integers_take_pixels_as_they_are() {
     }
     snnc_in(folder, args.iter().chain(&["--std", "0.5"])).error("--std: the model's input `image` takes integers");
     let judge = ["audit", "m.snn", "--ann", args[0], "--judge", args[0], "--judge-scale", "255"];
-    snnc_in(folder, judge).error("--scale: the model's input `image` takes integers");
+    snnc_in(folder, judge).error("--judge-scale: the model's input `image` takes integers");
 }
 
 #[test]

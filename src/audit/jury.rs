@@ -42,13 +42,13 @@ pub struct Seen {
 }
 
 impl Juror {
-    /// Reads a classifier.
+    /// Reads a classifier; options that begin with `prefix` say how it gets pixels.
     ///
     /// # Errors
     /// If it cannot be read or run, or takes integers and pixels were to be something else.
-    pub fn open(path: &Path, pixels: &Pixels) -> Result<Self> {
+    pub fn open(path: &Path, pixels: &Pixels, prefix: &str) -> Result<Self> {
         let (imported, graph) = canonical(path, None, &mut Silent)?;
-        Self::new(&graph, preprocessing(&imported, pixels)?, imported.source_sha256)
+        Self::new(&graph, preprocessing(&imported, pixels, prefix)?, imported.source_sha256)
     }
 
     /// A float network as a judge.

@@ -108,7 +108,7 @@ pub fn compile(model: &Path, options: &Options, observer: &mut dyn Observer) -> 
     let mut dependencies = imported.dependencies.clone();
     let input = float.input().ok_or_else(|| Error::Internal("a verified graph has an input".into()))?;
     let input_type = float[input].ty.clone();
-    let preprocess = preprocessing(&imported, &options.pixels)?;
+    let preprocess = preprocessing(&imported, &options.pixels, "--")?;
 
     let data = match &options.calibration {
         Calibration::File(path) => {

@@ -21,17 +21,19 @@ const LEAST_DIVISOR: f32 = 16.0;
 /// Means of values from 0 to 1 are not above this.
 const GREATEST_MEAN: f32 = 1.0;
 
-/// The preprocessing that a model gets.
+/// The preprocessing that a model gets, as asked by options that begin with `prefix`.
 ///
 /// # Errors
 /// [`Error::Usage`] if the model takes integers and something else was asked than to give it pixels as they are.
-pub fn preprocessing(imported: &Imported, pixels: &Pixels) -> Result<Preprocess> {
+pub fn preprocessing(imported: &Imported, pixels: &Pixels, prefix: &str) -> Result<Preprocess> {
     if !imported.input_is_integer {
         return Ok(pixels.to_floats());
     }
     pixels.to_integers().map_err(|option| {
         let name = imported.graph.input().map(|input| imported.graph[input].origin.to_string()).unwrap_or_default();
-        Error::Usage(format!("{option}: the model's input `{name}` takes integers, so it gets pixels as they are; leave the option out"))
+        Error::Usage(format!(
+            "{prefix}{option}: the model's input `{name}` takes integers, so it gets pixels as they are; leave the option out"
+        ))
     })
 }
 
@@ -57,7 +59,7 @@ pub fn scaled_inside(imported: &Graph, preprocess: &Preprocess) -> Option<Diagno
     )
 }
 
-/// The arithmetic between the input and the first layer, as what a node makes of images of one value: `gain · value + bias`.
+/// What is computed between the input and the first layer, as what a node makes of images of one value: `gain · value + bias`.
 struct Start<'g> {
     graph: &'g Graph,
     /// In topological order.
@@ -78,7 +80,7 @@ impl<'g> Start<'g> {
             let operands: Option<Vec<NodeId>> = graph.operands(id).iter().map(|o| copies.get(o).copied()).collect();
             let Some(operands) = operands.filter(|operands| !operands.is_empty()) else { continue };
             nodes.push(id);
-            if !(op.is_movement() || matches!(op, Operator::Scale { .. } | Operator::Shift { .. })) {
+            if !(op.is_movement() || keeps_units(op) || matches!(op, Operator::Scale { .. } | Operator::Shift { .. })) {
                 continue;
             }
             let mut op = op.clone();
@@ -142,6 +144,11 @@ impl<'g> Start<'g> {
     }
 }
 
+/// Whether an operator gives of an image of one value the same image, smaller perhaps or cut to a range.
+fn keeps_units(op: &Operator) -> bool {
+    matches!(op, Operator::Clip { .. } | Operator::AveragePool2d { .. } | Operator::MaxPool2d { .. })
+}
+
 fn large(means: impl Iterator<Item = f32>) -> Option<String> {
     means.filter(|&mean| mean > GREATEST_MEAN * (1.0 + 1e-5)).reduce(f32::max).map(number)
 }
@@ -169,6 +176,7 @@ mod tests {
             let (arguments, shape) = match op {
                 "scale" | "shift" => (format!(", @p{new}"), "f32[1x2x1x1]"),
                 "batch_norm" => (format!(", @gamma, @beta, @p{new}, @var"), "f32[2]"),
+                "clip" => (" {min=0, max=255}".to_owned(), ""),
                 "transpose" => (" {permutation=[0, 1, 3, 2]}".to_owned(), ""),
                 _ => (String::new(), ""),
             };
@@ -198,6 +206,7 @@ mod tests {
             (&["scale 0.25, 0.25", "scale 0.02, 0.02"], "/scale2: here the image has been divided by 200"),
             (&["shift -123.68, -0.5"], "/shift1: here means of up to 123.68 are subtracted from the image"),
             (&["scale -1, -1", "shift 255, 255"], "/shift2: here means of up to 255 are subtracted from the image"),
+            (&["clip", "scale 0.01, 0.01"], "/scale2: here the image has been divided by 100"),
             (&["batch_norm 0.5, -33.3"], "/batch_norm1: this batch norm has seen means of up to 33.3 in training"),
             (&["transpose", "scale 2, 2", "batch_norm 0.5, 80"], "/batch_norm3: this batch norm has seen means of up to 40 in training"),
         ] {
@@ -217,6 +226,7 @@ mod tests {
             &["scale 255, 255", "scale 0.003921569, 0.003921569"],
             &["scale -1, -1", "shift 1, 1"],
             &["batch_norm 0.9, -0.7"],
+            &["clip", "scale 2, 2"],
             // Behind a layer or a rectifier the units are the network's own.
             &["relu", "scale 0.003921569, 0.003921569"],
             &["relu", "batch_norm 7, 8"],

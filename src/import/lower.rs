@@ -343,15 +343,13 @@ impl<'m> Walk<'m> {
         Ok((TensorType::f32(dims), batch))
     }
 
-    /// Integers may come in where the first thing that happens to them is a cast to floats.
+    /// Integers may come in where the first thing that is computed of them is a cast to floats.
     fn check_element(&self, input: &pb::ValueInfoProto, element: i32) -> Outcome<()> {
         let element = DataType::try_from(element).unwrap_or(DataType::Undefined);
-        let is_cast = |i: &usize| self.model.nodes[*i].op == "Cast";
-        let mut users = self.order.iter().filter(|&&i| reads(&self.model.nodes[i]).any(|n| n == input.name));
         match element {
             DataType::Float | DataType::Float16 | DataType::Bfloat16 | DataType::Double => Ok(()),
             DataType::Uint8 | DataType::Int8 | DataType::Int16 | DataType::Uint16 | DataType::Int32 | DataType::Int64
-                if users.all(is_cast) =>
+                if self.is_cast(&input.name) =>
             {
                 Ok(())
             }
@@ -359,6 +357,19 @@ impl<'m> Walk<'m> {
                 .help("export a model that takes float32 images; of a quantised model, export the float model it was made from")
                 .into()),
         }
+    }
+
+    /// Whether the entries of a tensor are only read by casts, at once or after they were moved.
+    fn is_cast(&self, name: &str) -> bool {
+        let mut moved = BTreeSet::from([name]);
+        self.order.iter().map(|&i| &self.model.nodes[i]).all(|node| {
+            if !reads(node).any(|n| moved.contains(n)) || matches!(node.op.as_str(), "Cast" | "Shape" | "Size") {
+                return true;
+            }
+            moved.extend(node.outputs.iter().map(String::as_str));
+            let moves = matches!(node.op.as_str(), "Identity" | "Transpose" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze");
+            moves && node.inputs.iter().skip(1).all(|n| !moved.contains(n.as_str()))
+        })
     }
 
     /// The value of a tensor; initialisers are read when they are first asked for.

@@ -101,8 +101,9 @@ fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Res
         nonmembers: images(&args.nonmembers)?,
         ..Material::default()
     };
-    let juror = |path: &Option<std::path::PathBuf>, scale, mean: &List, std: &List| {
-        path.as_deref().map(|path| Juror::open(path, &Pixels { scale, mean: mean.0.clone(), std: std.0.clone() })).transpose()
+    let juror = |path: &Option<std::path::PathBuf>, prefix, scale, mean: &List, std: &List| {
+        let pixels = Pixels { scale, mean: mean.0.clone(), std: std.0.clone() };
+        path.as_deref().map(|path| Juror::open(path, &pixels, prefix)).transpose()
     };
     let given = Given {
         artifact: &artifact,
@@ -110,8 +111,8 @@ fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Res
         imported: &imported,
         float: &float,
         normed: normed.as_ref(),
-        judge: juror(&args.judge, args.judge_scale, &args.judge_mean, &args.judge_std)?,
-        features: juror(&args.features, args.features_scale, &args.features_mean, &args.features_std)?,
+        judge: juror(&args.judge, "--judge-", args.judge_scale, &args.judge_mean, &args.judge_std)?,
+        features: juror(&args.features, "--features-", args.features_scale, &args.features_mean, &args.features_std)?,
         material,
         words: audit::words(&[&args.artifact, &args.ann], &imported.metadata),
         timesteps: args.timesteps.iter().copied().collect::<BTreeSet<_>>().into_iter().collect(),
