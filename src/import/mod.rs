@@ -1,10 +1,10 @@
 //! From an ONNX file to the IR.
 //!
-//! Requires a classifier of operator set 7 to 21 with one image input whose sizes are fixed, but for the batch.
+//! Requires a classifier of operator set 7 to 25 with one image input whose sizes are fixed, but for the batch.
 //!
 //! Leaves a verified graph in [`Phase::Imported`](snnc_ir::Phase::Imported): the ONNX operators in the IR's terms, each
-//! node with the ONNX name that it came from, constants evaluated, functions inlined, aliases (identity, dropout, casts
-//! among floats) gone, and an output of shape `[1, classes]`, in which a final softmax is the last node.
+//! node with the ONNX name that it came from, constants evaluated, functions and branches whose condition is known inlined,
+//! aliases (identity, dropout, casts among floats) gone, and an output of shape `[1, classes]`, in which a final softmax is the last node.
 //!
 //! Keeps what the network computes, up to rounding: 16-bit and 64-bit floats are held in 32 bits.
 //!
@@ -16,12 +16,14 @@
 //! | `proto` | the file, its operator set, functions inlined |
 //! | `wire` | default attributes of functions, which the protobuf library's schema lacks |
 //! | `tensor` | values of tensors, in the file or beside it |
+//! | `sparse` | those that are stored by their non-zero entries |
 //! | `order` | which nodes lead to the output, operands first |
 //! | `lower` | the walk over them |
 //! | `cx` | what rules see and what they write to |
 //! | `constant` | what does not depend on the image |
 //! | `ops` | what does: one rule per operator |
 //! | `unsupported` | reasons and remedies |
+//! | `support` | what is converted and what is not, as a list |
 //! | `shapes` | tract's opinion on shapes |
 
 mod constant;
@@ -32,9 +34,13 @@ mod order;
 mod problem;
 mod proto;
 mod shapes;
+mod sparse;
+mod support;
 mod tensor;
 mod unsupported;
 mod wire;
+
+pub use support::{OperatorSupport, Support, operators};
 
 use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};
@@ -76,6 +82,8 @@ pub struct Imported {
     pub metadata: Vec<(String, String)>,
     /// The batch of the file.
     pub batch: BatchKind,
+    /// Whether the file takes images of integers, which it casts to floats itself: raw pixels.
+    pub input_is_integer: bool,
     /// All files that were read: the ONNX file, then data files in the order of their names.
     pub dependencies: Vec<PathBuf>,
     /// What the user should know.
@@ -90,10 +98,10 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported> {
     let file = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
     let mut hash = Sha256::new_with_prefix(&bytes);
-    let model = proto::open(&bytes).map_err(|problem| Error::from(problem.in_file(&file)))?;
+    let mut model = proto::open(&bytes).map_err(|problem| Error::from(problem.in_file(&file)))?;
     drop(bytes);
     let placed = |problems: Vec<Diagnostic>| Error::Diagnostics(problems.into_iter().map(|p| p.in_file(&file)).collect());
-    let lowered = lower::lower(&model, tensor::DataFiles::beside(path), options).map_err(placed)?;
+    let lowered = lower::lower(&mut model, tensor::DataFiles::beside(path), options).map_err(placed)?;
     let mut dependencies = vec![path.to_owned()];
     for data in lowered.files.used() {
         File::open(&data).and_then(|f| digest(f, &mut hash)).map_err(|e| Error::io(&data, e))?;
@@ -107,6 +115,7 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported> {
         producer: model.producer,
         metadata: model.metadata,
         batch: lowered.batch,
+        input_is_integer: lowered.input_is_integer,
         dependencies,
         warnings: lowered.warnings.into_iter().map(|w| w.in_file(&file)).collect(),
     })
