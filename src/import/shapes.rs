@@ -43,7 +43,7 @@ pub(super) enum Operand {
 /// Shapes of the node's outputs, as many as tract can tell.
 pub(super) fn second_opinion(node: &Node, operands: &[Operand]) -> Vec<Option<Vec<usize>>> {
     let none = vec![None; node.outputs.len()];
-    let has_graph = node.attributes.iter().any(|a| a.g.is_some() || !a.graphs.is_empty());
+    let has_graph = !node.branches.is_empty() || node.attributes.iter().any(|a| a.g.is_some() || !a.graphs.is_empty());
     if has_graph || !node.is_standard() || !operands.iter().any(|o| matches!(o, Operand::Activation(_))) {
         return none;
     }

@@ -16,15 +16,16 @@ const LISTED: usize = 4;
 const OPTION: &str = "`--output NAME`";
 
 /// Adds the tensors that `--output` could name. Where there is none, advice to use that option goes: it would not work.
-pub(super) fn told(mut problems: Vec<Diagnostic>, model: &Model, files: &DataFiles, options: &ImportOptions) -> Vec<Diagnostic> {
-    let converts = |name: &String| {
+pub(super) fn told(mut problems: Vec<Diagnostic>, model: &mut Model, files: &DataFiles, options: &ImportOptions) -> Vec<Diagnostic> {
+    let outputs = model.outputs.iter().skip(usize::from(options.output.is_none())).cloned();
+    let inside = rows(model, files.clone()).into_iter().filter(|name| !model.outputs.contains(name)).take(TRIED);
+    let candidates: Vec<String> = outputs.chain(inside).collect();
+    let mut converts = |name: &String| {
         let other = ImportOptions { output: Some(name.clone()) };
         options.output.as_ref() != Some(name) && lower(model, files.clone(), &other).is_ok()
     };
-    let outputs = model.outputs.iter().skip(usize::from(options.output.is_none()));
-    let inside = rows(model, files.clone()).into_iter().filter(|name| !model.outputs.contains(name)).take(TRIED);
     let mut found: Vec<String> = Vec::new();
-    for name in outputs.cloned().chain(inside) {
+    for name in candidates {
         if found.len() < LISTED && converts(&name) {
             found.push(name);
         }
