@@ -30,7 +30,8 @@ pub fn operators() -> Vec<OperatorSupport> {
     let folded = constant::names().filter(|name| ops::entry(name).is_none()).map(|name| (name, Support::OfConstants));
     // Branches whose condition is known are taken before anything is converted.
     let branches = std::iter::once(("If", Support::Converted("where the condition follows from constants and shapes")));
-    let refused = unsupported::names().map(|(name, reason)| (name, Support::Refused(reason)));
+    // Softmax, Sigmoid and rounding are refused in most places; the condition says where they are not.
+    let refused = unsupported::names().filter(|(name, _)| ops::entry(name).is_none()).map(|(name, reason)| (name, Support::Refused(reason)));
     let mut all: Vec<OperatorSupport> =
         converted.chain(folded).chain(branches).chain(refused).map(|(name, support)| OperatorSupport { name, support }).collect();
     // Stable, so that what is evaluated comes before what is refused.
