@@ -127,6 +127,7 @@ const REJECTED: &[(&str, &str, Option<&str>)] = &[
     ("softmax_added", "E0103", Some("/Add_6")),
     ("label_argmax", "E0107", Some("/ArgMax_6")),
     ("label_sklearn", "E0107", Some("/ArgMax_5")),
+    ("label_bound_first", "E0107", Some("/Less_6")),
     ("imputer", "E0102", Some("/Imputer_1")),
     ("matmul_activations", "E0102", Some("/MatMul_5")),
     ("mul_activations", "E0102", Some("/Mul_5")),
