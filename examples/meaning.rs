@@ -24,7 +24,7 @@ use snnc_ir::{
     Graph, Phase, Tensor,
     eval::{self, EvalError, Mode},
 };
-use snnc_passes::{PassCx, PassError, RECTIFY, SPIKE, Settings, manager};
+use snnc_passes::{PassCx, PassError, RECTIFY, Ranges, SPIKE, Settings, manager};
 use std::{
     cell::Cell,
     fs::File,
@@ -92,7 +92,7 @@ fn meaning(case: &Case) -> Result<Value, Error> {
         "shape": of_imported.dims,
     });
     if case.rates {
-        answer["rates"] = numbers(&of_file(&evaluated(&spiking(float)?, &images)?.data)).into();
+        answer["rates"] = numbers(&of_file(&evaluated(&spiking(float, &images)?, &images)?.data)).into();
     }
     Ok(answer)
 }
@@ -107,12 +107,15 @@ fn evaluated(graph: &Graph, images: &Tensor) -> Result<Tensor, Error> {
     Ok(eval::apply_head(head, &scores))
 }
 
-/// The graph with neurons in the place of its rectifiers.
-fn spiking(mut graph: Graph) -> Result<Graph, Error> {
+/// The graph with neurons in the place of its rectifiers, the images being its samples.
+fn spiking(mut graph: Graph, images: &Tensor) -> Result<Graph, Error> {
     let settings = Settings::default();
+    let values = eval::run_all(&graph, images, Mode::Float).map_err(|error| Error::Internal(error.to_string()))?;
+    let range = |data: &[f32]| data.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)));
+    let ranges: Ranges = values.iter().map(|(&node, tensor)| (node, range(&tensor.data))).collect();
     for (stage, phase) in [(RECTIFY, Phase::Canonical), (SPIKE, Phase::Spiking)] {
-        // Without samples every bound counts.
-        manager::run_stage(stage, phase, &mut graph, &mut PassCx::new(&settings), &mut |_, _, _, _| ()).map_err(|error| match error {
+        let mut cx = PassCx { ranges: Some(&ranges), ..PassCx::new(&settings) };
+        manager::run_stage(stage, phase, &mut graph, &mut cx, &mut |_, _, _, _| ()).map_err(|error| match error {
             PassError::User(diagnostic) => diagnostic.into(),
             PassError::Bug(message) => Error::Internal(message),
         })?;
