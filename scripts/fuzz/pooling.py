@@ -16,7 +16,8 @@ def window(net, x):
     # Runtimes refuse more padding than window.
     if any(p >= k for p, k in zip(attributes.get("pads", []), kernel * 2)):
         attributes["pads"] = [min(p, k - 1) for p, k in zip(attributes["pads"], kernel * 2)]
-    if net.opset >= 10 and net.chance(0.35):
+    # With `VALID` the text of the standard rounds down, and its implementations up.
+    if net.opset >= 10 and attributes.get("auto_pad") != "VALID" and net.chance(0.35):
         attributes["ceil_mode"] = 1
     return attributes
 
@@ -38,7 +39,7 @@ def average(net, x):
 def padded_maximum(net, x):
     """A border of the lowest number before a max pool, as converters from TensorFlow write it."""
     _, _, *sizes = net.shape(x)
-    if len(sizes) != 2:
+    if len(sizes) != 2 or min(sizes) < 2:
         raise Unfit("no image")
     lowest = net.pick(-np.inf, float(np.finfo(np.float32).min), -3e38, -65504.0)
     y = pad_node(net, x, [0, 0, 1, 1, 0, 0, net.between(0, 1), net.between(0, 1)], lowest)

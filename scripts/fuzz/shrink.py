@@ -130,6 +130,9 @@ def starting(network, name, types):
         values = values_of(network, name, types)
     except Exception:
         return
+    if not (np.abs(values) < 1e4).all():
+        # No image has such values.
+        return
     model = copy(network.model)
     graph = model.graph
     kept = [n for n in graph.node if name not in n.output]
