@@ -1,286 +1,516 @@
 #!/usr/bin/env python3
-"""ONNX's own backend tests against the importer, the passes and the float network.
+"""Run ONNX's own tests of operators through the compiler: what passes, what is refused, what is wrong.
 
-Needs: numpy onnx, and the program `cargo build --example meaning`
-Usage: onnx_backend.py [--only TEXT] [--write] [--keep FOLDER]
+Needs: numpy, onnx, onnxruntime
+Usage: onnx_backend.py [--binary target/debug/examples/meaning] [--only PART] [--verbose] [--keep DIR]
+                       [--write docs/onnx-support.md]
 
-Nearly all of these tests are one node: their output is no row of class scores, and what an exporter writes as a constant comes in as
-an input. So each is adapted, in up to three forms, and nothing else is changed:
+The cases are those of `onnx.backend.test.case.node`, made by the installed package `onnx`: mostly one node each, and the same written out as
+ONNX defines it by other operators (`.._expanded`), which counts in the row of the operator that it defines. The example `meaning` (build it
+with `cargo build --features onnxruntime --example meaning`) answers for every network with the scores of the imported graph, of the
+canonical graph behind the passes, and of the float network. All three must be what the case expects, to a relative 1e-3 (a case that computes in 16 bits: 1e-2)
+plus 1e-5 of the largest expected value. Exits 1 where anything is wrong or crashes.
 
-- *rows*: axis 0 of the input is the batch, if it is axis 0 of the output too, and has the same size. The output goes through
-  `Flatten`. A test that mixes the entries of axis 0 has to be refused in this form.
-- *wrapped*: the whole input is one image: it comes in with a batch axis of 1 in front, which a `Reshape` takes off, and another
-  `Reshape` makes the output a row.
-- *constant*: all inputs are constants, and the output is added to an image, through `Cast` where it is no float: this judges what the
-  importer computes by itself.
+A case is no classifier, so it is adapted:
+  input     The first input is the image (of `Where`, the second), in the case's type. All others become initialisers with the case's values.
+            Of the operators in BINARY a second network makes the second operand the image; it counts on its own.
+  batch     The image's axis 0 is a batch of that fixed size, where the node treats images one by one: where any image comes out the same
+            in a batch of copies of itself. Otherwise an axis of size 1 is put before it (before a single number, two), and axes that are counted
+            from the front move by one: `axis`, `axes`, `perm`, and the settings of Reshape, Expand, Tile, Pad and Slice. It is done only where
+            the expected values stay the same (judged as below).
+  output    Each output is flattened from axis 1 on; those that are not float are cast to it first; several are concatenated, so all are in use.
+            A single number becomes [1, 1].
+  opset     Newer than the importer takes: lowered to the newest that it takes, where ONNX's checker accepts that and the judge still gets the
+            expected values. (Most operators only gained element types.) Otherwise it stays, and is refused.
+  judge     ONNX Runtime, or `onnx.reference` where that has no kernel. The numbers that we are compared with are the case's own, never
+            the judge's. They do not depend on any of the adaptations.
 
-In the first two the image is the first input of floats, and each of them in turn where an operator takes several alike (`Add`,
-`MatMul`, ..); all other inputs are initialisers from the test's own data. Each of several outputs is tried by itself. Where a
-test's operator set is outside of what the importer takes, the nearest is written if the standard has the same attributes, inputs and
-outputs for its operators there, as far as the test uses them.
+Each network ends up in one column:
+  passed          all three agree with the case
+  refused         a diagnostic of the importer or of a pass, by the code of the first
+  no batch axis   mixes the images of axis 0, and no axis can be put before it: refused in the form with axis 0 as the batch, rightly. Not counted
+                  as refused, since no classifier would have it; accepted with other numbers than the case's, it is wrong
+  not a network   nothing goes in, or the result is random, or there is nothing to compare: not run
+  wrong           accepted, and some number is not the case's
+  crashed         a panic, an internal error, the end of the process, or no answer within a minute
 
-A test passes if one form does and none is wrong; it is refused if all forms are, with a diagnostic. Scores may differ from the expected
-output by a relative 1e-3 (1e-2 in 16 bits) and 1e-5 of its largest value: networks are computed in 32 bits.
-
-Prints a table of operators, each form's faults, and exits with 1 if anything is wrong or crashes. `--write` puts the table into
-docs/onnx-support.md. Of the data nothing is kept: it comes with the package `onnx`.
+Not tested by this: networks of several nodes but for the written out, dynamic batches, weights of other types than the case's.
 """
 import argparse
 import collections
+import copy
+import json
 import pathlib
 import re
+import subprocess
 import sys
+import tempfile
+import threading
 import warnings
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+import onnx.reference
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+from onnx.backend.test.case.node import collect_testcases
 
-from common import markdown
-from meaning import STAGES, Meaning, add_binary
+import common
 
-# Operator sets that the importer takes.
-OLDEST, NEWEST = 7, 21
-# Operators whose operands are alike: each may be the image.
-ALIKE = {"Add", "Sub", "Mul", "Div", "Max", "Min", "Sum", "Mean", "MatMul", "Gemm", "Concat", "Einsum", "Pow", "Where", "PRelu"}
-MAX_OUTPUTS = 4
-DOCUMENT = pathlib.Path(__file__).resolve().parent.parent / "docs/onnx-support.md"
-BEGIN, END = "<!-- onnx_backend.py: begin -->", "<!-- onnx_backend.py: end -->"
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- backend tests: begin -->", "<!-- backend tests: end -->"
+COLUMNS = ["passed", "refused", "no batch axis", "not a network", "wrong", "crashed"]
 
+# Either operand may be an activation.
+BINARY = {"Add", "Sub", "Mul", "Div", "Pow", "Mod", "Max", "Min", "Sum", "Mean", "MatMul", "Where", "Concat", "Equal", "Less", "LessOrEqual", "Greater",
+          "GreaterOrEqual"}
 
-class Case:
-    """A test: its model, and the tensors that go in and come out, those of other kinds being None."""
+RANDOM = {"Bernoulli", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial"}
 
-    def __init__(self, name, row, model, inputs, outputs):
-        self.name, self.row, self.model = name, row, model
-        self.inputs, self.outputs = [tensor(v) for v in inputs], [tensor(v) for v in outputs]
+FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16}
+NARROW = {TensorProto.FLOAT16, TensorProto.BFLOAT16}
 
-
-def tensor(value):
-    if isinstance(value, onnx.TensorProto):
-        return numpy_helper.to_array(value)
-    return None if value is None or isinstance(value, (list, dict, onnx.SequenceProto, onnx.OptionalProto)) else np.asarray(value)
+# Seconds for one answer.
+PATIENCE = 60
 
 
-def node_cases():
-    """The tests that the package computes."""
-    from onnx.backend.test.case.node import collect_testcases
-
-    with warnings.catch_warnings():
-        # Overflows are what some of these tests are about.
-        warnings.simplefilter("ignore")
-        tests = collect_testcases(None)
-    operators = {t.name: t.model.graph.node[0].op_type for t in tests if len(t.model.graph.node) == 1}
-    for test in tests:
-        # A test whose operator is written out as others belongs to that operator.
-        original = re.sub(r"_expanded.*", "", test.name)
-        row = operators.get(original) or operators.get(test.name) or "several operators"
-        for inputs, outputs in test.data_sets[:1]:
-            yield Case(test.name, row, test.model, inputs, outputs)
+def newest_opset():
+    """The newest operator set that the importer takes."""
+    return int(re.search(r"OPSETS.*?\.\.=(\d+)", (ROOT / "src/import/proto.rs").read_text())[1])
 
 
-def stored_cases():
-    """The tests that lie in the package as files."""
-    from onnx.backend.test.loader import load_model_tests
-
-    for kind in ["pytorch-converted", "pytorch-operator", "simple"]:
-        for test in load_model_tests(kind=kind):
-            if not test.model_dir:
-                continue
-            folder = pathlib.Path(test.model_dir)
-            model = onnx.load(folder / "model.onnx")
-            for number, data in enumerate(sorted(folder.glob("test_data_set_*"))[:2]):
-                read = lambda what: [stored(path) for path in sorted(data.glob(f"{what}_*.pb"), key=lambda p: int(p.stem.split("_")[1]))]
-                yield Case(f"{test.name}/{number}", f"({kind})", model, read("input"), read("output"))
+def tensor(value, name):
+    """An initialiser of a case's value; None for a value that is no tensor."""
+    if isinstance(value, TensorProto):
+        made = copy.deepcopy(value)
+        made.name = name
+        return made
+    return numpy_helper.from_array(np.asarray(value), name) if isinstance(value, (np.ndarray, np.generic)) else None
 
 
-def stored(path):
+def array(value):
+    """A case's value as float32; None where it cannot be one."""
+    if isinstance(value, TensorProto):
+        value = numpy_helper.to_array(value)
+    if not isinstance(value, (np.ndarray, np.generic)):
+        return None
     try:
-        return onnx.load_tensor(path)
-    except Exception:  # A sequence or an optional: they have other messages.
+        return np.asarray(value).astype(np.float32)
+    except (TypeError, ValueError):
         return None
 
 
-def settled(model):
-    """The model in an operator set that the importer takes, if that says the same."""
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
-    for entry in result.opset_import:
-        wanted = min(max(entry.version, OLDEST), NEWEST)
-        nodes = [n for n in model.graph.node if n.domain in ("", "ai.onnx")]
-        if entry.domain in ("", "ai.onnx") and all(same(n, entry.version, wanted) for n in nodes):
-            entry.version = wanted
-    return result
+def elem_type(info):
+    return info.type.tensor_type.elem_type if info.type.WhichOneof("value") == "tensor_type" else None
 
 
-def same(node, version, other):
-    """Whether two versions of an operator define in the same way what a node makes use of, element types aside."""
-    try:
-        old, new = (onnx.defs.get_schema(node.op_type, v, "") for v in (version, other))
-    except onnx.defs.SchemaError:
-        return False
-    used = {a.name for a in node.attribute} | (old.attributes.keys() & new.attributes.keys())
-    of = lambda schema, name: name in schema.attributes and (
-        schema.attributes[name].type, schema.attributes[name].default_value.SerializeToString())
-    formal = lambda schema: ([i.name for i in schema.inputs][:len(node.input)], [o.name for o in schema.outputs][:len(node.output)])
-    return all(of(old, name) == of(new, name) for name in used) and formal(old) == formal(new)
+class NotANetwork(Exception):
+    """The case cannot be a network at all; the text says why."""
 
 
-class Form:
-    """One way to make a classifier of a test."""
+def rows(outputs, batch):
+    """The outputs as one row of scores an image; None where an output has no such batch."""
+    parts = [np.asarray(o) for o in outputs]
+    if batch == 0 or any(p.ndim == 0 or p.shape[0] != batch for p in parts):
+        return None
+    return np.concatenate([p.reshape(batch, -1) for p in parts], axis=1)
 
-    def __init__(self, case, kind, image=None, output=0):
-        self.kind, self.image, self.output = kind, image, output
-        self.expected = np.asarray(case.outputs[output])
-        model = settled(case.model)
+
+class Network:
+    """A case as a network: `images` go in, `expected` must come out, batch first."""
+
+    def __init__(self, case, image, wrapped):
+        graph = case.model.graph
+        self.name = case.name + (f" (operand {image} is the image)" if image != default_image(case) else "") + (", wrapped" if wrapped else "")
+        inputs, outputs = case.data_sets[0]
+        self.values = dict(zip((i.name for i in graph.input), inputs))
+        self.image = graph.input[image].name
+        self.element = elem_type(graph.input[image])
+        self.wrapped = wrapped
+        self.is_narrow = any(elem_type(o) in NARROW for o in graph.output) or self.element in NARROW
+        x = array(self.values[self.image])
+        self.images = np.zeros([1, 1], np.float32) if x is None else x
+        outputs = [array(o) for o in outputs]
+        if wrapped:
+            self.images = self.images.reshape([1] * (2 if x.ndim == 0 else 1) + list(x.shape))
+            outputs = [o if o is None else o[None] for o in outputs]
+        self.batch = self.images.shape[0] if self.images.ndim else 1
+        self.expected = None if any(o is None for o in outputs) else rows(outputs, self.batch)
+        # Of a network that mixes its images, the one output as it is.
+        self.whole = outputs[0] if self.expected is None and len(outputs) == 1 else self.expected
+        self.model = self.build(case, [None if o is None else o.ndim for o in outputs])
+
+    def build(self, case, ranks):
+        count = len(ranks)
+        model = copy.deepcopy(case.model)
         graph = model.graph
-        given = {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
-        inputs = [i for i in graph.input if i.name not in given]
-        for index, (value, array) in enumerate(zip(inputs, case.inputs)):
-            if index != image:
-                graph.initializer.append(numpy_helper.from_array(array, value.name))
-        made = graph.output[output].name
-        if kind == "constant":
-            values = self.expected.astype(np.float64)
-            self.images = (np.arange(values.size).reshape(1, -1) % 7 - 3.0).astype(np.float32)
-            self.expected = values.reshape(1, -1) + self.images
-            source = value_info("snnc.image", np.dtype(np.float32), self.images.shape)
-            graph.node.append(helper.make_node("Cast", [made], ["snnc.float"], to=onnx.TensorProto.FLOAT))
-            self.reshape(graph, "snnc.float", "snnc.row", [1, -1])
-            graph.node.append(helper.make_node("Add", ["snnc.image", "snnc.row"], ["snnc.scores"]))
-            out = onnx.TensorProto.FLOAT
-        else:
-            array, name = case.inputs[image], inputs[image].name
-            self.images = array.astype(np.float32)
-            if kind == "wrapped":
-                self.images = self.images[None]
-                source = value_info("snnc.image", array.dtype, self.images.shape)
-                self.reshape(graph, "snnc.image", name, list(array.shape), front=True)
-                self.reshape(graph, made, "snnc.scores", [1, -1])
+        if self.wrapped:
+            wrap(model, self.values, self.image)
+        kept = []
+        for info in graph.input:
+            value = None if info.name == self.image else tensor(self.values[info.name], info.name)
+            if value is None:
+                kept.append(info)
             else:
-                source = value_info(name, array.dtype, array.shape)
-                graph.node.append(helper.make_node("Flatten", [made], ["snnc.scores"], axis=1))
-            out = helper.np_dtype_to_tensor_dtype(self.expected.dtype)
-        del graph.input[:], graph.output[:], graph.value_info[:]
-        graph.input.append(source)
-        rows = len(self.images)
-        graph.output.append(helper.make_tensor_value_info("snnc.scores", out, [rows, self.expected.size // max(rows, 1)]))
-        self.model = model.SerializeToString()
+                graph.initializer.append(value)
+        del graph.input[:]
+        graph.input.extend(kept)
+        for info in graph.input:
+            if info.name == self.image and self.element is not None:
+                info.CopyFrom(helper.make_tensor_value_info(self.image, self.element, self.images.shape))
+        names = []
+        for index, info in enumerate(list(graph.output)):
+            name, element = info.name, elem_type(info)
+            if element is not None and (element not in FLOATS or (count > 1 and element != TensorProto.FLOAT)):
+                graph.node.append(helper.make_node("Cast", [name], [f"row_{index}_float"], to=TensorProto.FLOAT))
+                name, element = f"row_{index}_float", TensorProto.FLOAT
+            if ranks[index] == 0:
+                graph.initializer.append(numpy_helper.from_array(np.array([1, 1]), f"row_{index}_shape"))
+                graph.node.append(helper.make_node("Reshape", [name, f"row_{index}_shape"], [f"row_{index}"], name=f"row_{index}"))
+            else:
+                graph.node.append(helper.make_node("Flatten", [name], [f"row_{index}"], name=f"row_{index}", axis=1))
+            names.append(f"row_{index}")
+        if count > 1:
+            graph.node.append(helper.make_node("Concat", names, ["rows"], name="rows", axis=1))
+            names, element = ["rows"], TensorProto.FLOAT
+        del graph.output[:]
+        graph.output.append(helper.make_tensor_value_info(names[0], element or TensorProto.FLOAT, [None, None]))
+        if not any(o.domain in ("", "ai.onnx") for o in model.opset_import):
+            model.opset_import.append(helper.make_operatorsetid("", 17))
+        return model
 
-    @staticmethod
-    def reshape(graph, x, y, shape, front=False):
-        graph.initializer.append(numpy_helper.from_array(np.array(shape, np.int64), f"{y}.shape"))
-        node = helper.make_node("Reshape", [x, f"{y}.shape"], [y])
-        graph.node.insert(0, node) if front else graph.node.append(node)
-
-    def judge(self, meaning):
-        """`passed`, `wrong`, `crashed`, or a diagnostic's code, and what there is to say."""
-        answer = meaning.ask(self.model, self.images)
-        if "crash" in answer:
-            return "crashed", answer["crash"]
-        if "refused" in answer:
-            return answer["refused"][0]["code"], answer["refused"][0]["text"]
-        for stage in STAGES[:3]:
-            fault = difference(answer[stage], self.expected)
-            if fault:
-                return "wrong", f"{stage}: {fault}"
-        return "passed", ""
-
-
-def value_info(name, dtype, shape):
-    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(dtype), list(shape))
-
-
-def difference(found, expected):
-    """What is wrong with scores, or nothing."""
-    if found.size != expected.size:
-        return f"{found.size} scores, expected {expected.size}"
-    halves = expected.dtype.kind != "i" and expected.dtype.itemsize <= 2
-    wanted = expected.astype(np.float64).ravel()
-    finite = np.abs(wanted[np.isfinite(wanted)])
-    near = np.isclose(found.ravel(), wanted, 1e-2 if halves else 1e-3, max(1e-7, 1e-5 * finite.max(initial=0.0)), equal_nan=True)
-    if near.all():
+    def judged(self, model, images):
+        """The judge's scores; None where no judge can run the network."""
+        element = numpy_dtype(self.element)
+        if element is None:
+            return None
+        feed = {self.image: images.astype(element)}
+        for run in (runtime, reference):
+            try:
+                # The cases divide by zero on purpose.
+                with np.errstate(all="ignore"):
+                    return run(model, feed)
+            except Exception:  # Whatever a judge says of a network that it cannot run, it is no judge of it.
+                continue
         return None
-    worst = int(np.argmin(near))
-    return f"score {worst} is {found.ravel()[worst]}, expected {wanted[worst]}; {(~near).sum()} of {near.size} differ"
+
+    def means_the_same(self, model):
+        scores = self.judged(model, self.images)
+        if scores is None or self.whole is None:
+            return False
+        # Wrapped, all that the case expects must come out for the one image.
+        return (not self.wrapped or scores.shape == self.whole.shape and is_sound(model)) and close(scores, self.whole, self.is_narrow)
+
+    def lower(self, newest):
+        """Takes the newest operator set that the importer knows, where that changes nothing."""
+        versions = [o for o in self.model.opset_import if o.domain in ("", "ai.onnx")]
+        if all(o.version <= newest for o in versions):
+            return
+        lowered = copy.deepcopy(self.model)
+        for entry in lowered.opset_import:
+            if entry.domain in ("", "ai.onnx"):
+                entry.version = newest
+        lowered.ir_version = min(lowered.ir_version, 10)
+        if is_sound(lowered) and self.means_the_same(lowered):
+            self.model = lowered
+
+    def is_separate(self):
+        """Whether images are treated one by one."""
+        if self.images.ndim < 2 or self.images.size == 0 or self.expected is None:
+            return False
+        if self.batch == 1:
+            return True
+        whole = self.judged(self.model, self.images)
+        if whole is None or len(whole) != self.batch:
+            return False
+        for n in range(self.batch):
+            copies = self.judged(self.model, np.repeat(self.images[n:n + 1], self.batch, axis=0))
+            if copies is None or not close(copies, np.repeat(whole[n:n + 1], self.batch, axis=0), self.is_narrow):
+                return False
+        return True
+
+
+def wrap(model, values, image):
+    """Lets axes that are counted from the front move by one, for a new axis before the image. Changes `values` where they hold axes."""
+    graph = model.graph
+    if len(graph.node) > 1:
+        # Behind the first node, only operators that have no axes are sure to mean the same.
+        if any(a.name in ("axis", "axes", "perm") for node in graph.node for a in node.attribute):
+            raise NotANetwork("axes behind the first node")
+        return
+    [node] = graph.node
+    settings = {a.name: a for a in node.attribute}
+    if "axis" in settings and settings["axis"].i >= 0:
+        settings["axis"].i += 1
+    if "axes" in settings:
+        settings["axes"].ints[:] = [a + 1 if a >= 0 else a for a in settings["axes"].ints]
+    if "perm" in settings:
+        settings["perm"].ints[:] = [0, *(a + 1 for a in settings["perm"].ints)]
+    rank = np.ndim(values[image])
+    given = {index: np.asarray(values[name]) for index, name in enumerate(node.input) if name and name in values}
+    # Which operand holds axes, by operator.
+    holds_axes = {"Pad": 3, "Slice": 3, "Squeeze": 1, "Unsqueeze": 1, "CumSum": 1, "CumProd": 1}.get(node.op_type, 1 if node.op_type.startswith("Reduce") else None)
+    if node.op_type == "Transpose" and "perm" not in settings:
+        node.attribute.append(helper.make_attribute("perm", [0, *range(rank, 0, -1)]))
+    elif node.op_type == "Concat":
+        values.update((name, np.asarray(values[name])[None]) for name in node.input if name != image)
+    elif node.op_type in ("Reshape", "Expand", "Tile"):
+        values[node.input[1]] = np.concatenate([np.ones(1, np.int64), given[1]])
+    elif node.op_type.startswith("Reduce") and "axes" not in settings and not np.size(given.get(1, ())):
+        name_all_axes(model, node, values, range(1, rank + 1), settings)
+    elif holds_axes in given:
+        values[node.input[holds_axes]] = np.where(given[holds_axes] >= 0, given[holds_axes] + 1, given[holds_axes]).astype(given[holds_axes].dtype)
+    elif node.op_type == "Pad" and 1 in given:
+        begins, ends = np.split(given[1], 2)
+        zero = np.zeros(1, np.int64)
+        values[node.input[1]] = np.concatenate([zero, begins, zero, ends])
+    elif node.op_type == "Slice" and 1 in given:
+        for index, whole in ((1, 0), (2, 1)):
+            values[node.input[index]] = np.concatenate([np.array([whole], given[index].dtype), given[index]])
+
+
+def name_all_axes(model, node, values, axes, settings):
+    """A reduction over all axes names those that the case had."""
+    if "noop_with_empty_axes" in settings and settings["noop_with_empty_axes"].i:
+        return
+    version = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
+    if len(node.input) > 1:
+        values[node.input[1]] = np.array(axes)
+    elif version >= (13 if node.op_type == "ReduceSum" else 18):
+        node.input.append("all_axes")
+        model.graph.initializer.append(numpy_helper.from_array(np.array(axes), "all_axes"))
+    else:
+        node.attribute.append(helper.make_attribute("axes", list(axes)))
+
+
+def is_sound(model):
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except Exception:  # Whatever the complaint is.
+        return False
+    return True
+
+
+def numpy_dtype(element):
+    if element in (None, TensorProto.STRING, TensorProto.UNDEFINED):
+        return None
+    return helper.tensor_dtype_to_np_dtype(element)
+
+
+onnxruntime.set_default_logger_severity(4)
+QUIET = onnxruntime.SessionOptions()
+QUIET.log_severity_level = 4
+QUIET.intra_op_num_threads = 1
+# Rewrites for speed would only blur what is compared.
+QUIET.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+
+
+def runtime(model, feed):
+    session = onnxruntime.InferenceSession(model.SerializeToString(), QUIET, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, feed)[0]).astype(np.float32)
+
+
+def reference(model, feed):
+    return np.asarray(onnx.reference.ReferenceEvaluator(model).run(None, feed)[0]).astype(np.float32)
+
+
+def close(found, expected, is_narrow):
+    found, expected = np.asarray(found, np.float32), np.asarray(expected, np.float32)
+    if found.size != expected.size:
+        return False
+    finite = np.abs(expected[np.isfinite(expected)])
+    largest = float(finite.max()) if finite.size else 0.0
+    return np.allclose(found.ravel(), expected.ravel(), rtol=1e-2 if is_narrow else 1e-3, atol=1e-5 * largest, equal_nan=True)
+
+
+def default_image(case):
+    return 1 if case.operator == "Where" else 0
 
 
 def forms(case):
-    """The forms of a test on images, and that on constants, if there are any."""
+    """What a case is run as: lists of networks, of which a later one counts where an earlier one has no batch axis."""
     graph = case.model.graph
-    given = {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
-    count = sum(i.name not in given for i in graph.input)
-    readable = lambda a: a is not None and a.dtype.kind not in "OUS"
-    if count != len(case.inputs) or not all(readable(a) for a in case.inputs):
-        return [], []
-    outputs = [o for o, a in enumerate(case.outputs) if readable(a)][:MAX_OUTPUTS]
-    is_float = lambda a: onnx.helper.np_dtype_to_tensor_dtype(a.dtype) in (
-        onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
-    floats = [i for i, a in enumerate(case.inputs) if is_float(a)]
-    images = floats if case.row in ALIKE else floats[:1] or list(range(len(case.inputs)))[:1]
-    on_images = []
+    if not graph.input:
+        raise NotANetwork("nothing goes in")
+    if case.operator in RANDOM:
+        raise NotANetwork("random")
+    if not case.data_sets[0][1]:
+        raise NotANetwork("nothing to compare")
+    first = default_image(case)
+    images = [first]
+    if case.operator in BINARY and len(graph.input) > first + 1 and all(elem_type(graph.input[i]) in FLOATS for i in (first, first + 1)):
+        images.append(first + 1)
     for image in images:
-        array = case.inputs[image]
-        for output in outputs:
-            made = case.outputs[output]
-            if array.ndim > 1 and made.ndim > 0 and made.shape[0] == array.shape[0]:
-                on_images.append(Form(case, "rows", image, output))
-            on_images.append(Form(case, "wrapped", image, output))
-    return on_images, [Form(case, "constant", output=o) for o in outputs if case.outputs[o].size > 0]
+        networks = [Network(case, image, False)]
+        if networks[0].element in FLOATS:
+            try:
+                networks.append(Network(case, image, True))
+            except (NotANetwork, ValueError, IndexError):
+                pass
+        yield networks
 
 
-def verdict(case, tried, meaning, keep, faults):
-    """What comes of a test in all its forms."""
-    results = []
-    for form in tried:
-        result, text = form.judge(meaning)
-        if result in ("wrong", "crashed"):
-            label = f"{case.name.replace('/', '-')}-{form.kind}-{form.image}-{form.output}"
-            faults.append(f"{label}: {result}: {text}")
-            if keep:
-                (keep / f"{label}.onnx").write_bytes(form.model)
-                np.savez(keep / f"{label}.npz", x=form.images, y=form.expected.astype(np.float64))
-        results.append(result)
-    for result in ["crashed", "wrong", "passed"]:
-        if result in results:
-            return result
-    return results[0] if results else "no tensor"
+def answers(binary, networks, folder):
+    """What the compiler makes of each."""
+    lines = []
+    for index, network in enumerate(networks):
+        model, images = folder / f"{index}.onnx", folder / f"{index}.npy"
+        model.write_bytes(network.model.SerializeToString())
+        np.save(images, np.ascontiguousarray(network.images))
+        lines.append(json.dumps({"model": str(model), "input": str(images), "output": None}))
+    found = []
+    while len(found) < len(lines):
+        child = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        for line in lines[len(found):]:
+            answer = ask(child, line)
+            found.append(answer)
+            if "gone" in answer:
+                break
+        child.stdin.close()
+        child.wait()
+    return found
 
 
-def cells(counts):
-    refused = {code: n for code, n in sorted(counts.items()) if code not in ("passed", "wrong", "crashed")}
-    reasons = ", ".join(f"{code} {n}" for code, n in refused.items())
-    return [str(counts["passed"]), f"{sum(refused.values())}" + (f" ({reasons})" if reasons else ""), str(counts["wrong"]), str(counts["crashed"])]
+def ask(child, line):
+    watch = threading.Timer(PATIENCE, child.kill)
+    watch.start()
+    try:
+        child.stdin.write(line + "\n")
+        child.stdin.flush()
+        text = child.stdout.readline()
+    except BrokenPipeError:
+        text = ""
+    finally:
+        watch.cancel()
+    if text.endswith("\n"):
+        return json.loads(text)
+    return {"gone": True, "crash": f"the process ended, or gave no answer in {PATIENCE} s"}
+
+
+def verdict(network, answer):
+    """Column, and what there is to say."""
+    if "crash" in answer:
+        return "crashed", answer["crash"]
+    if "refused" in answer:
+        return "refused", answer["refused"][0]["code"] or answer["refused"][0]["text"]
+    if "imported" not in answer:
+        return "crashed", str(answer)
+    if network.expected is None:
+        return "wrong", "accepted, though the case's results are not a row an image"
+    for stage in ("imported", "canonical", "float"):
+        scores = np.array([float(v) for v in answer[stage]], np.float32)
+        if scores.size != network.expected.size:
+            return "wrong", f"{stage}: {scores.size} scores where {network.expected.size} are expected"
+        if not close(scores, network.expected, network.is_narrow):
+            worst = np.nanargmax(np.abs(scores - network.expected.ravel()))
+            return "wrong", f"{stage}: entry {worst} is {scores[worst]:.6g}, expected {network.expected.ravel()[worst]:.6g}"
+    return "passed", ""
+
+
+def settle(networks, verdicts):
+    """Of the forms of one network, the one that counts: index, column, what there is to say."""
+    for index, (column, text) in enumerate(verdicts):
+        if column == "crashed":
+            return index, column, text
+    # Where both forms mean the case, both must be right.
+    if len(networks) > 1 and verdicts[1][0] == "wrong" and networks[1].means_the_same(networks[1].model):
+        return 1, *verdicts[1]
+    if verdicts[0][0] != "refused" or networks[0].element not in FLOATS or networks[0].is_separate():
+        return 0, *verdicts[0]
+    if len(networks) > 1 and networks[1].means_the_same(networks[1].model):
+        return 1, *verdicts[1]
+    return 0, "no batch axis", ""
+
+
+def with_judge(network, text):
+    """Of a wrong network, what the judge makes of its row, for whoever looks into it."""
+    scores = network.judged(network.model, network.images)
+    if scores is None:
+        return f"{text}; no judge can run the network"
+    agrees = network.expected is not None and close(scores, network.expected, network.is_narrow)
+    return f"{text}; the judge {'agrees' if agrees else 'does not agree'} with the case"
+
+
+def cases(only):
+    with warnings.catch_warnings():
+        # The cases overflow on purpose.
+        warnings.simplefilter("ignore")
+        found = collect_testcases()
+    operator = {}
+    for case in found:
+        base = re.sub(r"_expanded(_ver\d+)?$", "", case.name)
+        if base == case.name:
+            node = case.model.graph.node[0]
+            operator[case.name] = f"{node.domain}.{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type
+        case.operator = operator[base]
+    return [case for case in found if only in case.name]
+
+
+def table(results):
+    by_operator = collections.defaultdict(list)
+    for operator, _, column, text in results:
+        by_operator[operator].append((column, text))
+    lines = []
+    total = collections.Counter()
+    for operator, found in sorted(by_operator.items(), key=lambda item: item[0].lower()):
+        counts = collections.Counter(column for column, _ in found)
+        total.update(counts)
+        codes = collections.Counter(text for column, text in found if column == "refused")
+        shown = [str(counts[c]) if counts[c] else "" for c in COLUMNS]
+        shown[1] = ", ".join(f"{n} {code}" for code, n in sorted(codes.items()))
+        lines.append([f"`{operator}`", *shown])
+    return common.markdown(["operator", *COLUMNS], [*lines, ["all", *(str(total[c]) for c in COLUMNS)]]), total
+
+
+def write(path, text):
+    document = path.read_text()
+    before, rest = document.split(BEGIN)
+    _, after = rest.split(END)
+    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    add_binary(parser)
-    parser.add_argument("--only", default="", metavar="TEXT", help="only tests with this in their name")
-    parser.add_argument("--write", action="store_true", help=f"write the table into docs/{DOCUMENT.name}")
-    parser.add_argument("--keep", type=pathlib.Path, metavar="FOLDER", help="keep the models that are wrong or crash")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--binary", default=str(ROOT / "target/debug/examples/meaning"))
+    parser.add_argument("--only", default="", help="cases whose name contains this")
+    parser.add_argument("--verbose", action="store_true", help="print the verdict of every network")
+    parser.add_argument("--keep", type=pathlib.Path, help="keep the networks that are wrong or crash here")
+    parser.add_argument("--write", type=pathlib.Path, help="put the table between the marks of this file")
     args = parser.parse_args()
-    if args.keep:
-        args.keep.mkdir(parents=True, exist_ok=True)
-    rows, constants, faults = collections.defaultdict(collections.Counter), collections.Counter(), []
-    with Meaning(args.meaning) as meaning:
-        for case in (c for source in (node_cases(), stored_cases()) for c in source if args.only in c.name):
-            on_images, on_constants = forms(case)
-            rows[case.row][verdict(case, on_images, meaning, args.keep, faults)] += 1
-            constants[verdict(case, on_constants, meaning, args.keep, faults)] += 1
-    total = sum(rows.values(), collections.Counter())
-    head = ["operator", "passed", "refused", "wrong", "crashed"]
-    lines = [[name, *cells(counts)] for name, counts in sorted(rows.items())] + [["**all**", *cells(total)], ["**as constants**", *cells(constants)]]
-    table = markdown(head, lines)
-    print(table)
-    print("\n".join(faults))
+    newest = newest_opset()
+    results, asked = [], []
+    for case in cases(args.only):
+        try:
+            for networks in forms(case):
+                for network in networks:
+                    network.lower(newest)
+                asked.append((case, networks))
+        except NotANetwork as reason:
+            results.append((case.operator, case.name, "not a network", str(reason)))
+    with tempfile.TemporaryDirectory() as folder:
+        found = iter(answers(args.binary, [n for _, networks in asked for n in networks], pathlib.Path(folder)))
+    for case, networks in asked:
+        verdicts = [verdict(n, next(found)) for n in networks]
+        index, column, text = settle(networks, verdicts)
+        network = networks[index]
+        text = with_judge(network, text) if column == "wrong" else text
+        results.append((case.operator, network.name, column, text))
+        if column in ("wrong", "crashed") and args.keep:
+            args.keep.mkdir(parents=True, exist_ok=True)
+            stem = re.sub(r"\W+", "_", network.name)
+            (args.keep / f"{stem}.onnx").write_bytes(network.model.SerializeToString())
+            np.savez(args.keep / f"{stem}.npz", x=network.images, **({} if network.expected is None else {"expected": network.expected}))
+    for _, name, column, text in results:
+        if args.verbose or column in ("wrong", "crashed"):
+            print(f"{name}: {column}{': ' if text else ''}{text}", file=sys.stderr)
+    text, total = table(results)
+    text = (f"{len(results)} networks of {len({name.split(' (')[0].split(',')[0] for _, name, _, _ in results})} cases of onnx {onnx.__version__}, judged by onnxruntime "
+            f"{onnxruntime.__version__}; operator sets above {newest} lowered to it where that changes nothing.\n\n{text}")
+    print(text)
     if args.write:
-        text = DOCUMENT.read_text()
-        before, rest = text.split(BEGIN)
-        DOCUMENT.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.split(END)[1]}")
-    print(f"{sum(total.values())} tests of onnx {onnx.__version__}: {total['passed']} passed, {len(faults)} forms wrong or crashed")
-    sys.exit(bool(faults))
+        write(args.write, text)
+    return 1 if total["wrong"] or total["crashed"] else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -599,7 +599,7 @@ fn an_artifact_of_a_tensor_inside_is_compared_with_that_tensor() {
         snnc_in(folder.path(), ["audit", "m.snn", "--ann", model, "--json", "a.json"]).ok();
     }
     // The messages about labels name what can be converted.
-    for (name, output) in [("label_argmax", "probabilities"), ("label_sklearn", "probabilities")] {
+    for (name, output) in [("label_argmax", "probabilities"), ("label_sklearn", "probabilities"), ("label_bound_first", "probabilities")] {
         let model = fixture("onnx/reject").join(format!("{name}.onnx"));
         let args = [model.to_str().unwrap(), "-o", "m.snn", "--samples", "8", "--train", "none", "--audit", "none"];
         snnc_in(folder.path(), args).error(&format!("`--output {output}`"));

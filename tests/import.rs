@@ -117,7 +117,7 @@ const REJECTED: &[(&str, &str, Option<&str>)] = &[
     ("lstm", "E0102", Some("/LSTM_3")),
     ("sigmoid", "E0102", Some("/Sigmoid_4")),
     ("several_unsupported", "E0102", Some("/Tanh_4")),
-    ("quantized_qdq", "E0102", Some("/DequantizeLinear_1")),
+    ("quantized_qdq", "E0102", Some("/QuantizeLinear_2")),
     ("conv_integer", "E0102", Some("/QuantizeLinear_1")),
     ("if_control_flow", "E0102", Some("/If_5")),
     ("softmax_middle", "E0102", Some("/Softmax_3")),
@@ -127,6 +127,7 @@ const REJECTED: &[(&str, &str, Option<&str>)] = &[
     ("softmax_added", "E0103", Some("/Add_6")),
     ("label_argmax", "E0107", Some("/ArgMax_6")),
     ("label_sklearn", "E0107", Some("/ArgMax_5")),
+    ("label_bound_first", "E0107", Some("/Less_6")),
     ("imputer", "E0102", Some("/Imputer_1")),
     ("matmul_activations", "E0102", Some("/MatMul_5")),
     ("mul_activations", "E0102", Some("/Mul_5")),
@@ -135,7 +136,20 @@ const REJECTED: &[(&str, &str, Option<&str>)] = &[
     ("batch_mean", "E0104", Some("/ReduceMean_3")),
     ("instance_norm", "E0102", Some("/InstanceNormalization_4")),
     ("layer_norm", "E0102", Some("/LayerNormalization_5")),
-    ("resize", "E0102", Some("/Resize_3")),
+    ("resize", "E0103", Some("/Resize_3")),
+    ("resize_batch", "E0104", Some("/Resize_3")),
+    ("einsum_activations", "E0102", Some("/Einsum_2")),
+    ("einsum_diagonal", "E0103", Some("/Einsum_1")),
+    ("einsum_batch", "E0104", Some("/Einsum_1")),
+    ("add_across_batch", "E0104", Some("/Add_3")),
+    ("expand_batch", "E0104", Some("/Expand_4")),
+    ("if_batch", "E0104", Some("/If_6")),
+    ("squeezed_then_pooled", "E0104", Some("/GlobalAveragePool_4")),
+    ("sparse_outside", "E0108", Some("/Add_5")),
+    ("sparse_bomb", "E0108", Some("/ReduceMean_5")),
+    ("tile_bomb", "E0108", Some("/Tile_3")),
+    ("conv_transpose_misfit", "E0108", Some("/ConvTranspose_1")),
+    ("function_twice", "E0103", None),
     ("unknown_domain", "E0102", Some("/WarpDrive_3")),
     ("unknown_operator", "E0102", Some("/FrobnicateLinear_3")),
     ("two_inputs", "E0107", None),
@@ -162,6 +176,8 @@ const REJECTED: &[(&str, &str, Option<&str>)] = &[
     ("constant_bomb", "E0108", Some("/ConstantOfShape_1")),
     ("nan_weights", "E0108", Some("/Conv_1")),
     ("infinite_weights", "E0108", Some("/Gemm_4")),
+    ("floor_unbounded", "E0102", Some("/Floor_3")),
+    ("layer_norm_written_out", "E0102", Some("/Div_10")),
     ("zero_channels", "E0108", Some("/Conv_1")),
     ("zero_size_input", "E0108", None),
     ("zero_stride", "E0108", Some("/Conv_1")),
@@ -176,6 +192,13 @@ fn fixtures_to_reject_are_rejected() {
     for entry in index()["reject"].as_array().unwrap() {
         let name = entry["name"].as_str().unwrap();
         let path = fixtures().join(entry["file"].as_str().unwrap());
+        // What a pass or a comparison finds out later; `tests/cli.rs` sees what is said then.
+        if entry["imports"] == true {
+            if let Err(error) = import(&path, &ImportOptions::default()) {
+                failures.push(format!("{name}: {error}"));
+            }
+            continue;
+        }
         let Some((_, code, node)) = REJECTED.iter().find(|(n, ..)| *n == name) else {
             failures.push(format!("{name}: not in the table of this test"));
             continue;
@@ -221,7 +244,7 @@ fn of_several_outputs_the_first_is_taken_with_a_warning() {
     assert_eq!((warning.code, &warning.notes[..]), ("W0202", &["left out: `features`".to_owned()][..]));
     assert!(import(&path, &named(Some("logits"))).unwrap().warnings.is_empty());
     let unknown = import(&path, &named(Some("logit"))).unwrap_err();
-    assert!(unknown.to_string().starts_with("[E0107] the model has no output `logit`"), "{unknown}");
+    assert!(unknown.to_string().starts_with("[E0107] the model has no tensor `logit`"), "{unknown}");
     let features = import(&path, &named(Some("features"))).unwrap();
     assert_eq!(features.graph[features.graph.output().unwrap().node].ty.dims, [1, 64]);
 }
@@ -349,7 +372,14 @@ fn real_models_are_imported() {
             (Err(Error::Diagnostics(list)), "reject") => {
                 let count = |op: &str| list.iter().filter(|d| d.headline == format!("operator `{op}` has no spiking counterpart")).count();
                 for (op, n) in entry["ops"].as_object().unwrap() {
-                    if matches!(op.as_str(), "Sigmoid" | "QuantizeLinear" | "DequantizeLinear") && count(op) as u64 != n.as_u64().unwrap() {
+                    // Of weights, which are constants, dequantising is evaluated.
+                    let listed = count(op) as u64;
+                    let fits = match op.as_str() {
+                        "Sigmoid" | "QuantizeLinear" => listed == n.as_u64().unwrap(),
+                        "DequantizeLinear" => (1..n.as_u64().unwrap()).contains(&listed),
+                        _ => true,
+                    };
+                    if !fits {
                         failures.push(format!("{name}: {} of {n} {op} are listed", count(op)));
                     }
                 }

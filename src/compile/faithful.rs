@@ -133,7 +133,6 @@ fn difference(expected: &[f32], found: &[f32], tolerance: f64) -> Option<Differe
 
 impl Difference {
     fn diagnostic(&self, model: &Path, output: &str, by: &str) -> Diagnostic {
-        let file = model.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let problem = match self {
             Self::NotFinite => Diagnostic::error("E0110", format!("the network's scores `{output}` are infinite or no numbers"))
                 .note("an image of the range that `--scale`, `--mean` and `--std` say was given to it")
@@ -150,7 +149,7 @@ impl Difference {
                     .help("this is a fault of snnc's: please report it with the file")
             }
         };
-        problem.in_file(file)
+        problem.in_file(model.display().to_string())
     }
 }
 

@@ -249,7 +249,7 @@ fn run_stage(
 fn in_file(error: PassError, model: &Path) -> Error {
     match error {
         PassError::User(diagnostic) => {
-            let file = model.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            let file = model.display().to_string();
             Error::Diagnostics(vec![Diagnostic { place: snnc_ir::diagnostic::Place { file, ..diagnostic.place }, ..diagnostic }])
         }
         PassError::Bug(message) => Error::Internal(message),

@@ -5,7 +5,8 @@ use super::{
     constant::{Constant, Data},
     problem::{Outcome, Problem, batch_lost, malformed, no_counterpart, unsupported_use},
     proto::Node,
-    tensor::{self, DataFiles},
+    sparse,
+    tensor::{self, DataFiles, Loaded},
 };
 use snnc_ir::{
     Graph, NodeId, Operator, Origin, ParamId, Phase, Provenance, Tensor,
@@ -28,6 +29,8 @@ const MAX_CONSTANT_ENTRIES: usize = 1 << 27;
 pub(super) enum Value {
     /// Depends on the image.
     Node(NodeId),
+    /// Depends on the image, and has no batch axis in the file, where the batch is 1 for good. The IR keeps it.
+    Bare(NodeId),
     /// Does not.
     Const(Rc<Constant>),
     /// The result of something unsupported, of unknown shape.
@@ -54,6 +57,14 @@ impl Call<'_> {
                     .into())
             }
             _ => Err(self.missing(index)),
+        }
+    }
+
+    /// The activation at `index` and its shape in the file.
+    pub fn in_file(&self, cx: &Cx, index: usize) -> Outcome<(NodeId, Vec<usize>)> {
+        match self.input(index) {
+            Some(Value::Bare(id)) => Ok((*id, cx.dims(*id)[1..].to_vec())),
+            _ => self.activation(index).map(|id| (id, cx.file_dims(id))),
         }
     }
 
@@ -125,21 +136,23 @@ pub(super) struct Cx {
     pub batch: BatchKind,
     params: HashMap<String, ParamId>,
     constant_entries: usize,
+    /// What a dynamic batch counts as in the file's integer arithmetic.
+    dynamic_batch: usize,
     /// The data files of the model.
     pub files: DataFiles,
 }
 
 impl Cx {
     /// For a network of that name.
-    pub fn new(name: String, files: DataFiles) -> Self {
+    pub fn new(name: String, files: DataFiles, dynamic_batch: usize) -> Self {
         let graph = Graph::new(name, Phase::Imported);
-        Self { graph, batch: BatchKind::Dynamic, params: HashMap::new(), constant_entries: 0, files }
+        Self { graph, batch: BatchKind::Dynamic, params: HashMap::new(), constant_entries: 0, dynamic_batch, files }
     }
 
     /// Size of the batch in the file's integer arithmetic.
     pub fn batch_size(&self) -> usize {
         match self.batch {
-            BatchKind::Dynamic => 1,
+            BatchKind::Dynamic => self.dynamic_batch,
             BatchKind::Fixed(n) => n,
         }
     }
@@ -257,9 +270,16 @@ impl Cx {
             .into())
     }
 
-    /// Reads a tensor of the file.
-    pub fn load(&mut self, tensor: &pb::TensorProto) -> Outcome<(Vec<usize>, Data)> {
+    /// Reads a tensor of the file: shape, values and element type.
+    pub fn load(&mut self, tensor: &pb::TensorProto) -> Outcome<Loaded> {
         tensor::load(tensor, &mut self.files)
+    }
+
+    /// Reads a sparse tensor of the file, and makes it dense.
+    pub fn load_sparse(&mut self, tensor: &pb::SparseTensorProto) -> Outcome<Loaded> {
+        let entries = sparse::entries(tensor)?;
+        self.book(entries)?;
+        sparse::load(tensor, &mut self.files)
     }
 
     /// Books entries that the evaluation of constants is about to make.

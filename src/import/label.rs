@@ -41,7 +41,9 @@ pub(super) fn label<'m>(model: &'m Model, output: &str) -> Option<Label<'m>> {
     for _ in 0..model.nodes.len() {
         let node = &model.nodes[*producers.get(tensor)?];
         if node.is_standard() && decides(&node.op) {
-            let scores = node.inputs.first()?;
+            // A comparison may name its bound first; and of what no node makes, there is nothing to convert instead.
+            let is_made = |name: &&String| producers.get(name.as_str()).is_some_and(|&index| model.nodes[index].op != "Constant");
+            let scores = node.inputs.iter().find(is_made)?;
             let is_value = node.op == "TopK" && node.outputs.first().is_some_and(|values| values == tensor);
             let what =
                 if is_value { "holds the largest scores, not those of the classes" } else { "is a label, not a row of class scores" };

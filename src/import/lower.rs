@@ -6,17 +6,17 @@
 
 use super::{
     BatchKind, ImportOptions,
-    constant::{self, Constant, Data},
+    constant::{self, Constant, Data, Made},
     cx::{Call, Cx, MAX_ENTRIES, Value, check_entries},
     head, label, ops,
     order::{reachable, reads, tail, topological},
     problem::{Outcome, batch_lost, dynamic_size, interface, malformed, unsupported_use},
-    proto::{Model, Node},
+    proto::{Model, Node, Stored},
     shapes,
     tensor::DataFiles,
     unsupported,
 };
-use snnc_ir::{Diagnostic, Graph, Head, NodeId, Operator, Origin, Provenance, TensorType, types::Dims};
+use snnc_ir::{Diagnostic, Graph, Head, NodeId, Operator, Origin, TensorType, types::Dims};
 use snnc_passes::unbounded_floors;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -24,22 +24,33 @@ use std::{
 };
 use tract_onnx::pb::{self, tensor_proto::DataType, tensor_shape_proto::dimension, type_proto};
 
+/// Branches may decide on shapes that other branches make, but not in such chains.
+const MAX_ROUNDS: usize = 64;
+
 /// What came of a model.
 pub(super) struct Lowered {
     pub graph: Graph,
     pub batch: BatchKind,
+    /// Whether the file takes images of integers.
     pub input_is_integer: bool,
     pub warnings: Vec<Diagnostic>,
     /// The data files that were read.
     pub files: DataFiles,
 }
 
-/// Makes IR of a model.
+/// Makes IR of a model, in which branches take the place of `If` nodes whose condition is known.
 ///
 /// # Errors
 /// All problems, in the order of the nodes. Places name nodes but not the file.
-pub(super) fn lower(model: &Model, files: DataFiles, options: &ImportOptions) -> Result<Lowered, Vec<Diagnostic>> {
-    let (mut walk, output, mut problems) = walk(model, files, options).map_err(|p| vec![*p])?;
+pub(super) fn lower(model: &mut Model, files: DataFiles, options: &ImportOptions) -> Result<Lowered, Vec<Diagnostic>> {
+    for _ in 0..MAX_ROUNDS {
+        let taken = decisions(model, &files, options).map_err(|p| vec![*p])?;
+        if taken.is_empty() {
+            break;
+        }
+        model.take_branches(&taken);
+    }
+    let (mut walk, output, mut problems) = walk(model, files, options, 1).map_err(|p| vec![*p])?;
     problems.extend(unbounded_floors(&walk.cx.graph));
     let made = walk.value(&output);
     if problems.is_empty() {
@@ -61,7 +72,7 @@ pub(super) fn lower(model: &Model, files: DataFiles, options: &ImportOptions) ->
 pub(super) fn rows(model: &Model, files: DataFiles) -> Vec<String> {
     let all: BTreeSet<usize> = (0..model.nodes.len()).collect();
     let (order, _) = topological(model, &all);
-    let mut walk = Walk::new(model, order, files);
+    let mut walk = Walk::new(model, order, files, 1);
     walk.inputs("", &mut Vec::new());
     for index in walk.order.clone() {
         walk.node(&model.nodes[index], false, &mut Vec::new());
@@ -95,23 +106,51 @@ fn has_layer(graph: &Graph, node: NodeId) -> bool {
 /// For every activation that a node makes: its name, its shape as in the file, and what tract makes of it.
 #[cfg(test)]
 pub(super) fn shapes_twice(model: &Model, files: DataFiles, options: &ImportOptions) -> Vec<(String, Vec<usize>, Option<Vec<usize>>)> {
-    let (walk, _, problems) = walk(model, files, options).expect("the outputs are clear");
+    let (walk, _, problems) = walk(model, files, options, 1).expect("the outputs are clear");
     assert!(problems.is_empty(), "{problems:?}");
     let mut shapes = Vec::new();
     for node in walk.order.iter().map(|&index| &model.nodes[index]) {
         let inputs: Vec<Option<Value>> = node.inputs.iter().map(|n| walk.values.get(n).map(|(value, _)| value.clone())).collect();
         let Some(operands) = walk.operands(&inputs) else { continue };
         for (name, theirs) in node.outputs.iter().zip(shapes::second_opinion(node, &operands)) {
-            if let Some((Value::Node(id), _)) = walk.values.get(name) {
-                shapes.push((name.clone(), walk.cx.file_dims(*id), theirs));
+            match walk.values.get(name) {
+                Some((Value::Node(id), _)) => shapes.push((name.clone(), walk.cx.file_dims(*id), theirs)),
+                Some((Value::Bare(id), _)) => shapes.push((name.clone(), walk.cx.dims(*id)[1..].to_vec(), theirs)),
+                _ => {}
             }
         }
     }
     shapes
 }
 
-/// Visits all nodes that lead to the output, whose name comes back with all problems.
-fn walk<'m>(model: &'m Model, files: DataFiles, options: &ImportOptions) -> Outcome<(Walk<'m>, String, Vec<Diagnostic>)> {
+/// Which way the `If` nodes take whose condition follows from shapes and constants, by index.
+fn decisions(model: &Model, files: &DataFiles, options: &ImportOptions) -> Outcome<BTreeMap<usize, bool>> {
+    if model.nodes.iter().all(|n| n.branches.is_empty()) {
+        return Ok(BTreeMap::new());
+    }
+    let (seen, ..) = walk(model, files.clone(), options, 1)?;
+    if seen.cx.batch != BatchKind::Dynamic || seen.taken.is_empty() {
+        return Ok(seen.taken);
+    }
+    // Where the batch is dynamic, a condition must hold for every size of it.
+    let (other, ..) = walk(model, files.clone(), options, 2)?;
+    match seen.taken.iter().find(|&(index, holds)| other.taken.get(index).is_some_and(|h| h != holds)) {
+        Some((&index, _)) => Err(batch_lost("operator `If` decides by the number of images")
+            .at(&model.nodes[index].name)
+            .help("export with a fixed batch of 1")
+            .into()),
+        None => Ok(seen.taken),
+    }
+}
+
+/// Visits all nodes that lead to the output, whose name comes back with all problems. A dynamic batch counts as
+/// `dynamic_batch` images in the file's integer arithmetic.
+fn walk<'m>(
+    model: &'m Model,
+    files: DataFiles,
+    options: &ImportOptions,
+    dynamic_batch: usize,
+) -> Outcome<(Walk<'m>, String, Vec<Diagnostic>)> {
     let mut output = choose_output(model, options)?;
     let label = label::label(model, &output);
     // Behind a label, what is to be said of the network is said all the same.
@@ -122,12 +161,15 @@ fn walk<'m>(model: &'m Model, files: DataFiles, options: &ImportOptions) -> Outc
     let (order, cyclic) = topological(model, &reachable);
     let mut problems: Vec<Diagnostic> =
         cyclic.iter().map(|&i| malformed("the nodes form a cycle").at(&model.nodes[i].name).note("a tensor depends on itself")).collect();
-    let mut walk = Walk::new(model, order, files);
+    let mut walk = Walk::new(model, order, files, dynamic_batch);
     walk.inputs(&output, &mut problems);
     let tail = tail(model, &walk.order, &output);
     let mut found = Vec::new();
     for index in walk.order.clone() {
         let mut here = Vec::new();
+        if let Some(holds) = walk.decision(&model.nodes[index]) {
+            walk.taken.insert(index, holds);
+        }
         walk.node(&model.nodes[index], tail.contains(&index), &mut here);
         found.extend(here.into_iter().map(|problem| (index, problem)));
     }
@@ -186,6 +228,14 @@ fn warn_without_rectifier(graph: &Graph) -> Option<Diagnostic> {
     )
 }
 
+fn is_integer(input: &pb::ValueInfoProto) -> bool {
+    let Some(type_proto::Value::TensorType(ty)) = input.r#type.as_ref().and_then(|t| t.value.as_ref()) else { return false };
+    matches!(
+        DataType::try_from(ty.elem_type),
+        Ok(DataType::Uint8 | DataType::Int8 | DataType::Int16 | DataType::Uint16 | DataType::Int32 | DataType::Int64)
+    )
+}
+
 fn not_converted(tensor: &str) -> Diagnostic {
     unsupported_use(format!("tensor `{tensor}` is a second output that is not converted")).help("export the model without it")
 }
@@ -195,7 +245,7 @@ fn finish(cx: &mut Cx, model: &Model, value: Value, output: &str) -> Outcome<()>
     if matches!(value, Value::Unknown) {
         return Err(not_converted(output).into());
     }
-    let Value::Node(mut id) = value else {
+    let (Value::Node(mut id) | Value::Bare(mut id)) = value else {
         return Err(malformed(format!("output `{output}` does not depend on the image")).into());
     };
     let dims = cx.dims(id).to_vec();
@@ -216,23 +266,6 @@ fn finish(cx: &mut Cx, model: &Model, value: Value, output: &str) -> Outcome<()>
     Ok(())
 }
 
-/// Whether the elements of an input are integers.
-fn holds_integers(input: &pb::ValueInfoProto) -> bool {
-    let Some(type_proto::Value::TensorType(ty)) = input.r#type.as_ref().and_then(|t| t.value.as_ref()) else { return false };
-    let element = DataType::try_from(ty.elem_type).unwrap_or(DataType::Undefined);
-    matches!(
-        element,
-        DataType::Uint8
-            | DataType::Int8
-            | DataType::Uint16
-            | DataType::Int16
-            | DataType::Uint32
-            | DataType::Int32
-            | DataType::Uint64
-            | DataType::Int64
-    )
-}
-
 struct Walk<'m> {
     model: &'m Model,
     /// The nodes that lead to the output, operands first.
@@ -241,15 +274,17 @@ struct Walk<'m> {
     values: HashMap<String, (Value, bool)>,
     /// Shapes behind problems, for messages.
     told: BTreeMap<String, Vec<usize>>,
+    /// Which way `If` nodes take whose condition is known, by index.
+    taken: BTreeMap<usize, bool>,
     /// Whether the image is of integers.
     input_is_integer: bool,
     cx: Cx,
 }
 
 impl<'m> Walk<'m> {
-    fn new(model: &'m Model, order: Vec<usize>, files: DataFiles) -> Self {
-        let cx = Cx::new(graph_name(&model.graph_name), files);
-        Self { model, order, values: HashMap::new(), told: BTreeMap::new(), input_is_integer: false, cx }
+    fn new(model: &'m Model, order: Vec<usize>, files: DataFiles, dynamic_batch: usize) -> Self {
+        let cx = Cx::new(graph_name(&model.graph_name), files, dynamic_batch);
+        Self { model, order, values: HashMap::new(), told: BTreeMap::new(), taken: BTreeMap::new(), input_is_integer: false, cx }
     }
 
     /// Enters the image; other inputs that are in use are problems.
@@ -274,7 +309,7 @@ impl<'m> Walk<'m> {
                 Ok((ty, batch)) => {
                     if index == 0 {
                         self.cx.batch = batch;
-                        self.input_is_integer = holds_integers(input);
+                        self.input_is_integer = is_integer(input);
                     }
                     Value::Node(self.cx.graph.add_input(ty, Origin::one(&input.name)))
                 }
@@ -343,33 +378,51 @@ impl<'m> Walk<'m> {
         Ok((TensorType::f32(dims), batch))
     }
 
-    /// Integers may come in where the first thing that is computed of them is a cast to floats.
+    /// Integers may come in where nothing happens to them before a cast to floats but that they are moved.
     fn check_element(&self, input: &pb::ValueInfoProto, element: i32) -> Outcome<()> {
         let element = DataType::try_from(element).unwrap_or(DataType::Undefined);
         match element {
             DataType::Float | DataType::Float16 | DataType::Bfloat16 | DataType::Double => Ok(()),
-            DataType::Uint8 | DataType::Int8 | DataType::Int16 | DataType::Uint16 | DataType::Int32 | DataType::Int64
-                if self.is_cast(&input.name) =>
-            {
-                Ok(())
-            }
+            _ if is_integer(input) && self.is_cast_first(&input.name) => Ok(()),
             other => Err(unsupported_use(format!("input `{}` holds {}", input.name, other.as_str_name().to_lowercase()))
+                .note("of integers only those are converted that are cast to floats before anything is computed")
                 .help("export a model that takes float32 images; of a quantised model, export the float model it was made from")
                 .into()),
         }
     }
 
-    /// Whether the entries of a tensor are only read by casts, at once or after they were moved.
-    fn is_cast(&self, name: &str) -> bool {
-        let mut moved = BTreeSet::from([name]);
-        self.order.iter().map(|&i| &self.model.nodes[i]).all(|node| {
-            if !reads(node).any(|n| moved.contains(n)) || matches!(node.op.as_str(), "Cast" | "Shape" | "Size") {
-                return true;
+    /// Whether all ways from a tensor lead through nothing but moves of its entries to casts.
+    fn is_cast_first(&self, name: &str) -> bool {
+        let mut readers: HashMap<&str, Vec<&Node>> = HashMap::new();
+        for node in self.order.iter().map(|&i| &self.model.nodes[i]) {
+            for tensor in reads(node) {
+                readers.entry(tensor).or_default().push(node);
             }
-            moved.extend(node.outputs.iter().map(String::as_str));
-            let moves = matches!(node.op.as_str(), "Identity" | "Transpose" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze");
-            moves && node.inputs.iter().skip(1).all(|n| !moved.contains(n.as_str()))
-        })
+        }
+        let (mut open, mut met) = (vec![name], BTreeSet::from([name]));
+        while let Some(tensor) = open.pop() {
+            for node in readers.get(tensor).into_iter().flatten() {
+                match node.op.as_str() {
+                    "Cast" | "Shape" | "Size" if node.is_standard() => {}
+                    op if node.is_standard() && ops::only_moves(op) && node.inputs.iter().skip(1).all(|i| i != tensor) => {
+                        open.extend(node.outputs.iter().map(String::as_str).filter(|o| met.insert(o)));
+                    }
+                    _ => return false,
+                }
+            }
+        }
+        true
+    }
+
+    /// Whether the condition of an `If` holds, if that is known.
+    fn decision(&mut self, node: &Node) -> Option<bool> {
+        node.branches.first()?;
+        let (Value::Const(condition), _) = self.value(node.inputs.first()?).ok()? else { return None };
+        let holds = match condition.data.to_bool()[..] {
+            [holds] => holds,
+            _ => return None,
+        };
+        node.branch(holds).map(|_| holds)
     }
 
     /// The value of a tensor; initialisers are read when they are first asked for.
@@ -377,11 +430,12 @@ impl<'m> Walk<'m> {
         if let Some(found) = self.values.get(name) {
             return Ok(found.clone());
         }
-        let value = if let Some(tensor) = self.model.initializers.get(name) {
-            let (dims, data) = self.cx.load(tensor)?;
-            Value::Const(Rc::new(Constant { dims, data, name: name.to_owned(), provenance: Provenance::Source }))
-        } else if self.model.sparse.contains(name) {
-            return Err(unsupported_use(format!("tensor `{name}` is stored as a sparse tensor")).help("store it densely").into());
+        let value = if let Some(stored) = self.model.initializers.get(name) {
+            let (dims, data, element) = match stored {
+                Stored::Dense(tensor) => self.cx.load(tensor)?,
+                Stored::Sparse(tensor) => self.cx.load_sparse(tensor)?,
+            };
+            Value::Const(Made::FromFile(dims, data, element).named(name))
         } else {
             return Err(malformed(format!("tensor `{name}` does not exist"))
                 .note("no node makes it, and it is neither an input nor an initialiser")
@@ -441,8 +495,17 @@ impl<'m> Walk<'m> {
 
     fn outputs(&mut self, call: &Call<'_>) -> Outcome<Vec<Value>> {
         let node = call.node;
-        let rule = ops::rule(node).filter(|_| call.at_output || !matches!(node.op.as_str(), "Sigmoid" | "Log"));
+        let rule = ops::entry_of_node(node).filter(|_| call.at_output || !matches!(node.op.as_str(), "Sigmoid" | "Log"));
         let fold = Some(node).filter(|n| n.is_standard()).and_then(|n| constant::rule(&n.op));
+        if !node.branches.is_empty() && matches!(call.input(0), Some(Value::Const(_) | Value::UnknownConst)) {
+            // Where the condition is known, one of the branches takes this node's place in the next round.
+            return match call.input(0) {
+                Some(Value::Const(c)) if c.data.len() != 1 || node.branch(c.data.to_bool()[0]).is_none() => {
+                    Err(malformed("operator `If` has no branch that makes its outputs").into())
+                }
+                _ => Ok(vec![Value::Unknown; node.outputs.len()]),
+            };
+        }
         if rule.is_none() && fold.is_none() {
             return Err(unsupported::operator(node).into());
         }
@@ -471,14 +534,15 @@ impl<'m> Walk<'m> {
             (Some(constants), Some(fold), _) => {
                 let made = fold(&mut self.cx, call, &constants)?;
                 let names = node.outputs.iter().chain(std::iter::repeat(&node.name));
-                made.into_iter().zip(names).map(|(made, name)| Value::Const(made.named(name))).collect()
+                let integer = constant::integers_of(&constants);
+                made.into_iter().zip(names).map(|(made, name)| Value::Const(made.typed(name, integer))).collect()
             }
             (Some(_), None, _) => {
                 return Err(unsupported_use(format!("operator `{}` on constants cannot be evaluated", node.op))
                     .help("fold the constants before: `python -m onnxsim model.onnx simplified.onnx`")
                     .into());
             }
-            (None, _, Some(rule)) => rule(&mut self.cx, call)?,
+            (None, _, Some(entry)) => ops::apply(&mut self.cx, call, entry)?,
             (None, _, None) => return Err(unsupported::operator(node).into()),
         };
         node.check_all_seen()?;
@@ -492,8 +556,8 @@ impl<'m> Walk<'m> {
         match inputs.first() {
             Some(Some(Value::Node(id))) if unsupported::keeps_shape(&node.op) => return vec![Value::Node(*id)],
             Some(Some(Value::Const(c))) if unsupported::keeps_shape(&node.op) && self.cx.book(c.data.len()).is_ok() => {
-                let (dims, data) = (c.dims.clone(), Data::Float(vec![0.0; c.data.len()]));
-                return vec![Value::Const(Rc::new(Constant { dims, data, name: node.name.clone(), provenance: Provenance::Fixed }))];
+                let made = Made::New(c.dims.clone(), Data::Float(vec![0.0; c.data.len()]));
+                return vec![Value::Const(made.named(&node.name))];
             }
             _ => {}
         }
@@ -532,6 +596,7 @@ impl<'m> Walk<'m> {
         let operand = |value: &Option<Value>| match value {
             None => Some(shapes::Operand::Absent),
             Some(Value::Node(id)) => Some(shapes::Operand::Activation(self.cx.file_dims(*id))),
+            Some(Value::Bare(id)) => Some(shapes::Operand::Activation(self.cx.dims(*id)[1..].to_vec())),
             Some(Value::Const(c)) => Some(shapes::Operand::Const(c.clone())),
             Some(Value::Unknown | Value::UnknownConst) => None,
         };
@@ -542,7 +607,7 @@ impl<'m> Walk<'m> {
     fn leads_astray(&self, node: &Node) -> bool {
         let mut readers =
             self.order.iter().map(|&i| &self.model.nodes[i]).filter(|n| reads(n).any(|t| node.outputs.iter().any(|o| o == t))).peekable();
-        readers.peek().is_some() && readers.all(|n| ops::rule(n).is_none())
+        readers.peek().is_some() && readers.all(|n| ops::entry_of_node(n).is_none())
     }
 
     /// Adds the place and what goes in.
@@ -552,6 +617,7 @@ impl<'m> Walk<'m> {
             match value {
                 _ if node.inputs[..index].contains(name) => {}
                 Some(Value::Node(id)) => notes.push(format!("input: `{name}`, f32[{}]", Dims(&self.cx.file_dims(*id)))),
+                Some(Value::Bare(id)) => notes.push(format!("input: `{name}`, f32[{}]", Dims(&self.cx.dims(*id)[1..]))),
                 Some(Value::Unknown) => notes.push(match self.told.get(name) {
                     Some(dims) => format!("input: `{name}`, f32[{}]", Dims(dims)),
                     None => format!("input: `{name}`"),

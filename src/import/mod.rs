@@ -1,11 +1,11 @@
 //! From an ONNX file to the IR.
 //!
-//! Requires a classifier of operator set 7 to 21 with one image input whose sizes are fixed, but for the batch.
+//! Requires a classifier of operator set 7 to 25 with one image input whose sizes are fixed, but for the batch.
 //!
 //! Leaves a verified graph in [`Phase::Imported`](snnc_ir::Phase::Imported): the ONNX operators in the IR's terms, each
-//! node with the ONNX name that it came from, constants evaluated, functions inlined, aliases (identity, dropout, casts
-//! among floats) gone, and an output of shape `[1, classes]`, in which a final softmax or sigmoid is
-//! the last node.
+//! node with the ONNX name that it came from, constants evaluated, functions and branches whose condition is known inlined,
+//! aliases (identity, dropout, casts among floats) gone, and an output of shape `[1, classes]`, in which a final softmax or sigmoid
+//! is the last node.
 //!
 //! Keeps what the network computes, up to rounding: 16-bit and 64-bit floats are held in 32 bits.
 //!
@@ -17,6 +17,7 @@
 //! | `proto` | the file, its operator set, functions inlined |
 //! | `wire` | default attributes of functions, which the protobuf library's schema lacks |
 //! | `tensor` | values of tensors, in the file or beside it |
+//! | `sparse` | those that are stored by their non-zero entries |
 //! | `order` | which nodes lead to the output, operands first |
 //! | `lower` | the walk over them |
 //! | `cx` | what rules see and what they write to |
@@ -27,6 +28,7 @@
 //! | `unsupported` | reasons and remedies |
 //! | `written_out` | what several refused nodes are together |
 //! | `way_out` | which outputs would convert instead |
+//! | `support` | what is converted and what is not, as a list |
 //! | `shapes` | tract's opinion on shapes |
 //! | `second_opinion` | tract's opinion on scores |
 
@@ -41,11 +43,15 @@ mod problem;
 mod proto;
 pub mod second_opinion;
 mod shapes;
+mod sparse;
+mod support;
 mod tensor;
 mod unsupported;
 mod way_out;
 mod wire;
 mod written_out;
+
+pub use support::{OperatorSupport, Support, operators};
 
 use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};
@@ -103,12 +109,12 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported> {
     let file = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
     let mut hash = Sha256::new_with_prefix(&bytes);
-    let model = proto::open(&bytes).map_err(|problem| Error::from(problem.in_file(&file)))?;
+    let mut model = proto::open(&bytes).map_err(|problem| Error::from(problem.in_file(&file)))?;
     drop(bytes);
     let files = tensor::DataFiles::beside(path);
-    let lowered = lower::lower(&model, files.clone(), options).map_err(|mut problems| {
+    let lowered = lower::lower(&mut model, files.clone(), options).map_err(|mut problems| {
         written_out::named(&mut problems, &model);
-        let problems = way_out::told(problems, &model, &files, options);
+        let problems = way_out::told(problems, &mut model, &files, options);
         Error::Diagnostics(problems.into_iter().map(|p| p.in_file(&file)).collect())
     })?;
     let mut dependencies = vec![path.to_owned()];

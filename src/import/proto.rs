@@ -1,11 +1,16 @@
 //! From the bytes of an ONNX file to a flat list of nodes.
 //!
 //! Leaves: model-local functions are inlined (nested ones too, attribute references resolved), every node has a name and
-//! knows its operator set, every tensor is made once. Nothing about shapes or operators is looked at here.
+//! knows its operator set, every tensor is made once. The branches of an `If` are flat lists of nodes, too, in which tensors
+//! from around it have their names there: whoever knows the condition puts one of them in the place of the node. Nothing
+//! about shapes or operators is looked at here.
+//!
+//! The schema at hand is older than the newest format version. What it does not show changes nothing in what is computed (on
+//! which device, notes of the exporter), but for overloads of functions, which are refused.
 
 use super::{
     problem::{Outcome, bad_opset, malformed, unreadable, unsupported_use},
-    wire,
+    sparse, wire,
 };
 use std::{
     cell::RefCell,
@@ -18,7 +23,7 @@ use tract_onnx::{
 };
 
 /// Operator sets that the rules were written for.
-pub(super) const OPSETS: std::ops::RangeInclusive<i64> = 7..=21;
+pub(super) const OPSETS: std::ops::RangeInclusive<i64> = 7..=25;
 
 /// More nodes than any sensible network has: functions may call functions, and a small file could unfold without end.
 const MAX_NODES: usize = 100_000;
@@ -37,10 +42,66 @@ pub(super) struct Model {
     /// Graph inputs without those that are initialised.
     pub inputs: Vec<pb::ValueInfoProto>,
     pub outputs: Vec<String>,
-    pub initializers: BTreeMap<String, pb::TensorProto>,
-    pub sparse: BTreeSet<String>,
+    pub initializers: BTreeMap<String, Stored>,
     /// Shapes that the exporter noted; a dimension is absent where it is symbolic.
     pub value_info: HashMap<String, Vec<Option<usize>>>,
+}
+
+/// A tensor of the file. Functions that are called more than once share those of their branches.
+#[derive(Clone)]
+pub(super) enum Stored {
+    Dense(Rc<pb::TensorProto>),
+    Sparse(Rc<pb::SparseTensorProto>),
+}
+
+impl Stored {
+    fn name(&self) -> &str {
+        match self {
+            Self::Dense(tensor) => &tensor.name,
+            Self::Sparse(tensor) => sparse::name(tensor),
+        }
+    }
+}
+
+impl Model {
+    /// Puts branches in the place of `If` nodes: by index of the node, whether the condition holds.
+    pub fn take_branches(&mut self, taken: &BTreeMap<usize, bool>) {
+        let nodes = std::mem::take(&mut self.nodes);
+        for (index, mut node) in nodes.into_iter().enumerate() {
+            let branch = taken.get(&index).and_then(|&holds| node.branch(holds));
+            let Some(branch) = branch.map(|at| node.branches.swap_remove(at)) else {
+                self.nodes.push(node);
+                continue;
+            };
+            self.nodes.extend(branch.nodes);
+            for (source, target) in branch.outputs.into_iter().zip(&node.outputs).filter(|(_, target)| !target.is_empty()) {
+                self.nodes.push(identity(&node.name, node.opset, source, target.clone()));
+            }
+        }
+    }
+}
+
+/// A node that only gives a tensor another name.
+fn identity(name: &str, opset: i64, source: String, target: String) -> Node {
+    Node {
+        name: name.to_owned(),
+        op: "Identity".to_owned(),
+        domain: String::new(),
+        opset,
+        inputs: vec![source],
+        outputs: vec![target],
+        attributes: Vec::new(),
+        branches: Vec::new(),
+        seen: RefCell::default(),
+    }
+}
+
+/// One way of an `If`.
+pub(super) struct Branch {
+    /// The attribute that holds it.
+    name: String,
+    nodes: Vec<Node>,
+    outputs: Vec<String>,
 }
 
 /// One node after inlining.
@@ -53,6 +114,8 @@ pub(super) struct Node {
     pub inputs: Vec<String>,
     pub outputs: Vec<String>,
     pub attributes: Vec<Rc<pb::AttributeProto>>,
+    /// Of an `If`.
+    pub branches: Vec<Branch>,
     /// Which attributes a rule has looked at: one that nobody did is never dropped in silence.
     seen: RefCell<BTreeSet<usize>>,
 }
@@ -116,6 +179,16 @@ impl Node {
         Ok(self.attribute(name, AttributeType::Tensor)?.and_then(|a| a.t.as_ref()))
     }
 
+    pub fn sparse_tensor(&self, name: &str) -> Outcome<Option<&pb::SparseTensorProto>> {
+        Ok(self.attribute(name, AttributeType::SparseTensor)?.and_then(|a| a.sparse_tensor.as_ref()))
+    }
+
+    /// Where among the branches that is which an `If` takes, if it makes all outputs.
+    pub fn branch(&self, holds: bool) -> Option<usize> {
+        let name = if holds { "then_branch" } else { "else_branch" };
+        self.branches.iter().position(|b| b.name == name && b.outputs.len() == self.outputs.len())
+    }
+
     /// Declares attributes that do not bear on inference.
     pub fn ignore(&self, names: &[&str]) {
         let mut seen = self.seen.borrow_mut();
@@ -142,6 +215,14 @@ impl Node {
                 graphs.extend(node.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs)));
             }
         }
+        let mut branches: Vec<&Branch> = self.branches.iter().collect();
+        while let Some(branch) = branches.pop() {
+            names.extend(branch.outputs.iter().map(String::as_str));
+            for node in &branch.nodes {
+                names.extend(node.inputs.iter().map(String::as_str));
+                branches.extend(&node.branches);
+            }
+        }
         names
     }
 }
@@ -160,31 +241,29 @@ pub(super) fn open(bytes: &[u8]) -> Outcome<Model> {
     let opset = opset_of(&proto.opset_import)?;
     let functions = functions(proto.functions, wire::function_defaults(bytes), opset)?;
 
-    let mut flat = Flattening { functions: &functions, nodes: Vec::new(), prefixes: HashSet::new(), steps: 0 };
-    let top = Scope { prefix: String::new(), rename: None, attributes: HashMap::new(), opset, depth: 0, top: String::new() };
+    let mut flat =
+        Flattening { functions: &functions, nodes: Vec::new(), initializers: BTreeMap::new(), prefixes: HashSet::new(), steps: 0 };
+    let top = Scope { prefix: String::new(), names: Names::Graph, attributes: HashMap::new(), opset, depth: 0, top: String::new() };
     let templates: Vec<Template> = graph.node.into_iter().map(Template::from).collect();
     flat.body(&templates, &top)?;
-
-    let mut initializers = BTreeMap::new();
-    for tensor in graph.initializer {
-        if let Some(twice) = initializers.insert(tensor.name.clone(), tensor) {
-            return Err(malformed(format!("two initialisers are named `{}`", twice.name)).into());
-        }
+    let dense = graph.initializer.into_iter().map(|tensor| Stored::Dense(Rc::new(tensor)));
+    let sparse = graph.sparse_initializer.into_iter().map(|tensor| Stored::Sparse(Rc::new(tensor)));
+    for tensor in dense.chain(sparse) {
+        flat.initializer(tensor.name().to_owned(), tensor)?;
     }
-    let sparse: BTreeSet<String> = graph.sparse_initializer.into_iter().filter_map(|s| s.values).map(|values| values.name).collect();
-    let inputs: Vec<_> = graph.input.into_iter().filter(|i| !initializers.contains_key(&i.name) && !sparse.contains(&i.name)).collect();
-    check_made_once(&flat.nodes, &inputs, &initializers)?;
+    let Flattening { nodes, initializers, .. } = flat;
+    let inputs: Vec<_> = graph.input.into_iter().filter(|i| !initializers.contains_key(&i.name)).collect();
+    check_made_once(&nodes, &inputs, &initializers)?;
     let value_info = graph.value_info.iter().chain(&graph.output).filter_map(|v| Some((v.name.clone(), dims_of(v)?))).collect();
     Ok(Model {
         graph_name: graph.name,
         opset,
         producer: format!("{} {}", proto.producer_name, proto.producer_version).trim().to_owned(),
         metadata: proto.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect(),
-        nodes: flat.nodes,
+        nodes,
         inputs,
         outputs: graph.output.into_iter().map(|o| o.name).collect(),
         initializers,
-        sparse,
         value_info,
     })
 }
@@ -212,31 +291,70 @@ fn dims_of(info: &pb::ValueInfoProto) -> Option<Vec<Option<usize>>> {
     Some(ty.shape.as_ref()?.dim.iter().map(size).collect())
 }
 
-fn check_made_once(nodes: &[Node], inputs: &[pb::ValueInfoProto], initializers: &BTreeMap<String, pb::TensorProto>) -> Outcome<()> {
+fn check_made_once(nodes: &[Node], inputs: &[pb::ValueInfoProto], initializers: &BTreeMap<String, Stored>) -> Outcome<()> {
     let mut made: HashSet<&str> = inputs.iter().map(|i| i.name.as_str()).chain(initializers.keys().map(String::as_str)).collect();
-    for node in nodes {
-        for output in node.outputs.iter().filter(|o| !o.is_empty()) {
-            if !made.insert(output) {
-                return Err(malformed(format!("tensor `{output}` is made twice"))
-                    .at(&node.name)
-                    .note("every tensor of an ONNX graph has one source")
-                    .into());
+    let mut bodies = vec![nodes];
+    while let Some(nodes) = bodies.pop() {
+        for node in nodes {
+            for output in node.outputs.iter().filter(|o| !o.is_empty()) {
+                if !made.insert(output) {
+                    return Err(malformed(format!("tensor `{output}` is made twice"))
+                        .at(&node.name)
+                        .note("every tensor of an ONNX graph has one source")
+                        .into());
+                }
             }
+            bodies.extend(node.branches.iter().map(|b| &b.nodes[..]));
         }
     }
     Ok(())
 }
 
-/// A node of a function body or of the graph before it is renamed.
+/// A node of a function body, of a branch or of the graph before it is renamed.
 struct Template {
     proto: pb::NodeProto,
     attributes: Vec<Rc<pb::AttributeProto>>,
+    branches: Vec<BranchTemplate>,
+}
+
+/// A branch of an `If` before it is renamed.
+struct BranchTemplate {
+    name: String,
+    nodes: Vec<Template>,
+    tensors: Vec<Stored>,
+    outputs: Vec<String>,
 }
 
 impl From<pb::NodeProto> for Template {
     fn from(mut proto: pb::NodeProto) -> Self {
-        let attributes = std::mem::take(&mut proto.attribute).into_iter().map(Rc::new).collect();
-        Self { proto, attributes }
+        let decides = proto.op_type == "If" && matches!(proto.domain.as_str(), "" | "ai.onnx");
+        let (mut attributes, mut branches) = (Vec::new(), Vec::new());
+        for mut attribute in std::mem::take(&mut proto.attribute) {
+            match attribute.g.take_if(|_| decides) {
+                Some(graph) => branches.push(BranchTemplate::new(attribute.name, graph)),
+                None => attributes.push(Rc::new(attribute)),
+            }
+        }
+        Self { proto, attributes, branches }
+    }
+}
+
+impl BranchTemplate {
+    fn new(name: String, graph: pb::GraphProto) -> Self {
+        let dense = graph.initializer.into_iter().map(|tensor| Stored::Dense(Rc::new(tensor)));
+        let sparse = graph.sparse_initializer.into_iter().map(|tensor| Stored::Sparse(Rc::new(tensor)));
+        Self {
+            name,
+            nodes: graph.node.into_iter().map(Template::from).collect(),
+            tensors: dense.chain(sparse).collect(),
+            outputs: graph.output.into_iter().map(|o| o.name).collect(),
+        }
+    }
+
+    /// The tensors that the branch itself makes or holds.
+    fn own(&self) -> HashSet<&str> {
+        let made = self.nodes.iter().flat_map(|n| n.proto.output.iter().map(String::as_str));
+        made.chain(self.tensors.iter().map(Stored::name)).collect()
     }
 }
 
@@ -265,16 +383,30 @@ fn functions(protos: Vec<pb::FunctionProto>, defaults: Vec<Vec<pb::AttributeProt
             body: proto.node.into_iter().map(Template::from).collect(),
             opset: if standard { opset_of(&proto.opset_import)? } else { opset },
         };
-        functions.insert((proto.domain.unwrap_or_default(), name), function);
+        if functions.insert((proto.domain.unwrap_or_default(), name.clone()), function).is_some() {
+            return Err(unsupported_use(format!("function `{name}` is defined more than once"))
+                .note("overloads of functions are not converted")
+                .help("give every function a name of its own, or inline them with `onnx.inliner.inline_local_functions(model)`")
+                .into());
+        }
     }
     Ok(functions)
 }
 
+/// What tensors of a body that is being inlined are called outside.
+enum Names<'s> {
+    /// The graph itself, whose names stay.
+    Graph,
+    /// Inputs and outputs of a function have the names of the call; all others get the prefix.
+    Function(HashMap<String, String>),
+    /// The tensors of a branch's own get the prefix; all others are those of the body around it.
+    Branch(HashSet<&'s str>, &'s Scope<'s>),
+}
+
 /// What surrounds a body that is being inlined.
-struct Scope {
+struct Scope<'s> {
     prefix: String,
-    /// Names outside of the function's inputs and outputs; `None` for the graph itself, whose names stay.
-    rename: Option<HashMap<String, String>>,
+    names: Names<'s>,
     attributes: HashMap<String, Rc<pb::AttributeProto>>,
     opset: i64,
     depth: usize,
@@ -282,10 +414,12 @@ struct Scope {
     top: String,
 }
 
-impl Scope {
+impl Scope<'_> {
     fn tensor(&self, name: &str) -> String {
-        match &self.rename {
-            Some(map) if !name.is_empty() => map.get(name).cloned().unwrap_or_else(|| format!("{}{name}", self.prefix)),
+        match &self.names {
+            Names::Function(map) if !name.is_empty() => map.get(name).cloned().unwrap_or_else(|| format!("{}{name}", self.prefix)),
+            Names::Branch(own, _) if own.contains(name) && !name.is_empty() => format!("{}{name}", self.prefix),
+            Names::Branch(_, around) => around.tensor(name),
             _ => name.to_owned(),
         }
     }
@@ -309,12 +443,52 @@ impl Scope {
 struct Flattening<'f> {
     functions: &'f Functions,
     nodes: Vec<Node>,
+    initializers: BTreeMap<String, Stored>,
     prefixes: HashSet<String>,
     steps: usize,
 }
 
 impl Flattening<'_> {
-    fn body(&mut self, templates: &[Template], scope: &Scope) -> Outcome<()> {
+    fn initializer(&mut self, name: String, tensor: Stored) -> Outcome<()> {
+        match self.initializers.insert(name.clone(), tensor) {
+            Some(_) => Err(malformed(format!("two initialisers are named `{name}`")).into()),
+            None => Ok(()),
+        }
+    }
+
+    /// A prefix that nothing else has.
+    fn prefix(&mut self, name: &str) -> String {
+        let mut prefix = format!("{name}/");
+        while !self.prefixes.insert(prefix.clone()) {
+            prefix.insert(prefix.len() - 1, '\'');
+        }
+        prefix
+    }
+
+    /// The branch of an `If`, flat.
+    fn branch(&mut self, template: &BranchTemplate, name: &str, scope: &Scope<'_>) -> Outcome<Branch> {
+        if scope.depth >= MAX_DEPTH {
+            return Err(malformed("branches lie inside of each other without end").at(name).into());
+        }
+        let inner = Scope {
+            prefix: self.prefix(name),
+            names: Names::Branch(template.own(), scope),
+            attributes: scope.attributes.clone(),
+            opset: scope.opset,
+            depth: scope.depth + 1,
+            top: if scope.top.is_empty() { name.to_owned() } else { scope.top.clone() },
+        };
+        let around = std::mem::take(&mut self.nodes);
+        self.body(&template.nodes, &inner)?;
+        let nodes = std::mem::replace(&mut self.nodes, around);
+        for tensor in &template.tensors {
+            self.initializer(inner.tensor(tensor.name()), tensor.clone())?;
+        }
+        let outputs = template.outputs.iter().map(|o| inner.tensor(o)).collect();
+        Ok(Branch { name: template.name.clone(), nodes, outputs })
+    }
+
+    fn body(&mut self, templates: &[Template], scope: &Scope<'_>) -> Outcome<()> {
         for template in templates {
             self.steps += 1;
             if self.steps > MAX_NODES {
@@ -331,6 +505,7 @@ impl Flattening<'_> {
                 ("", None) => format!("{}{} without a name", scope.prefix, proto.op_type),
                 (name, _) => format!("{}{name}", scope.prefix),
             };
+            let branches = template.branches.iter().map(|b| self.branch(b, &name, scope)).collect::<Outcome<Vec<_>>>()?;
             let functions = self.functions;
             match functions.get(&(proto.domain.clone(), proto.op_type.clone())) {
                 Some(function) => self.call(function, name, &inputs, &outputs, attributes, scope)?,
@@ -342,6 +517,7 @@ impl Flattening<'_> {
                     inputs,
                     outputs,
                     attributes,
+                    branches,
                     seen: RefCell::default(),
                 }),
             }
@@ -356,7 +532,7 @@ impl Flattening<'_> {
         inputs: &[String],
         outputs: &[String],
         attributes: Vec<Rc<pb::AttributeProto>>,
-        scope: &Scope,
+        scope: &Scope<'_>,
     ) -> Outcome<()> {
         if scope.depth >= MAX_DEPTH {
             return Err(malformed("functions call each other without end")
@@ -367,10 +543,7 @@ impl Flattening<'_> {
         if inputs.len() > function.inputs.len() || outputs.len() > function.outputs.len() {
             return Err(malformed("a function is called with more tensors than it has").at(name).into());
         }
-        let mut prefix = format!("{name}/");
-        while !self.prefixes.insert(prefix.clone()) {
-            prefix.insert(prefix.len() - 1, '\'');
-        }
+        let prefix = self.prefix(&name);
         let absent = String::new();
         let mut rename = HashMap::new();
         for (index, formal) in function.inputs.iter().enumerate() {
@@ -389,7 +562,7 @@ impl Flattening<'_> {
         values.extend(attributes.into_iter().map(|a| (a.name.clone(), a)));
         let inner = Scope {
             prefix,
-            rename: Some(rename),
+            names: Names::Function(rename),
             attributes: values,
             opset: function.opset,
             depth: scope.depth + 1,
@@ -397,16 +570,7 @@ impl Flattening<'_> {
         };
         self.body(&function.body, &inner)?;
         for (source, target) in passed_through {
-            self.nodes.push(Node {
-                name: name.clone(),
-                op: "Identity".to_owned(),
-                domain: String::new(),
-                opset: function.opset,
-                inputs: vec![source],
-                outputs: vec![target],
-                attributes: Vec::new(),
-                seen: RefCell::default(),
-            });
+            self.nodes.push(identity(&name, function.opset, source, target));
         }
         Ok(())
     }

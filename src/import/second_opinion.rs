@@ -85,6 +85,10 @@ fn misread(node: &pb::NodeProto, graph: &pb::GraphProto) -> bool {
             let pads = attribute("pads").map(|a| a.ints.clone()).or_else(|| input.map(integers));
             pads.is_none_or(|pads| pads.iter().any(|&pad| pad < 0))
         }
+        // Of what sizes alone say, tract reads too little: it pads a `ConvTranspose` otherwise than its `output_shape` wants, and
+        // resamples at other places where a `Resize` is older than operator set 11, or follows sizes and not scales.
+        "ConvTranspose" => attribute("output_shape").is_some() || attribute("auto_pad").is_some(),
+        "Resize" | "Upsample" => true,
         _ => false,
     }
 }

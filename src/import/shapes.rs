@@ -43,7 +43,7 @@ pub(super) enum Operand {
 /// Shapes of the node's outputs, as many as tract can tell.
 pub(super) fn second_opinion(node: &Node, operands: &[Operand]) -> Vec<Option<Vec<usize>>> {
     let none = vec![None; node.outputs.len()];
-    let has_graph = node.attributes.iter().any(|a| a.g.is_some() || !a.graphs.is_empty());
+    let has_graph = !node.branches.is_empty() || node.attributes.iter().any(|a| a.g.is_some() || !a.graphs.is_empty());
     if has_graph || !node.is_standard() || !operands.iter().any(|o| matches!(o, Operand::Activation(_))) {
         return none;
     }
@@ -178,7 +178,8 @@ mod tests {
             paths.extend(entries.map(|e| e.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "onnx")));
         }
         paths.sort();
-        let unconvertible = ["mlc_resnet8_int8_qdq", "vnn21_ffnnSIGMOID_6x200"];
+        // Two that are refused, and one with an ellipsis in an `Einsum`, of which tract loses axes.
+        let unconvertible = ["mlc_resnet8_int8_qdq", "vnn21_ffnnSIGMOID_6x200", "einsum_forms"];
         let (mut known, mut all) = (0, 0);
         for path in paths.iter().filter(|p| !unconvertible.iter().any(|u| p.ends_with(format!("{u}.onnx")))) {
             let (theirs, ours) = agreeing(path);

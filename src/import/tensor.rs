@@ -1,6 +1,6 @@
 //! Values of tensors: from the file itself or from data files beside it.
 //!
-//! Leaves 32-bit floats (from 16, 32 and 64 bits), 64-bit integers or booleans. Sizes are checked against the bytes that
+//! Leaves 32-bit floats (from 8, 16, 32 and 64 bits), 64-bit integers (from 4 bits on) or booleans. Sizes are checked against the bytes that
 //! are there before anything is allocated, and data files must lie in the model's folder.
 
 use super::{
@@ -101,32 +101,43 @@ fn wrong_size(tensor: &pb::TensorProto, needed: usize, found: u64) -> snnc_ir::D
         .help("the file is damaged: export the model again")
 }
 
-/// Shape and values of a tensor.
-pub(super) fn load(tensor: &pb::TensorProto, files: &mut DataFiles) -> Outcome<(Vec<usize>, Data)> {
-    let too_large = || malformed(format!("tensor `{}` has a shape that no file can fill", tensor.name)).note(format!("{:?}", tensor.dims));
-    let mut dims = Vec::with_capacity(tensor.dims.len());
-    for &dim in &tensor.dims {
-        let dim = usize::try_from(dim)
-            .map_err(|_| malformed(format!("tensor `{}` has a negative dimension", tensor.name)).note(format!("{:?}", tensor.dims)))?;
-        dims.push(dim);
+/// Shape, values and element type of a tensor.
+pub(super) type Loaded = (Vec<usize>, Data, DataType);
+
+/// The shape of the tensor `name`, and its number of entries.
+pub(super) fn shape(name: &str, given: &[i64]) -> Outcome<(Vec<usize>, usize)> {
+    let too_large = || malformed(format!("tensor `{name}` has a shape that no file can fill")).note(format!("{given:?}"));
+    let mut dims = Vec::with_capacity(given.len());
+    for &dim in given {
+        let negative = || malformed(format!("tensor `{name}` has a negative dimension")).note(format!("{given:?}"));
+        dims.push(usize::try_from(dim).map_err(|_| negative())?);
     }
     // Zeros count as ones here, so that no order of multiplication can overflow later.
     let bound = dims.iter().try_fold(8usize, |n, &d| n.checked_mul(d.max(1))).ok_or_else(too_large)?;
     let len = if dims.contains(&0) { 0 } else { bound / 8 };
+    Ok((dims, len))
+}
+
+/// Reads a tensor.
+pub(super) fn load(tensor: &pb::TensorProto, files: &mut DataFiles) -> Outcome<Loaded> {
+    let (dims, len) = shape(&tensor.name, &tensor.dims)?;
 
     let unknown = || {
         unsupported_use(format!("tensor `{}` has an element type that is not supported", tensor.name))
-            .help("store weights as float32 or float16; quantised and complex tensors cannot be converted")
+            .help("store weights as floats of 16 or 32 bits, or as integers behind a `DequantizeLinear`")
     };
     let ty = DataType::try_from(tensor.data_type).map_err(|_| unknown())?;
-    let width = match ty {
-        DataType::Double | DataType::Int64 | DataType::Uint64 => 8,
-        DataType::Float | DataType::Int32 | DataType::Uint32 => 4,
-        DataType::Float16 | DataType::Bfloat16 | DataType::Int16 | DataType::Uint16 => 2,
-        DataType::Int8 | DataType::Uint8 | DataType::Bool => 1,
+    let bits = match ty {
+        DataType::Double | DataType::Int64 | DataType::Uint64 => 64,
+        DataType::Float | DataType::Int32 | DataType::Uint32 => 32,
+        DataType::Float16 | DataType::Bfloat16 | DataType::Int16 | DataType::Uint16 => 16,
+        DataType::Int8 | DataType::Uint8 | DataType::Bool => 8,
+        DataType::Float8e4m3fn | DataType::Float8e4m3fnuz | DataType::Float8e5m2 | DataType::Float8e5m2fnuz => 8,
+        DataType::Int4 | DataType::Uint4 => 4,
         _ => return Err(unknown().note(format!("it holds {}", ty.as_str_name())).into()),
     };
-    let needed = len.checked_mul(width).ok_or_else(too_large)?;
+    // Eight bytes an entry fit, so bits do where entries are smaller.
+    let needed = if bits == 4 { len.div_ceil(2) } else { len * (bits / 8) };
     let external = tensor.data_location == Some(DataLocation::External as i32);
     let data = if external {
         from_bytes(ty, &files.read(tensor, needed)?)
@@ -138,13 +149,30 @@ pub(super) fn load(tensor: &pb::TensorProto, files: &mut DataFiles) -> Outcome<(
     } else {
         from_fields(ty, tensor)
     };
+    let data = data.map(|data| if bits == 4 { without_filling(data, len) } else { data });
     let data = data.ok_or_else(|| malformed(format!("tensor `{}` holds integers beyond 64 bits", tensor.name)))?;
     if data.len() != len {
         return Err(malformed(format!("tensor `{}` holds {} values where its shape needs {len}", tensor.name, data.len()))
             .note(format!("its shape is {:?}", tensor.dims))
             .into());
     }
-    Ok((dims, data))
+    Ok((dims, data, ty))
+}
+
+/// Two entries share a byte, the last of which may have no second one.
+fn without_filling(data: Data, len: usize) -> Data {
+    match data {
+        Data::Int(mut values) if values.len() == len + 1 && len % 2 == 1 => {
+            values.pop();
+            Data::Int(values)
+        }
+        other => other,
+    }
+}
+
+/// The two entries of a byte, the lower half first.
+fn halves(ty: DataType, byte: u8) -> [i64; 2] {
+    [byte & 15, byte >> 4].map(|v| if ty == DataType::Int4 && v > 7 { i64::from(v) - 16 } else { v.into() })
 }
 
 fn from_bytes(ty: DataType, bytes: &[u8]) -> Option<Data> {
@@ -165,7 +193,8 @@ fn from_bytes(ty: DataType, bytes: &[u8]) -> Option<Data> {
         DataType::Int8 => Data::Int(each(bytes, |b| i8::from_le_bytes(b).into())),
         DataType::Uint8 => Data::Int(bytes.iter().map(|&b| b.into()).collect()),
         DataType::Bool => Data::Bool(bytes.iter().map(|&b| b != 0).collect()),
-        _ => return None,
+        DataType::Int4 | DataType::Uint4 => Data::Int(bytes.iter().flat_map(|&b| halves(ty, b)).collect()),
+        _ => Data::Float(bytes.iter().map(|&b| quarter(ty, b)).collect::<Option<_>>()?),
     })
 }
 
@@ -183,7 +212,8 @@ fn from_fields(ty: DataType, tensor: &pb::TensorProto) -> Option<Data> {
             Data::Int(tensor.int32_data.iter().map(|&v| v.into()).collect())
         }
         DataType::Bool => Data::Bool(tensor.int32_data.iter().map(|&v| v != 0).collect()),
-        _ => return None,
+        DataType::Int4 | DataType::Uint4 => Data::Int(tensor.int32_data.iter().flat_map(|&v| halves(ty, v as u8)).collect()),
+        _ => Data::Float(tensor.int32_data.iter().map(|&v| quarter(ty, v as u8)).collect::<Option<_>>()?),
     })
 }
 
@@ -203,6 +233,31 @@ fn half(bits: u16) -> f32 {
     }
 }
 
+/// An 8-bit float of one of ONNX's four kinds; `None` for any other type.
+fn quarter(ty: DataType, bits: u8) -> Option<f32> {
+    let (width, bias) = match ty {
+        DataType::Float8e4m3fn => (3, 7),
+        DataType::Float8e4m3fnuz => (3, 8),
+        DataType::Float8e5m2 => (2, 15),
+        DataType::Float8e5m2fnuz => (2, 16),
+        _ => return None,
+    };
+    let sign = if bits >> 7 == 0 { 1.0 } else { -1.0 };
+    let (exponent, fraction) = (i32::from(bits & 0x7f) >> width, f32::from(bits & ((1 << width) - 1)));
+    let special = match (ty, bits) {
+        (DataType::Float8e4m3fn, 0x7f | 0xff) | (DataType::Float8e4m3fnuz | DataType::Float8e5m2fnuz, 0x80) => Some(f32::NAN),
+        (DataType::Float8e5m2, 0x7c | 0xfc) => Some(sign * f32::INFINITY),
+        (DataType::Float8e5m2, 0x7d..=0x7f | 0xfd..=0xff) => Some(f32::NAN),
+        _ => None,
+    };
+    let whole = 2f32.powi(width);
+    let value = match exponent {
+        0 => fraction / whole * 2f32.powi(1 - bias),
+        _ => (1.0 + fraction / whole) * 2f32.powi(exponent - bias),
+    };
+    Some(special.unwrap_or(sign * value))
+}
+
 /// The upper half of a 32-bit float.
 fn brain(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
@@ -220,6 +275,28 @@ mod tests {
         }
         assert_eq!(half(0xfc00), f32::NEG_INFINITY);
         assert!(half(0x7e00).is_nan());
+    }
+
+    #[test]
+    fn quarter_precision() {
+        use DataType::{Float8e4m3fn, Float8e4m3fnuz, Float8e5m2, Float8e5m2fnuz};
+        for (ty, bits, value) in [
+            (Float8e4m3fn, 0x38, 1.0),
+            (Float8e4m3fn, 0x7e, 448.0),
+            (Float8e4m3fn, 0x01, 0.001_953_125),
+            (Float8e4m3fnuz, 0xc0, -1.0),
+            (Float8e4m3fnuz, 0x7f, 240.0),
+            (Float8e5m2, 0x3c, 1.0),
+            (Float8e5m2, 0x7b, 57344.0),
+            (Float8e5m2fnuz, 0x40, 1.0),
+            (Float8e5m2fnuz, 0x7f, 57344.0),
+        ] {
+            assert_eq!(quarter(ty, bits), Some(value), "{ty:?} {bits:#x}");
+        }
+        assert_eq!(quarter(Float8e5m2, 0xfc), Some(f32::NEG_INFINITY));
+        assert!(quarter(Float8e4m3fn, 0xff).unwrap().is_nan());
+        assert_eq!(halves(DataType::Int4, 0x8f), [-1, -8]);
+        assert_eq!(halves(DataType::Uint4, 0x8f), [15, 8]);
     }
 
     #[test]

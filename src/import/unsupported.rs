@@ -58,6 +58,8 @@ pub(super) fn keeps_shape(op: &str) -> bool {
             | "Cast"
             | "CastLike"
             | "BatchNormalization"
+            | "RMSNormalization"
+            | "Tan"
             | "CumSum"
             | "IsNaN"
             | "Not"
@@ -98,68 +100,106 @@ fn foreign(domain: &str) -> (String, &'static str) {
     (note, help)
 }
 
+/// Operators that are refused alike: their names, why, and what to do instead.
+type Refusal = (&'static [&'static str], &'static str, &'static str);
+
+const REFUSED: &[Refusal] = &[
+    (
+        &["Sigmoid", "Tanh", "HardSigmoid", "Softsign", "Softplus"],
+        "a neuron's rate follows `max(x, 0)`; curved activations are not converted",
+        "retrain with `Relu`, or, if this is the last operator, name its operand with `--output NAME`",
+    ),
+    (
+        &["Gelu", "Erf", "HardSwish", "Mish", "Swish", "Elu", "Celu", "Selu", "ThresholdedRelu", "Shrink"],
+        "a neuron's rate follows `max(x, 0)`; `Relu`, `Clip`, `LeakyRelu` and `PRelu` are converted",
+        "replace the activation by `Relu` or ReLU6 and fine-tune",
+    ),
+    (
+        &["QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"],
+        "quantised activations are not converted yet; of constants, such as int8 weights, the operator is evaluated",
+        "export the float model that it was made from",
+    ),
+    (
+        &["If"],
+        "which branch is taken depends on the image; a spiking network has no control flow: every image takes the same way",
+        "export with the branch fixed, for example by tracing instead of scripting",
+    ),
+    (
+        &["Loop", "Scan", "SequenceMap"],
+        "a spiking network has no control flow: every image takes the same way",
+        "export with the loop unrolled, for example by tracing instead of scripting",
+    ),
+    (
+        &["LSTM", "GRU", "RNN"],
+        "only feed-forward operators are converted",
+        "convert the part before it with `--output NAME`, or retrain with convolutions",
+    ),
+    (
+        &[
+            "LayerNormalization",
+            "RMSNormalization",
+            "InstanceNormalization",
+            "GroupNormalization",
+            "MeanVarianceNormalization",
+            "LpNormalization",
+            "LRN",
+        ],
+        "it divides by statistics of the image, which is not linear in the spikes",
+        "retrain with batch normalisation, whose statistics are constants in inference",
+    ),
+    (
+        &["Attention", "RotaryEmbedding"],
+        "products of activations, as in attention, are not linear in the spikes",
+        "replace attention by convolutions, or convert the part before it with `--output NAME`",
+    ),
+    (
+        &["GridSample", "AffineGrid", "RoiAlign", "MaxRoiPool", "CenterCropPad"],
+        "resampling at places that are computed is not converted; `Resize` to a known size is",
+        "resize the images before the network, and export without this operator",
+    ),
+    (
+        &["MaxUnpool", "DeformConv", "Col2Im"],
+        "only what classifiers use of convolutions is converted",
+        "give a classifier, or name a classifier's output inside with `--output NAME`",
+    ),
+    (
+        &["ArgMax", "ArgMin", "TopK", "Hardmax", "NonMaxSuppression", "OneHot", "NonZero", "Unique"],
+        "picking the class is left to the reader of the spikes",
+        "name the class scores before it with `--output NAME`",
+    ),
+    (
+        &["Exp", "Log", "Sqrt", "Pow", "Reciprocal", "Abs", "Sign", "Floor", "Ceil", "Round", "Mod", "Sin", "Cos", "Tan"],
+        "of an activation it is not linear in the spikes, nor a rectifier",
+        "take it out of the network, or do it before the image goes in",
+    ),
+    (
+        &["ReduceProd", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare", "LpPool", "GlobalLpPool"],
+        "of the reductions, means, sums, maxima and minima are converted",
+        "pool by `AveragePool`, `MaxPool` or `ReduceMean`",
+    ),
+    (
+        &["Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor", "Not", "IsNaN", "IsInf"],
+        "decisions by activations are not converted; neurons decide by their thresholds",
+        "write a rectifier as `Relu` or `Clip`",
+    ),
+    (
+        &["RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"],
+        "a network for inference draws no random numbers",
+        "call `model.eval()` before the export",
+    ),
+];
+
+/// All operators that are refused, each with the reason.
+pub(super) fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    REFUSED.iter().flat_map(|(names, why, _)| names.iter().map(move |name| (*name, *why)))
+}
+
 fn reason(op: &str) -> (&'static str, &'static str) {
-    match op {
-        "Sigmoid" | "Tanh" | "HardSigmoid" | "Softsign" | "Softplus" => (
-            "a neuron's rate follows `max(x, 0)`; curved activations are not converted",
-            "retrain with `Relu`, or, if this is the last operator, name its operand with `--output NAME`",
-        ),
-        "Gelu" | "Erf" | "HardSwish" | "Mish" | "Swish" | "Elu" | "Celu" | "Selu" | "ThresholdedRelu" | "Shrink" => (
-            "a neuron's rate follows `max(x, 0)`; `Relu`, `Clip`, `LeakyRelu` and `PRelu` are converted",
-            "replace the activation by `Relu` or ReLU6 and fine-tune",
-        ),
-        "QuantizeLinear"
-        | "DequantizeLinear"
-        | "DynamicQuantizeLinear"
-        | "QLinearConv"
-        | "QLinearMatMul"
-        | "ConvInteger"
-        | "MatMulInteger" => (
-            "the model is quantised; thresholds and weights are quantised anew by the conversion",
-            "export the float model that it was made from",
-        ),
-        "If" | "Loop" | "Scan" | "SequenceMap" => (
-            "a spiking network has no control flow: every image takes the same way",
-            "export with the branch fixed, for example by tracing instead of scripting",
-        ),
-        "LSTM" | "GRU" | "RNN" => {
-            ("only feed-forward operators are converted", "convert the part before it with `--output NAME`, or retrain with convolutions")
-        }
-        "LayerNormalization" | "InstanceNormalization" | "GroupNormalization" | "MeanVarianceNormalization" | "LpNormalization" | "LRN" => {
-            (
-                "it divides by statistics of the image, which is not linear in the spikes",
-                "retrain with batch normalisation, whose statistics are constants in inference",
-            )
-        }
-        "Attention" | "MultiHeadAttention" | "RotaryEmbedding" | "Einsum" => (
-            "products of activations, as in attention, are not linear in the spikes",
-            "replace attention by convolutions, or convert the part before it with `--output NAME`",
-        ),
-        "Resize" | "Upsample" | "GridSample" | "AffineGrid" | "RoiAlign" | "MaxRoiPool" | "CenterCropPad" => {
-            ("resampling is not converted", "resize the images before the network, and export without this operator")
-        }
-        "ConvTranspose" | "MaxUnpool" | "DeformConv" | "Col2Im" | "DepthToSpace" | "SpaceToDepth" => (
-            "only what classifiers use of convolutions is converted",
-            "give a classifier, or name a classifier's output inside with `--output NAME`",
-        ),
-        "ArgMax" | "ArgMin" | "TopK" | "Hardmax" | "NonMaxSuppression" | "OneHot" | "NonZero" | "Unique" => {
-            ("picking the class is left to the reader of the spikes", "name the class scores before it with `--output NAME`")
-        }
-        "Exp" | "Log" | "Sqrt" | "Pow" | "Reciprocal" | "Abs" | "Sign" | "Floor" | "Ceil" | "Round" | "Mod" | "Sin" | "Cos" | "CumSum" => (
-            "of an activation it is not linear in the spikes, nor a rectifier",
-            "take it out of the network, or do it before the image goes in",
-        ),
-        "ReduceProd" | "ReduceMin" | "ReduceL1" | "ReduceL2" | "ReduceLogSum" | "ReduceLogSumExp" | "ReduceSumSquare" | "LpPool"
-        | "GlobalLpPool" => ("of the reductions, means, sums and maxima are converted", "pool by `AveragePool`, `MaxPool` or `ReduceMean`"),
-        "Equal" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" | "And" | "Or" | "Xor" | "Not" | "Where" | "IsNaN" | "IsInf" => {
-            ("decisions by activations are not converted; neurons decide by their thresholds", "write a rectifier as `Relu` or `Clip`")
-        }
-        "RandomNormal" | "RandomNormalLike" | "RandomUniform" | "RandomUniformLike" | "Bernoulli" | "Multinomial" => {
-            ("a network for inference draws no random numbers", "call `model.eval()` before the export")
-        }
-        _ => (
+    REFUSED.iter().find(|(names, ..)| names.contains(&op)).map_or(
+        (
             "only feed-forward operators of classifiers are converted; see `snnc explain E0102`",
             "convert the part before it with `--output NAME`, or export without it",
         ),
-    }
+        |(_, why, help)| (why, help),
+    )
 }

@@ -26,6 +26,11 @@ pub(super) fn numbers(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> O
         };
         dims = shape;
     }
+    if op == "Mean"
+        && let Data::Float(values) = &mut data
+    {
+        values.iter_mut().for_each(|v| *v /= operands.len() as f32);
+    }
     Ok(vec![Made::New(dims, data)])
 }
 
@@ -47,7 +52,7 @@ fn integer(op: &str, c_remainder: bool, a: i64, b: i64) -> Option<i64> {
 
 fn float(op: &str, a: f32, b: f32) -> f32 {
     match op {
-        "Add" | "Sum" => a + b,
+        "Add" | "Sum" | "Mean" => a + b,
         "Sub" => a - b,
         "Mul" => a * b,
         "Div" => a / b,
@@ -67,6 +72,7 @@ pub(super) fn unary(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Out
     let data = match (&source.data, op) {
         (Data::Int(v), "Neg") => Data::Int(v.iter().map(|x| x.wrapping_neg()).collect()),
         (Data::Int(v), "Abs") => Data::Int(v.iter().map(|x| x.wrapping_abs()).collect()),
+        (Data::Int(v), "Relu") => Data::Int(v.iter().map(|&x| x.max(0)).collect()),
         (Data::Int(v), "Sign") => Data::Int(v.iter().map(|x| x.signum()).collect()),
         (Data::Float(v), _) => {
             let f: fn(f32) -> f32 = match op {
@@ -79,11 +85,40 @@ pub(super) fn unary(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Out
                 "Floor" => f32::floor,
                 "Ceil" => f32::ceil,
                 "Round" => f32::round_ties_even,
+                "Sin" => f32::sin,
+                "Cos" => f32::cos,
+                "Tan" => f32::tan,
+                "Tanh" => f32::tanh,
+                "Sigmoid" => |x| 1.0 / (1.0 + (-x).exp()),
+                "Softplus" => |x| x.max(0.0) + (-x.abs()).exp().ln_1p(),
+                "Relu" => |x| if x > 0.0 || x.is_nan() { x } else { 0.0 },
                 _ => f32::recip,
             };
             Data::Float(v.iter().map(|&x| f(x)).collect())
         }
         _ => return Err(malformed(format!("operator `{op}` is given the wrong element type")).into()),
+    };
+    Ok(vec![Made::New(source.dims.clone(), data)])
+}
+
+/// `Clip`, with bounds from attributes (before operator set 11) or inputs.
+pub(super) fn clip(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
+    let source = operand(call, operands, 0)?;
+    entries(cx, call, &source.dims)?;
+    let data = match &source.data {
+        Data::Float(v) => {
+            let min = call.node.optional_float("min")?.or(call.optional_float(1)?).unwrap_or(f32::NEG_INFINITY);
+            let max = call.node.optional_float("max")?.or(call.optional_float(2)?).unwrap_or(f32::INFINITY);
+            Data::Float(v.iter().map(|&x| if x > max { max } else { x }).map(|x| if x < min { min.min(max) } else { x }).collect())
+        }
+        Data::Int(v) => {
+            let bound = |index| {
+                Ok::<_, crate::import::problem::Problem>(call.optional_constant(index)?.and_then(|c| c.data.to_int().first().copied()))
+            };
+            let (min, max) = (bound(1)?.unwrap_or(i64::MIN), bound(2)?.unwrap_or(i64::MAX));
+            Data::Int(v.iter().map(|&x| x.max(min).min(max)).collect())
+        }
+        Data::Bool(_) => return Err(malformed("operator `Clip` is given the wrong element type").into()),
     };
     Ok(vec![Made::New(source.dims.clone(), data)])
 }

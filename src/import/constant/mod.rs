@@ -1,11 +1,16 @@
 //! Evaluates what does not depend on the image: folded weights, and the integer arithmetic on shapes that exporters leave.
 //!
-//! Three element types stand for all: 32-bit floats for every float, 64-bit integers for every integer, booleans. Results
-//! are dense. Integer overflow, division by zero and results beyond the budget of [`Cx::book`] are problems, not panics.
+//! Three element types stand for all: 32-bit floats for every float, 64-bit integers for every integer, booleans; of integers
+//! it is known which they are in the file, since quantisation keeps to their range. Results are dense. Integer overflow, division by zero and results beyond the budget of [`Cx::book`] are problems, not panics.
 
 mod arithmetic;
+mod indexing;
 mod movement;
+mod product;
+mod quantised;
 mod reduce;
+
+pub(super) use indexing::{Triangle, triangle};
 
 use super::{
     cx::{Call, Cx, check_entries},
@@ -74,24 +79,54 @@ pub(super) struct Constant {
     /// Name of the tensor in the file.
     pub name: String,
     pub provenance: Provenance,
+    /// Of integers, which they are in the file.
+    pub integer: DataType,
+}
+
+impl Constant {
+    /// The element type; floats of any width are 32 bits wide here.
+    pub fn element(&self) -> DataType {
+        match self.data {
+            Data::Float(_) => DataType::Float,
+            Data::Int(_) => self.integer,
+            Data::Bool(_) => DataType::Bool,
+        }
+    }
 }
 
 /// What a rule makes: a new constant, which gets the name of the node's output, or one of the operands as it is.
 pub(super) enum Made {
+    /// Its integers are of the type of the node's first operand that holds any.
     New(Vec<usize>, Data),
-    FromFile(Vec<usize>, Data),
+    /// Integers of that type.
+    Typed(Vec<usize>, Vec<i64>, DataType),
+    /// A tensor of the file.
+    FromFile(Vec<usize>, Data, DataType),
     Same(Rc<Constant>),
 }
 
 impl Made {
     pub fn named(self, name: &str) -> Rc<Constant> {
+        self.typed(name, DataType::Int64)
+    }
+
+    /// As `named`, with the type of the operands' integers.
+    pub fn typed(self, name: &str, integer: DataType) -> Rc<Constant> {
         let name = name.to_owned();
         match self {
-            Self::New(dims, data) => Rc::new(Constant { dims, data, name, provenance: Provenance::Derived }),
-            Self::FromFile(dims, data) => Rc::new(Constant { dims, data, name, provenance: Provenance::Source }),
+            Self::New(dims, data) => Rc::new(Constant { dims, data, name, provenance: Provenance::Derived, integer }),
+            Self::Typed(dims, values, integer) => {
+                Rc::new(Constant { dims, data: Data::Int(values), name, provenance: Provenance::Derived, integer })
+            }
+            Self::FromFile(dims, data, integer) => Rc::new(Constant { dims, data, name, provenance: Provenance::Source, integer }),
             Self::Same(constant) => constant,
         }
     }
+}
+
+/// The type of the integers that an operator on these operands makes.
+pub(super) fn integers_of(operands: Operands<'_>) -> DataType {
+    operands.iter().flatten().find(|c| matches!(c.data, Data::Int(_))).map_or(DataType::Int64, |c| c.integer)
 }
 
 /// The operands of a constant node.
@@ -100,40 +135,78 @@ pub(super) type Operands<'a> = &'a [Option<Rc<Constant>>];
 /// Evaluates a node.
 pub(super) type Rule = fn(&mut Cx, &Call<'_>, Operands<'_>) -> Outcome<Vec<Made>>;
 
+/// Operators of ONNX whose constants can be evaluated.
+const RULES: &[(&[&str], Rule)] = &[
+    (&["Constant"], constant),
+    (&["ConstantOfShape"], constant_of_shape),
+    (&["Identity"], same),
+    (&["Dropout"], dropout),
+    (&["Cast"], cast),
+    (&["CastLike"], cast_like),
+    (&["Range"], range),
+    (&["Shape"], movement::shape),
+    (&["Size"], movement::size),
+    (&["Reshape"], movement::reshape),
+    (&["Flatten"], movement::flatten),
+    (&["Squeeze"], movement::squeeze),
+    (&["Unsqueeze"], movement::unsqueeze),
+    (&["Transpose"], movement::transpose),
+    (&["Slice"], movement::slice),
+    (&["Split"], movement::split),
+    (&["Concat"], movement::concat),
+    (&["Gather"], movement::gather),
+    (&["Expand"], movement::expand),
+    (&["Tile"], movement::tile),
+    (&["GatherElements"], indexing::gather_elements),
+    (&["GatherND"], indexing::gather_nd),
+    (&["ScatterND"], indexing::scatter_nd),
+    (&["Trilu"], indexing::trilu),
+    (&["CumSum"], indexing::cum_sum),
+    (&["OneHot"], indexing::one_hot),
+    (&["EyeLike"], indexing::eye_like),
+    (&["Where"], arithmetic::select),
+    (&["Not"], arithmetic::not),
+    (
+        &[
+            "Neg",
+            "Abs",
+            "Sign",
+            "Sqrt",
+            "Exp",
+            "Log",
+            "Floor",
+            "Ceil",
+            "Round",
+            "Reciprocal",
+            "Sin",
+            "Cos",
+            "Tan",
+            "Tanh",
+            "Sigmoid",
+            "Softplus",
+            "Relu",
+        ],
+        arithmetic::unary,
+    ),
+    (&["Clip"], arithmetic::clip),
+    (&["Add", "Sub", "Mul", "Div", "Mod", "Pow", "Max", "Min", "Sum", "Mean"], arithmetic::numbers),
+    (&["Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"], arithmetic::compare),
+    (&["And", "Or", "Xor"], arithmetic::logic),
+    (&["ReduceSum", "ReduceProd", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare"], reduce::reduce),
+    (&["MatMul"], product::matmul),
+    (&["Einsum"], product::einsum),
+    (&["QuantizeLinear"], quantised::quantize),
+    (&["DequantizeLinear"], quantised::dequantize),
+];
+
 /// The rule for an operator of ONNX, if its constants can be evaluated.
 pub(super) fn rule(op: &str) -> Option<Rule> {
-    Some(match op {
-        "Constant" => constant,
-        "ConstantOfShape" => constant_of_shape,
-        "Identity" => same,
-        "Dropout" => dropout,
-        "Cast" => cast,
-        "CastLike" => cast_like,
-        "Range" => range,
-        "Shape" => movement::shape,
-        "Size" => movement::size,
-        "Reshape" => movement::reshape,
-        "Flatten" => movement::flatten,
-        "Squeeze" => movement::squeeze,
-        "Unsqueeze" => movement::unsqueeze,
-        "Transpose" => movement::transpose,
-        "Slice" => movement::slice,
-        "Split" => movement::split,
-        "Concat" => movement::concat,
-        "Gather" => movement::gather,
-        "Expand" => movement::expand,
-        "Tile" => movement::tile,
-        "Where" => arithmetic::select,
-        "Not" => arithmetic::not,
-        "Neg" | "Abs" | "Sign" | "Sqrt" | "Exp" | "Log" | "Floor" | "Ceil" | "Round" | "Reciprocal" => arithmetic::unary,
-        "Add" | "Sub" | "Mul" | "Div" | "Mod" | "Pow" | "Max" | "Min" | "Sum" => arithmetic::numbers,
-        "Equal" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" => arithmetic::compare,
-        "And" | "Or" | "Xor" => arithmetic::logic,
-        "ReduceSum" | "ReduceProd" | "ReduceMean" | "ReduceMax" | "ReduceMin" | "ReduceL1" | "ReduceL2" | "ReduceSumSquare" => {
-            reduce::reduce
-        }
-        _ => return None,
-    })
+    RULES.iter().find(|(names, _)| names.contains(&op)).map(|(_, rule)| *rule)
+}
+
+/// The operators whose constants are evaluated.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    RULES.iter().flat_map(|(names, _)| names.iter().copied())
 }
 
 /// The operand at `index`, which must be there.
@@ -153,20 +226,21 @@ fn entries(cx: &mut Cx, call: &Call<'_>, dims: &[usize]) -> Outcome<usize> {
 fn constant(cx: &mut Cx, call: &Call<'_>, _: Operands<'_>) -> Outcome<Vec<Made>> {
     let node = call.node;
     let made = if let Some(tensor) = node.tensor("value")? {
-        let (dims, data) = cx.load(tensor)?;
-        Made::FromFile(dims, data)
+        let (dims, data, element) = cx.load(tensor)?;
+        Made::FromFile(dims, data, element)
+    } else if let Some(tensor) = node.sparse_tensor("sparse_value")? {
+        let (dims, data, element) = cx.load_sparse(tensor)?;
+        Made::FromFile(dims, data, element)
     } else if let Some(values) = node.ints("value_ints")? {
-        Made::FromFile(vec![values.len()], Data::Int(values.to_vec()))
+        Made::FromFile(vec![values.len()], Data::Int(values.to_vec()), DataType::Int64)
     } else if let Some(values) = node.floats("value_floats")? {
-        Made::FromFile(vec![values.len()], Data::Float(values.to_vec()))
+        Made::FromFile(vec![values.len()], Data::Float(values.to_vec()), DataType::Int64)
     } else if let Some(value) = node.optional_float("value_float")? {
-        Made::FromFile(Vec::new(), Data::Float(vec![value]))
+        Made::FromFile(Vec::new(), Data::Float(vec![value]), DataType::Int64)
     } else if let Some(value) = node.optional_int("value_int")? {
-        Made::FromFile(Vec::new(), Data::Int(vec![value]))
+        Made::FromFile(Vec::new(), Data::Int(vec![value]), DataType::Int64)
     } else {
-        return Err(unsupported_use("a constant is neither a dense tensor nor a number")
-            .help("store constants as dense tensors of numbers")
-            .into());
+        return Err(unsupported_use("a constant is neither a tensor nor a number").help("store constants as tensors of numbers").into());
     };
     Ok(vec![made])
 }
@@ -178,11 +252,15 @@ fn constant_of_shape(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Ou
         dims.push(usize::try_from(size).map_err(|_| malformed(format!("operator `ConstantOfShape` is given the size {size}")))?);
     }
     let len = entries(cx, call, &dims)?;
-    let value = call.node.tensor("value")?.map(|t| cx.load(t)).transpose()?.map_or(Data::Float(vec![0.0]), |(_, data)| data);
+    let value = call.node.tensor("value")?.map(|t| cx.load(t)).transpose()?;
+    let (_, value, element) = value.unwrap_or((Vec::new(), Data::Float(vec![0.0]), DataType::Float));
     if value.len() != 1 {
         return Err(malformed("attribute `value` of operator `ConstantOfShape` is not one number").into());
     }
-    Ok(vec![Made::New(dims, value.pick(&vec![0; len]))])
+    Ok(vec![match value.pick(&vec![0; len]) {
+        Data::Int(values) => Made::Typed(dims, values, element),
+        data => Made::New(dims, data),
+    }])
 }
 
 fn same(_: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
@@ -195,7 +273,7 @@ fn dropout(_: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<M
 }
 
 fn cast(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
-    call.node.ignore(&["saturate"]);
+    call.node.ignore(&["saturate", "round_mode"]);
     let source = operand(call, operands, 0)?;
     let ty = i32::try_from(call.node.int("to", 0)?).ok().and_then(|t| DataType::try_from(t).ok()).unwrap_or(DataType::Undefined);
     // Every float is held in 32 bits, so that casts among floats keep the weights as they are in the file.
@@ -204,24 +282,23 @@ fn cast(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Mad
         return Ok(vec![Made::Same(source.clone())]);
     }
     entries(cx, call, &source.dims)?;
-    let ints = |wrap: fn(i64) -> i64| Data::Int(source.data.to_int().into_iter().map(wrap).collect());
-    let data = match ty {
-        _ if is_float => Data::Float(source.data.to_float()),
-        DataType::Bool => Data::Bool(source.data.to_bool()),
-        DataType::Int64 | DataType::Uint64 => ints(|v| v),
-        DataType::Int32 => ints(|v| (v as i32).into()),
-        DataType::Uint32 => ints(|v| (v as u32).into()),
-        DataType::Int16 => ints(|v| (v as i16).into()),
-        DataType::Uint16 => ints(|v| (v as u16).into()),
-        DataType::Int8 => ints(|v| (v as i8).into()),
-        DataType::Uint8 => ints(|v| (v as u8).into()),
+    let wrap: fn(i64) -> i64 = match ty {
+        _ if is_float => return Ok(vec![Made::New(source.dims.clone(), Data::Float(source.data.to_float()))]),
+        DataType::Bool => return Ok(vec![Made::New(source.dims.clone(), Data::Bool(source.data.to_bool()))]),
+        DataType::Int64 | DataType::Uint64 => |v| v,
+        DataType::Int32 => |v| (v as i32).into(),
+        DataType::Uint32 => |v| (v as u32).into(),
+        DataType::Int16 => |v| (v as i16).into(),
+        DataType::Uint16 => |v| (v as u16).into(),
+        DataType::Int8 => |v| (v as i8).into(),
+        DataType::Uint8 => |v| (v as u8).into(),
         _ => return Err(unsupported_use("operator `Cast` to an element type that is not supported").into()),
     };
-    Ok(vec![Made::New(source.dims.clone(), data)])
+    Ok(vec![Made::Typed(source.dims.clone(), source.data.to_int().into_iter().map(wrap).collect(), ty)])
 }
 
 fn cast_like(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
-    call.node.ignore(&["saturate"]);
+    call.node.ignore(&["saturate", "round_mode"]);
     let (source, like) = (operand(call, operands, 0)?, operand(call, operands, 1)?);
     if std::mem::discriminant(&source.data) == std::mem::discriminant(&like.data) {
         return Ok(vec![Made::Same(source.clone())]);
@@ -229,7 +306,7 @@ fn cast_like(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Ve
     entries(cx, call, &source.dims)?;
     let data = match like.data {
         Data::Float(_) => Data::Float(source.data.to_float()),
-        Data::Int(_) => Data::Int(source.data.to_int()),
+        Data::Int(_) => return Ok(vec![Made::Typed(source.dims.clone(), source.data.to_int(), like.integer)]),
         Data::Bool(_) => Data::Bool(source.data.to_bool()),
     };
     Ok(vec![Made::New(source.dims.clone(), data)])
@@ -267,7 +344,7 @@ fn range(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Ma
 
 /// In row-major order, the flat index into a source whose axes have `strides`, from `start`, for a result of shape `dims`.
 /// The caller has checked that all of them lie inside.
-fn strided(dims: &[usize], strides: &[isize], start: isize) -> Vec<usize> {
+pub(super) fn strided(dims: &[usize], strides: &[isize], start: isize) -> Vec<usize> {
     let mut indices = vec![start];
     for (&dim, &stride) in dims.iter().zip(strides) {
         indices = indices.iter().flat_map(|&base| (0..dim as isize).map(move |i| base + i * stride)).collect();
@@ -276,7 +353,7 @@ fn strided(dims: &[usize], strides: &[isize], start: isize) -> Vec<usize> {
 }
 
 /// Row-major strides.
-fn strides(dims: &[usize]) -> Vec<isize> {
+pub(super) fn strides(dims: &[usize]) -> Vec<isize> {
     let mut strides = vec![1; dims.len()];
     for axis in (1..dims.len()).rev() {
         strides[axis - 1] = strides[axis] * dims[axis].max(1) as isize;
@@ -285,7 +362,7 @@ fn strides(dims: &[usize]) -> Vec<isize> {
 }
 
 /// For every entry of `to`, the index of the entry of `from` that broadcasts onto it.
-fn broadcast(from: &[usize], to: &[usize]) -> Vec<usize> {
+pub(super) fn broadcast(from: &[usize], to: &[usize]) -> Vec<usize> {
     let own = strides(from);
     let offset = to.len() - from.len();
     let stretched: Vec<isize> =
@@ -294,7 +371,7 @@ fn broadcast(from: &[usize], to: &[usize]) -> Vec<usize> {
 }
 
 /// Shape of the result of an operator that broadcasts both ways.
-fn common_shape(call: &Call<'_>, a: &[usize], b: &[usize]) -> Outcome<Vec<usize>> {
+pub(super) fn common_shape(call: &Call<'_>, a: &[usize], b: &[usize]) -> Outcome<Vec<usize>> {
     let rank = a.len().max(b.len());
     let size = |dims: &[usize], axis: usize| (axis + dims.len()).checked_sub(rank).map_or(1, |i| dims[i]);
     let mut dims = Vec::with_capacity(rank);

@@ -1,22 +1,25 @@
 //! Sums of activations, and arithmetic with constants.
 
-use super::activation::bounded;
+use super::{activation::bounded, copies::stretch};
 use crate::import::{
+    BatchKind,
     constant::Constant,
     cx::{Call, Cx, Value},
-    problem::{Outcome, malformed, no_counterpart, unsupported_use},
+    problem::{Outcome, batch_lost, malformed, no_counterpart, unsupported_use},
 };
 use snnc_ir::{NodeId, Operator, Tensor, types::Dims};
 use std::rc::Rc;
 
 /// `x + constant`, with `how` the constant was changed.
 fn shift(cx: &mut Cx, call: &Call<'_>, x: NodeId, constant: &Constant, how: &str, map: fn(f32) -> f32) -> Outcome<NodeId> {
+    let x = over(cx, call, x, &constant.dims)?;
     let offset = cx.broadcast_param(call.node, constant, x, how, map)?;
     cx.add(call.node, Operator::Shift { offset }, &[x])
 }
 
 /// `x · constant`, with `how` the constant was changed.
 fn scale(cx: &mut Cx, call: &Call<'_>, x: NodeId, constant: &Constant, how: &str, map: fn(f32) -> f32) -> Outcome<NodeId> {
+    let x = over(cx, call, x, &constant.dims)?;
     let factor = cx.broadcast_param(call.node, constant, x, how, map)?;
     cx.add(call.node, Operator::Scale { factor }, &[x])
 }
@@ -27,14 +30,45 @@ pub(super) fn scale_by(cx: &mut Cx, call: &Call<'_>, x: NodeId, what: &str, fact
     cx.add(call.node, Operator::Scale { factor }, &[x])
 }
 
-fn add(cx: &mut Cx, call: &Call<'_>, terms: &[NodeId]) -> Outcome<NodeId> {
-    if let Some(other) = terms.iter().find(|&&t| cx.dims(t) != cx.dims(terms[0])) {
-        return Err(unsupported_use(format!("operator `{}` of activations of different shapes", call.node.op))
-            .note(format!("{} and {}", Dims(&cx.file_dims(terms[0])), Dims(&cx.file_dims(*other))))
-            .help("bring both to one shape before; only constants are broadcast")
-            .into());
+/// The activation as large as a constant of shape `constant` broadcasts it to. Whether the constant fits is not looked at.
+pub(super) fn over(cx: &mut Cx, call: &Call<'_>, x: NodeId, constant: &[usize]) -> Outcome<NodeId> {
+    let mut dims = cx.dims(x).to_vec();
+    let Some(offset) = dims.len().checked_sub(constant.len()) else { return Ok(x) };
+    for (axis, &size) in constant.iter().enumerate() {
+        // Never along the batch.
+        if axis + offset > 0 && dims[axis + offset] == 1 && size > 0 {
+            dims[axis + offset] = size;
+        }
     }
-    cx.add(call.node, Operator::Add, terms)
+    stretch(cx, call.node, x, &dims)
+}
+
+/// The sum of activations, which broadcast over each other.
+pub(super) fn add(cx: &mut Cx, call: &Call<'_>, terms: &[NodeId]) -> Outcome<NodeId> {
+    let rank = terms.iter().map(|&t| cx.dims(t).len()).max().unwrap_or(0);
+    let mut common = vec![1; rank];
+    let mut aligned = Vec::new();
+    for &term in terms {
+        let mut dims = cx.dims(term).to_vec();
+        // Axes are aligned from the last, so that with fewer of them the batch meets another axis, unless it is 1 for good.
+        if dims.len() < rank && cx.batch != BatchKind::Fixed(1) {
+            return Err(batch_lost(format!("operator `{}` adds the batch of one activation to another axis", call.node.op))
+                .note(format!("{} and an activation of {rank} dimensions", Dims(&cx.file_dims(term))))
+                .into());
+        }
+        dims.splice(0..0, std::iter::repeat_n(1, rank - dims.len()));
+        for (size, &own) in common.iter_mut().zip(&dims) {
+            if own != 1 && *size != 1 && own != *size {
+                return Err(malformed(format!("operands of operator `{}` do not broadcast", call.node.op))
+                    .note(format!("{} and {}", Dims(&cx.file_dims(terms[0])), Dims(&cx.file_dims(term))))
+                    .into());
+            }
+            *size = own.max(*size);
+        }
+        aligned.push(cx.reshape(call.node, term, dims)?);
+    }
+    let terms = aligned.into_iter().map(|term| stretch(cx, call.node, term, &common)).collect::<Outcome<Vec<_>>>()?;
+    cx.add(call.node, Operator::Add, &terms)
 }
 
 /// `Add`, `Sum` and `Mean` of activations and constants.

@@ -1,11 +1,15 @@
 //! Matrix products with constant weights.
 
+use super::{
+    contract::contract,
+    einsum::{Equation, matrix_product},
+};
 use crate::import::{
     constant::Constant,
     cx::{Call, Cx, Value},
     problem::{Outcome, batch_lost, malformed, no_counterpart, unsupported_use},
 };
-use snnc_ir::{Operator, Tensor, types::Dims};
+use snnc_ir::{Operator, Tensor};
 
 fn transposed(tensor: &Tensor, scale: f32) -> Tensor {
     let (rows, columns) = (tensor.dims[0], tensor.dims[1]);
@@ -76,18 +80,12 @@ fn gemm_bias(cx: &mut Cx, bias: &Constant, outputs: usize, beta: f32) -> Outcome
     })
 }
 
-/// `MatMul` by a constant matrix from the right.
+/// `MatMul` by a constant, from either side.
 pub(super) fn matmul(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     call.check_counts(2, 1)?;
-    let node = call.node;
-    let (operand, weight) = match (call.input(0), call.input(1)) {
-        (Some(Value::Node(x)), Some(Value::Const(w))) => (*x, w.clone()),
-        (Some(Value::Const(w)), Some(Value::Node(_))) => {
-            return Err(batch_lost("operator `MatMul` by a constant from the left")
-                .note(format!("`{}` multiplies along the axis of the images", w.name))
-                .help("let the weight stand on the right, transposed")
-                .into());
-        }
+    let (operand, weight, from_left) = match (call.input(0), call.input(1)) {
+        (Some(Value::Node(x)), Some(Value::Const(w))) => (*x, w.clone(), false),
+        (Some(Value::Const(w)), Some(Value::Node(x))) => (*x, w.clone(), true),
         _ => {
             return Err(no_counterpart("operator `MatMul` of two activations has no spiking counterpart")
                 .note("products of activations, as in attention, are not linear in the spikes")
@@ -95,29 +93,9 @@ pub(super) fn matmul(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
                 .into());
         }
     };
-    let dims = cx.dims(operand).to_vec();
-    let [inputs, outputs] = weight.dims[..] else {
-        return Err(unsupported_use("operator `MatMul` by a constant that is no matrix")
-            .note(format!("`{}` has the shape {:?}", weight.name, weight.dims))
-            .into());
-    };
-    let last = dims.len() - 1;
-    if last == 0 {
-        return Err(batch_lost("operator `MatMul` multiplies along the axis of the images").into());
-    }
-    if dims[last] != inputs {
-        return Err(malformed(format!("operator `MatMul` by a matrix of {inputs} rows on {} features", dims[last])).into());
-    }
-    if dims[..last].iter().any(|&d| d != 1) {
-        return Err(unsupported_use("operator `MatMul` along the last axis of several")
-            .note(format!("its operand has the shape {}", Dims(&cx.file_dims(operand))))
-            .help("flatten before a dense layer, or write a layer that acts on every position as a 1x1 `Conv`")
-            .into());
-    }
-    let flat = cx.reshape(node, operand, vec![1, inputs])?;
-    let weight = cx.param(&weight, "matrix false 1", |t| Ok(transposed(&t, 1.0)))?;
-    let id = cx.add(node, Operator::Linear { weight, bias: None }, &[flat])?;
-    let mut result = dims;
-    result[last] = outputs;
-    Ok(vec![Value::Node(cx.reshape(node, id, result)?)])
+    let (of_x, of_w) = (cx.dims(operand).len(), weight.dims.len());
+    let (left, right) = if from_left { (of_w, of_x) } else { (of_x, of_w) };
+    let Equation { operands, result } = matrix_product(call, left, right)?;
+    let (x, w) = if from_left { (&operands[1], &operands[0]) } else { (&operands[0], &operands[1]) };
+    Ok(vec![Value::Node(contract(cx, call, operand, &weight, [x, w, &result])?)])
 }

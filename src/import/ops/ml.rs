@@ -8,6 +8,7 @@ use crate::import::{
     unsupported,
 };
 use snnc_ir::{Operator, Provenance, types::Dims};
+use tract_onnx::pb::tensor_proto::DataType;
 
 /// `ZipMap`: names beside the scores.
 pub(super) fn zip_map(_: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
@@ -43,7 +44,13 @@ pub(super) fn scaler(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
                 .into());
         }
         let data = Data::Float(values.to_vec());
-        Ok(Some(Constant { dims: vec![values.len()], data, name: format!("{}.{name}", node.name), provenance: Provenance::Source }))
+        Ok(Some(Constant {
+            dims: vec![values.len()],
+            data,
+            name: format!("{}.{name}", node.name),
+            integer: DataType::Int64,
+            provenance: Provenance::Source,
+        }))
     };
     let (offset, scale) = (constant("offset")?, constant("scale")?);
     if let Some(offset) = offset {

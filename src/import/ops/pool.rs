@@ -1,10 +1,10 @@
-//! Pooling and reductions over space.
+//! Pooling over space.
 
 use super::conv::{Spatial, as_image, from_image, spatial};
 use crate::import::{
     cx::{Call, Cx, Value},
-    ops::{elementwise::scale_by, reduced_axes, sizes},
-    problem::{Outcome, batch_lost, malformed, unsupported_use},
+    ops::sizes,
+    problem::{Outcome, malformed, unsupported_use},
 };
 use snnc_ir::{Conv2d, NodeId, Operator, Tensor, Window};
 
@@ -200,61 +200,9 @@ pub(super) fn global_average_pool(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<V
     Ok(vec![Value::Node(id)])
 }
 
-/// `GlobalMaxPool`.
-pub(super) fn global_max_pool(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
-    call.check_counts(1, 1)?;
-    let (image, rank) = as_image(cx, call, call.activation(0)?)?;
-    let id = full_max_pool(cx, call, image)?;
-    Ok(vec![Value::Node(from_image(cx, call.node, id, rank)?)])
-}
-
-fn full_max_pool(cx: &mut Cx, call: &Call<'_>, image: NodeId) -> Outcome<NodeId> {
+/// The maximum of every channel of an image.
+pub(super) fn full_max_pool(cx: &mut Cx, call: &Call<'_>, image: NodeId) -> Outcome<NodeId> {
     let kernel = [cx.dims(image)[2], cx.dims(image)[3]];
     let window = Window { kernel, stride: [1, 1], pads: [0; 4], ceil: false };
     cx.add(call.node, Operator::MaxPool2d { window }, &[image])
-}
-
-/// The axes of a reduction of an activation, and the shape of its result. `None` where nothing is reduced.
-fn reduction(cx: &Cx, call: &Call<'_>, operand: NodeId) -> Outcome<Option<(Vec<usize>, Vec<usize>)>> {
-    let dims = cx.dims(operand);
-    let keep = call.node.int("keepdims", 1)? != 0;
-    let Some(axes) = reduced_axes(call, dims.len())? else { return Ok(None) };
-    if axes.contains(&0) {
-        return Err(batch_lost(format!("operator `{}` runs over the batch", call.node.op))
-            .note(format!("its axes are {axes:?}, and axis 0 is that of the images"))
-            .into());
-    }
-    let reduced =
-        dims.iter().enumerate().filter(|(axis, _)| keep || !axes.contains(axis)).map(|(a, &d)| if axes.contains(&a) { 1 } else { d });
-    let reduced = reduced.collect();
-    Ok(Some((axes, reduced)))
-}
-
-/// `ReduceMean` and `ReduceSum` over anything but the batch.
-pub(super) fn reduce_mean(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
-    let operand = call.activation(0)?;
-    let Some((axes, dims)) = reduction(cx, call, operand)? else { return Ok(vec![Value::Node(operand)]) };
-    let count: usize = axes.iter().map(|&a| cx.dims(operand)[a]).product();
-    let mut id = cx.add(call.node, Operator::Mean { axes }, &[operand])?;
-    if call.node.op == "ReduceSum" && count != 1 {
-        id = scale_by(cx, call, id, "count", count as f32)?;
-    }
-    Ok(vec![Value::Node(cx.reshape(call.node, id, dims)?)])
-}
-
-/// `ReduceMax` over the two spatial axes, wherever they are.
-pub(super) fn reduce_max(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
-    let operand = call.activation(0)?;
-    let Some((axes, dims)) = reduction(cx, call, operand)? else { return Ok(vec![Value::Node(operand)]) };
-    let rank = cx.dims(operand).len();
-    let ([a, b], 4) = (&axes[..], rank) else {
-        return Err(unsupported_use("operator `ReduceMax` over other axes than the two of an image")
-            .note(format!("its axes are {axes:?} of {rank}"))
-            .into());
-    };
-    let other = 6 - a - b;
-    let permutation = vec![0, other, *a, *b];
-    let image = if permutation == [0, 1, 2, 3] { operand } else { cx.add(call.node, Operator::Transpose { permutation }, &[operand])? };
-    let id = full_max_pool(cx, call, image)?;
-    Ok(vec![Value::Node(cx.reshape(call.node, id, dims)?)])
 }

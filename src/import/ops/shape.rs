@@ -1,19 +1,19 @@
 //! Operators that move, copy or drop entries. None may touch the batch.
 
-use super::arguments::{
-    axis, cuts, flattened, gather_indices, permutation, reshaped, shape_of, sizes, slice_ranges, split_sizes, squeezed, unsqueezed,
+use super::{
+    arguments::{
+        axis, cuts, flattened, gather_indices, permutation, reshaped, shape_of, sizes, slice_ranges, split_sizes, squeezed, unsqueezed,
+    },
+    copies::{self, cut, pick, repeat, stretch, whole},
 };
 use crate::import::{
     BatchKind,
-    constant::{Data, Made},
-    cx::{Call, Cx, Value, check_entries},
+    constant::{Data, Made, common_shape},
+    cx::{Call, Cx, Value},
     problem::{Outcome, batch_lost, malformed, no_counterpart, unsupported_use},
 };
-use snnc_ir::{NodeId, Operator, types::Dims};
+use snnc_ir::{NodeId, types::Dims};
 use tract_onnx::pb::tensor_proto::DataType;
-
-/// More pieces than this of one `Gather` are no permutation of channels.
-const MAX_PIECES: usize = 4096;
 
 /// `Identity`.
 pub(super) fn identity(_: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
@@ -35,7 +35,7 @@ pub(super) fn dropout(_: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
 
 /// `Cast` among floats.
 pub(super) fn cast(_: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
-    call.node.ignore(&["saturate"]);
+    call.node.ignore(&["saturate", "round_mode"]);
     call.check_counts(1, 1)?;
     let ty = i32::try_from(call.node.int("to", 0)?).ok().and_then(|t| DataType::try_from(t).ok()).unwrap_or(DataType::Undefined);
     match ty {
@@ -50,15 +50,22 @@ pub(super) fn cast(_: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     }
 }
 
-/// `CastLike` among floats.
-pub(super) fn cast_like(_: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
-    call.node.ignore(&["saturate"]);
+/// `CastLike` among floats, of an activation or like one.
+pub(super) fn cast_like(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
+    call.node.ignore(&["saturate", "round_mode"]);
     call.check_counts(2, 1)?;
-    match call.input(1) {
-        Some(Value::Const(c)) if !matches!(c.data, Data::Float(_)) => {
+    match (call.input(0), call.input(1)) {
+        (_, Some(Value::Const(c))) if !matches!(c.data, Data::Float(_)) => {
             Err(no_counterpart("operator `CastLike` of an activation to integers has no spiking counterpart")
                 .help("export the float model")
                 .into())
+        }
+        // Activations are floats.
+        (Some(Value::Const(c)), _) => {
+            cx.book(c.data.len())?;
+            let same = matches!(c.data, Data::Float(_));
+            let made = if same { Made::Same(c.clone()) } else { Made::New(c.dims.clone(), Data::Float(c.data.to_float())) };
+            Ok(vec![constant(call, made)])
         }
         _ => Ok(vec![Value::Node(call.activation(0)?)]),
     }
@@ -66,13 +73,13 @@ pub(super) fn cast_like(_: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
 
 /// `Shape` of an activation: a constant, in which the batch has the size that it has in the file, or 1.
 pub(super) fn shape(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
-    let made = shape_of(call, &cx.file_dims(call.activation(0)?))?;
+    let made = shape_of(call, &call.in_file(cx, 0)?.1)?;
     Ok(vec![constant(call, made)])
 }
 
 /// `Size` of an activation.
 pub(super) fn size(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
-    let entries: usize = cx.file_dims(call.activation(0)?).iter().product();
+    let entries: usize = call.in_file(cx, 0)?.1.iter().product();
     Ok(vec![constant(call, Made::New(Vec::new(), Data::Int(vec![entries as i64])))])
 }
 
@@ -80,35 +87,35 @@ fn constant(call: &Call<'_>, made: Made) -> Value {
     Value::Const(made.named(call.node.outputs.first().unwrap_or(&call.node.name)))
 }
 
-/// Reshapes to a shape of the file, whose first axis must still be the batch.
+/// Reshapes to a shape of the file, whose first axis must still be the batch. A batch that is 1 for good may go.
 fn to_file_shape(cx: &mut Cx, call: &Call<'_>, operand: NodeId, mut dims: Vec<usize>) -> Outcome<Vec<Value>> {
-    // At the very end, one score may be a number for each image, and a batch of 1 may lose its axis.
-    if call.at_output && cx.batch == BatchKind::Fixed(1) && dims.len() <= 1 {
+    // At the very end, one score may be a number for each image.
+    if dims.first() == Some(&cx.batch_size()) && (dims.len() >= 2 || call.at_output) {
+        dims[0] = 1;
+        return Ok(vec![Value::Node(cx.reshape(call.node, operand, dims)?)]);
+    }
+    if cx.batch == BatchKind::Fixed(1) {
         dims.insert(0, 1);
+        return Ok(vec![Value::Bare(cx.reshape(call.node, operand, dims)?)]);
     }
-    let least = if call.at_output { 1 } else { 2 };
-    if dims.len() < least || dims[0] != cx.batch_size() {
-        return Err(batch_lost(format!("operator `{}` does not keep the batch", call.node.op))
-            .note(format!("from {} to {}", Dims(&cx.file_dims(operand)), Dims(&dims)))
-            .into());
-    }
-    dims[0] = 1;
-    Ok(vec![Value::Node(cx.reshape(call.node, operand, dims)?)])
+    Err(batch_lost(format!("operator `{}` does not keep the batch", call.node.op))
+        .note(format!("from {} to {}", Dims(&cx.file_dims(operand)), Dims(&dims)))
+        .into())
 }
 
 /// `Reshape`.
 pub(super) fn reshape(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     call.constant(1)?;
-    let operand = call.activation(0)?;
-    let dims = reshaped(call, &cx.file_dims(operand))?;
+    let (operand, dims) = call.in_file(cx, 0)?;
+    let dims = reshaped(call, &dims)?;
     to_file_shape(cx, call, operand, dims)
 }
 
 /// `Flatten`.
 pub(super) fn flatten(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
-    let operand = call.activation(0)?;
-    let dims = flattened(call, &cx.file_dims(operand))?;
-    let at_front = axis(call, call.node.int("axis", 1)?, cx.dims(operand).len() + 1)? == 0;
+    let (operand, from) = call.in_file(cx, 0)?;
+    let dims = flattened(call, &from)?;
+    let at_front = axis(call, call.node.int("axis", 1)?, from.len() + 1)? == 0;
     if at_front && cx.batch == BatchKind::Dynamic {
         return Err(batch_lost("operator `Flatten` joins the batch to the features").help("flatten from axis 1").into());
     }
@@ -117,46 +124,67 @@ pub(super) fn flatten(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
 
 /// `Squeeze`. Without axes it means all of size 1; a dynamic batch is none of them.
 pub(super) fn squeeze(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
-    let operand = call.activation(0)?;
-    let dims = cx.file_dims(operand);
+    let (operand, dims) = call.in_file(cx, 0)?;
     let gone = match squeezed(call, &dims)? {
         Some(axes) => axes,
         None => (usize::from(cx.batch == BatchKind::Dynamic)..dims.len()).filter(|&a| dims[a] == 1).collect(),
     };
-    let row = call.at_output && cx.batch == BatchKind::Fixed(1) && dims.len() <= gone.len() + 1;
-    if gone.contains(&0) && !row {
+    if gone.contains(&0) && cx.batch != BatchKind::Fixed(1) {
         return Err(batch_lost("operator `Squeeze` removes the batch axis")
             .note(format!("it removes the axes {gone:?} of {}", Dims(&dims)))
             .help("name the axes to squeeze, without 0")
             .into());
     }
-    let kept = dims.iter().enumerate().filter(|(a, _)| !gone.contains(a)).map(|(_, &d)| d).collect();
+    let kept: Vec<usize> = dims.iter().enumerate().filter(|(a, _)| !gone.contains(a)).map(|(_, &d)| d).collect();
+    if gone.contains(&0) && matches!(call.input(0), Some(Value::Node(_))) {
+        // What comes first now is not the batch, even where it is 1.
+        let dims = std::iter::once(1).chain(kept).collect();
+        return Ok(vec![Value::Bare(cx.reshape(call.node, operand, dims)?)]);
+    }
     to_file_shape(cx, call, operand, kept)
 }
 
 /// `Unsqueeze`.
 pub(super) fn unsqueeze(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
-    let operand = call.activation(0)?;
-    let (dims, new) = unsqueezed(call, &cx.file_dims(operand))?;
-    if new.contains(&0) {
+    let (operand, dims) = call.in_file(cx, 0)?;
+    let (dims, new) = unsqueezed(call, &dims)?;
+    if new.contains(&0) && cx.batch != BatchKind::Fixed(1) {
         return Err(batch_lost("operator `Unsqueeze` adds an axis before the batch").into());
     }
     to_file_shape(cx, call, operand, dims)
 }
 
-/// `Expand` where it changes nothing.
+/// `Expand`: copies along axes of size 1.
 pub(super) fn expand(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     call.check_counts(2, 1)?;
     let operand = call.activation(0)?;
     let wanted = call.constant(1)?;
     let wanted = sizes(call, "a size", &wanted.data.to_int(), 0)?;
-    if !snnc_ir::types::broadcasts(&wanted, &cx.file_dims(operand)) {
-        return Err(unsupported_use("operator `Expand` of an activation")
-            .note(format!("from {} to {}", Dims(&cx.file_dims(operand)), Dims(&wanted)))
-            .help("only constants are broadcast")
-            .into());
+    let dims = cx.file_dims(operand);
+    let mut common = common_shape(call, &dims, &wanted)?;
+    if common.len() != dims.len() || common[0] != dims[0] {
+        return Err(batch_lost("operator `Expand` copies images").note(format!("from {} to {}", Dims(&dims), Dims(&wanted))).into());
     }
-    Ok(vec![Value::Node(operand)])
+    common[0] = 1;
+    Ok(vec![Value::Node(stretch(cx, call.node, operand, &common)?)])
+}
+
+/// `Tile`: copies along axes, one after the other.
+pub(super) fn tile(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
+    call.check_counts(2, 1)?;
+    let operand = call.activation(0)?;
+    let repeats = sizes(call, "a count", &call.constant(1)?.data.to_int(), 1)?;
+    if repeats.len() != cx.dims(operand).len() {
+        return Err(malformed("operator `Tile` wants one number per axis").into());
+    }
+    if repeats[0] != 1 {
+        return Err(batch_lost("operator `Tile` copies images").into());
+    }
+    let mut id = operand;
+    for (axis, times) in repeats.into_iter().enumerate().skip(1) {
+        id = repeat(cx, call.node, id, axis, times)?;
+    }
+    Ok(vec![Value::Node(id)])
 }
 
 /// `Transpose`, with the batch first.
@@ -167,39 +195,7 @@ pub(super) fn transpose(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     if permutation[0] != 0 {
         return Err(batch_lost("operator `Transpose` moves the batch axis").note(format!("its permutation is {permutation:?}")).into());
     }
-    if permutation.is_sorted() {
-        return Ok(vec![Value::Node(operand)]);
-    }
-    Ok(vec![Value::Node(cx.add(call.node, Operator::Transpose { permutation }, &[operand])?)])
-}
-
-/// `Concat` of activations.
-pub(super) fn concat(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
-    call.check_counts(usize::MAX, 1)?;
-    let mut operands = Vec::new();
-    for (index, input) in call.inputs.iter().enumerate() {
-        if let Some(Value::Const(c)) = input {
-            return Err(unsupported_use("operator `Concat` of activations and a constant")
-                .note(format!("`{}` is a constant", c.name))
-                .help("leave out class tokens and constant channels, or add them as a bias")
-                .into());
-        }
-        operands.push(call.activation(index)?);
-    }
-    let Some(&first) = operands.first() else { return Err(malformed("operator `Concat` has no operands").into()) };
-    let axis = axis(call, call.node.int("axis", 1)?, cx.dims(first).len())?;
-    if axis == 0 {
-        return Err(batch_lost("operator `Concat` joins along the batch").into());
-    }
-    if operands.len() == 1 {
-        return Ok(vec![Value::Node(first)]);
-    }
-    Ok(vec![Value::Node(cx.add(call.node, Operator::Concat { axis }, &operands)?)])
-}
-
-fn cut(cx: &mut Cx, call: &Call<'_>, operand: NodeId, ranges: Vec<(usize, isize, usize)>) -> Outcome<NodeId> {
-    let whole = ranges.iter().zip(cx.dims(operand)).all(|(r, &d)| *r == (0, 1, d));
-    if whole { Ok(operand) } else { cx.add(call.node, Operator::Slice { ranges }, &[operand]) }
+    Ok(vec![Value::Node(copies::transpose(cx, call.node, operand, permutation)?)])
 }
 
 /// `Slice`.
@@ -215,7 +211,7 @@ pub(super) fn slice(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
         return Err(batch_lost("operator `Slice` cuts the batch").into());
     }
     ranges[0] = (0, 1, 1);
-    Ok(vec![Value::Node(cut(cx, call, operand, ranges)?)])
+    Ok(vec![Value::Node(cut(cx, call.node, operand, ranges)?)])
 }
 
 /// `Split`: slices.
@@ -230,9 +226,9 @@ pub(super) fn split(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     let mut parts = Vec::new();
     let mut start = 0;
     for size in sizes {
-        let mut ranges: Vec<(usize, isize, usize)> = dims.iter().map(|&d| (0, 1, d)).collect();
+        let mut ranges = whole(&dims);
         ranges[axis] = (start, 1, size);
-        parts.push(Value::Node(cut(cx, call, operand, ranges)?));
+        parts.push(Value::Node(cut(cx, call.node, operand, ranges)?));
         start += size;
     }
     Ok(parts)
@@ -253,81 +249,14 @@ pub(super) fn gather(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     let dims = cx.dims(operand).to_vec();
     let axis = axis(call, call.node.int("axis", 0)?, dims.len())?;
     if axis == 0 {
+        // The one image of a batch that is 1 for good.
+        if cx.batch == BatchKind::Fixed(1) && gather_indices(call, &indices, 1)?.len() == 1 && indices.dims.len() < 2 {
+            return Ok(vec![if indices.dims.is_empty() { Value::Bare(operand) } else { Value::Node(operand) }]);
+        }
         return Err(batch_lost("operator `Gather` picks among the images of the batch").into());
     }
     let picked = gather_indices(call, &indices, dims[axis])?;
-    let mut parts = Vec::new();
-    let mut rest = &picked[..];
-    while let [first, tail @ ..] = rest {
-        // The longest run with one step.
-        let step = tail.first().map_or(1, |&second| second as isize - *first as isize);
-        let mut len = 1;
-        while step != 0 && len < rest.len() && rest[len] as isize == *first as isize + step * len as isize {
-            len += 1;
-        }
-        let mut ranges: Vec<(usize, isize, usize)> = dims.iter().map(|&d| (0, 1, d)).collect();
-        ranges[axis] = (*first, if len > 1 { step } else { 1 }, len);
-        parts.push(cut(cx, call, operand, ranges)?);
-        if parts.len() > MAX_PIECES {
-            return Err(unsupported_use(format!("operator `Gather` of more than {MAX_PIECES} scattered entries")).into());
-        }
-        rest = &rest[len..];
-    }
-    let id = match parts[..] {
-        [] => return Err(malformed("operator `Gather` takes nothing").into()),
-        [one] => one,
-        _ => cx.add(call.node, Operator::Concat { axis }, &parts)?,
-    };
+    let id = pick(cx, call.node, operand, axis, &picked)?;
     let shape = dims[..axis].iter().chain(&indices.dims).chain(&dims[axis + 1..]).copied().collect();
     Ok(vec![Value::Node(cx.reshape(call.node, id, shape)?)])
-}
-
-/// `Pad` with a constant; negative pads crop.
-pub(super) fn pad(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
-    call.check_counts(4, 1)?;
-    let node = call.node;
-    let mode = node.string("mode", "constant")?;
-    if mode != "constant" {
-        return Err(unsupported_use(format!("operator `Pad` with mode `{mode}`"))
-            .note("only a constant border is converted")
-            .help("pad with zeros, or let the convolution pad")
-            .into());
-    }
-    let operand = call.activation(0)?;
-    let rank = cx.dims(operand).len();
-    let Some(pads) = call.attribute_or_input("pads", 1)? else { return Err(malformed("operator `Pad` has no pads").into()) };
-    let value = node.optional_float("value")?.or(call.optional_float(2)?).unwrap_or(0.0);
-    // Minus infinity may be a max pool's: a pass knows.
-    if value.is_nan() || value == f32::INFINITY {
-        return Err(unsupported_use(format!("operator `Pad` with {value}")).help("pad with a number, or let the pooling pad").into());
-    }
-    let axes = match call.optional_ints(3)? {
-        Some(values) => values.iter().map(|&a| axis(call, a, rank)).collect::<Outcome<Vec<_>>>()?,
-        None => (0..rank).collect(),
-    };
-    if pads.len() != 2 * axes.len() {
-        return Err(malformed(format!("operator `Pad` has {} pads for {} axes", pads.len(), axes.len())).into());
-    }
-    let (mut grow, mut crop) = (vec![(0, 0); rank], vec![(0, 0); rank]);
-    for (index, &axis) in axes.iter().enumerate() {
-        let (before, after) = (pads[index], pads[index + axes.len()]);
-        let positive = sizes(call, "`pads`", &[before.max(0), after.max(0)], 0)?;
-        let negative = sizes(call, "`pads`", &[before.min(0).saturating_neg(), after.min(0).saturating_neg()], 0)?;
-        (grow[axis], crop[axis]) = ((positive[0], positive[1]), (negative[0], negative[1]));
-    }
-    if grow[0] != (0, 0) || crop[0] != (0, 0) {
-        return Err(batch_lost("operator `Pad` adds images to the batch, or drops some").into());
-    }
-    let mut id = operand;
-    if grow.iter().any(|&p| p != (0, 0)) {
-        let dims: Vec<usize> = cx.dims(id).iter().zip(&grow).map(|(d, p)| d + p.0 + p.1).collect();
-        check_entries(node, &dims)?;
-        id = cx.add(node, Operator::Pad { pads: grow, value }, &[id])?;
-    }
-    let mut ranges = Vec::new();
-    for (&dim, (before, after)) in cx.dims(id).iter().zip(crop) {
-        let len = dim.checked_sub(before + after).filter(|&len| len > 0);
-        ranges.push((before, 1, len.ok_or_else(|| malformed("operator `Pad` crops everything"))?));
-    }
-    Ok(vec![Value::Node(cut(cx, call, id, ranges)?)])
 }
