@@ -22,8 +22,8 @@ A case is no classifier, so it is adapted:
             A single number becomes [1, 1].
   opset     Newer than the importer takes: lowered to the newest that it takes, where ONNX's checker accepts that and the judge still gets the
             expected values. (Most operators only gained element types.) Otherwise it stays, and is refused.
-  judge     ONNX Runtime, or `onnx.reference` where that has no kernel. The numbers that we are compared with are the case's own, never
-            the judge's. They do not depend on any of the adaptations.
+  judge     ONNX Runtime, or `onnx.reference` where that has no kernel. The numbers that we are compared with are the case's own, which do not
+            depend on any of the adaptations; only of the cases in KNOWN they are ONNX Runtime's.
 
 Each network ends up in one column:
   passed          all three agree with the case
@@ -66,6 +66,12 @@ BINARY = {"Add", "Sub", "Mul", "Div", "Pow", "Mod", "Max", "Min", "Sum", "Mean",
           "GreaterOrEqual"}
 
 RANDOM = {"Bernoulli", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial"}
+
+# Cases that are wrong themselves, by ONNX Runtime, with which we are compared instead: name -> reason.
+KNOWN = {
+    "test_resize_downsample_scales_linear_align_corners":
+        "the specification divides by the length of the resized tensor less 1, and the case by 4 * 0.6 - 1, the length before it is rounded down to 2",
+}
 
 FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16}
 NARROW = {TensorProto.FLOAT16, TensorProto.BFLOAT16}
@@ -193,6 +199,10 @@ class Network:
             except Exception:  # Whatever a judge says of a network that it cannot run, it is no judge of it.
                 continue
         return None
+
+    def correct(self):
+        """Takes what ONNX Runtime makes of a case that is wrong."""
+        self.expected = self.whole = runtime(self.model, {self.image: self.images})
 
     def means_the_same(self, model):
         scores = self.judged(model, self.images)
@@ -342,7 +352,9 @@ def forms(case):
         images.append(first + 1)
     for image in images:
         networks = [Network(case, image, False)]
-        if networks[0].element in FLOATS:
+        if case.name in KNOWN:
+            networks[0].correct()
+        elif networks[0].element in FLOATS:
             try:
                 networks.append(Network(case, image, True))
             except (NotANetwork, ValueError, IndexError):
@@ -402,7 +414,8 @@ def verdict(network, answer):
         if scores.size != network.expected.size:
             return "wrong", f"{stage}: {scores.size} scores where {network.expected.size} are expected"
         if not close(scores, network.expected, network.is_narrow):
-            worst = np.nanargmax(np.abs(scores - network.expected.ravel()))
+            with np.errstate(invalid="ignore"):
+                worst = np.argmax(np.nan_to_num(np.abs(scores - network.expected.ravel()), nan=np.inf))
             return "wrong", f"{stage}: entry {worst} is {scores[worst]:.6g}, expected {network.expected.ravel()[worst]:.6g}"
     return "passed", ""
 
@@ -505,7 +518,8 @@ def main():
             print(f"{name}: {column}{': ' if text else ''}{text}", file=sys.stderr)
     text, total = table(results)
     text = (f"{len(results)} networks of {len({name.split(' (')[0].split(',')[0] for _, name, _, _ in results})} cases of onnx {onnx.__version__}, judged by onnxruntime "
-            f"{onnxruntime.__version__}; operator sets above {newest} lowered to it where that changes nothing.\n\n{text}")
+            f"{onnxruntime.__version__}; operator sets above {newest} lowered to it where that changes nothing.\n\n{text}\n\n"
+            + "\n".join(f"`{name}` is compared with ONNX Runtime: {reason}." for name, reason in KNOWN.items()))
     print(text)
     if args.write:
         write(args.write, text)
