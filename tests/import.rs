@@ -125,6 +125,7 @@ const REJECTED: &[(&str, &str, Option<&str>)] = &[
     ("sigmoid_threshold", "E0103", Some("/Sub_6")),
     ("softmax_one_score", "E0103", Some("/Softmax_5")),
     ("softmax_added", "E0103", Some("/Add_6")),
+    ("cast_like_float8", "E0102", Some("/CastLike_3")),
     ("label_argmax", "E0107", Some("/ArgMax_6")),
     ("label_sklearn", "E0107", Some("/ArgMax_5")),
     ("label_bound_first", "E0107", Some("/Less_6")),

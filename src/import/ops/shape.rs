@@ -60,6 +60,12 @@ pub(super) fn cast_like(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
                 .help("export the float model")
                 .into())
         }
+        (_, Some(Value::Const(c))) if c.is_quarter() => {
+            Err(no_counterpart("operator `CastLike` of an activation to floats of 8 bits has no spiking counterpart")
+                .note("rounding activations is not linear in the spikes")
+                .help("export the float model")
+                .into())
+        }
         // Activations are floats.
         (Some(Value::Const(c)), _) => {
             cx.book(c.data.len())?;
