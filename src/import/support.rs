@@ -31,7 +31,8 @@ pub fn operators() -> Vec<OperatorSupport> {
     // Branches whose condition is known are taken before anything is converted.
     let branches = std::iter::once(("If", Support::Converted("where the condition follows from constants and shapes")));
     // Softmax, Sigmoid and rounding are refused in most places; the condition says where they are not.
-    let refused = unsupported::names().filter(|(name, _)| ops::entry(name).is_none()).map(|(name, reason)| (name, Support::Refused(reason)));
+    let refused =
+        unsupported::names().filter(|(name, _)| ops::entry(name).is_none()).map(|(name, reason)| (name, Support::Refused(reason)));
     let mut all: Vec<OperatorSupport> =
         converted.chain(folded).chain(branches).chain(refused).map(|(name, support)| OperatorSupport { name, support }).collect();
     // Stable, so that what is evaluated comes before what is refused.
