@@ -75,7 +75,7 @@ impl Call<'_> {
             Some(Value::Const(c)) => Ok(Some(c)),
             Some(_) => Err(no_counterpart(format!("operator `{}` with computed operands has no spiking counterpart", self.node.op))
                 .note(format!("`{}` depends on the image and should be a constant", self.node.inputs[index]))
-                .help("let weights and settings be constants; products of activations (attention, gates) cannot be converted")
+                .help("let weights and settings be constants, or convert the part before it with `--output NAME`")
                 .into()),
         }
     }

@@ -23,7 +23,7 @@ use std::{
 };
 use tract_onnx::pb::{self, tensor_proto::DataType, tensor_shape_proto::dimension, type_proto};
 
-/// Branches may decide on shapes that other branches make, but not in such chains.
+/// Branches may decide on shapes that other branches make, but not in longer chains.
 const MAX_ROUNDS: usize = 64;
 
 /// What came of a model.
@@ -42,12 +42,16 @@ pub(super) struct Lowered {
 /// # Errors
 /// All problems, in the order of the nodes. Places name nodes but not the file.
 pub(super) fn lower(model: &mut Model, files: DataFiles, options: &ImportOptions) -> Result<Lowered, Vec<Diagnostic>> {
-    for _ in 0..MAX_ROUNDS {
+    for round in 0.. {
         let taken = decisions(model, &files, options).map_err(|p| vec![*p])?;
-        if taken.is_empty() {
-            break;
+        match taken.first_key_value() {
+            None => break,
+            Some((&index, _)) if round == MAX_ROUNDS => {
+                let endless = malformed("conditions of `If` nodes depend on each other in too long a chain");
+                return Err(vec![endless.at(&model.nodes[index].name).note(format!("the limit is {MAX_ROUNDS}"))]);
+            }
+            Some(_) => model.take_branches(&taken),
         }
-        model.take_branches(&taken);
     }
     let (mut walk, output, mut problems) = walk(model, files, options, 1).map_err(|p| vec![*p])?;
     let made = walk.value(&output);
@@ -350,7 +354,7 @@ impl Walk<'_> {
             _ if is_integer(input) && self.is_cast_first(&input.name) => Ok(()),
             other => Err(unsupported_use(format!("input `{}` holds {}", input.name, other.as_str_name().to_lowercase()))
                 .note("of integers only those are converted that are cast to floats before anything is computed")
-                .help("export a model that takes float32 images; of a quantised model, export the float model it was made from")
+                .help("export a model that takes float32 images, or that casts them to floats first of all")
                 .into()),
         }
     }

@@ -11,7 +11,8 @@ use crate::import::{
 };
 use snnc_ir::{Operator, Tensor};
 
-fn transposed(tensor: &Tensor, scale: f32) -> Tensor {
+/// A matrix with rows and columns exchanged, times a number.
+pub(super) fn transposed(tensor: &Tensor, scale: f32) -> Tensor {
     let (rows, columns) = (tensor.dims[0], tensor.dims[1]);
     let data = (0..columns).flat_map(|c| (0..rows).map(move |r| tensor.data[r * columns + c] * scale)).collect();
     Tensor::new([columns, rows], data)
