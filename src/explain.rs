@@ -44,8 +44,9 @@ pub const CODES: &[(&str, &str, &str)] = &[
          batch to the features, moves it, cuts it, or computes across images, so that the result for one image would depend on\n\
          the others.\n\n\
          Write reshapes as `x.flatten(1)` or `x.reshape(x.shape[0], -1)`, squeeze named axes only, and reduce over axes\n\
-         other than 0. If the file's batch is fixed at 1, the axis may go (`x.squeeze()`, `x[0]`), and entry-wise operators,\n\
-         products with matrices and reshapes go on without it; operators that count axes from the first do not.",
+         other than 0. If the file's batch is fixed at 1, the axis may go (`x.squeeze()`, `x[0]`), and it may be joined to\n\
+         the axis behind it for a dense layer on every position (`x.reshape(-1, features)`): entry-wise operators, products with\n\
+         matrices and reshapes go on without it; operators that count axes from the first do not.",
     ),
     (
         "E0105",

@@ -42,17 +42,7 @@ pub(super) struct Lowered {
 /// # Errors
 /// All problems, in the order of the nodes. Places name nodes but not the file.
 pub(super) fn lower(model: &mut Model, files: DataFiles, options: &ImportOptions) -> Result<Lowered, Vec<Diagnostic>> {
-    for round in 0.. {
-        let taken = decisions(model, &files, options).map_err(|p| vec![*p])?;
-        match taken.first_key_value() {
-            None => break,
-            Some((&index, _)) if round == MAX_ROUNDS => {
-                let endless = malformed("conditions of `If` nodes depend on each other in too long a chain");
-                return Err(vec![endless.at(&model.nodes[index].name).note(format!("the limit is {MAX_ROUNDS}"))]);
-            }
-            Some(_) => model.take_branches(&taken),
-        }
-    }
+    settle(model, &files, options).map_err(|p| vec![*p])?;
     let (mut walk, output, mut problems) = walk(model, files, options, 1).map_err(|p| vec![*p])?;
     let made = walk.value(&output);
     if problems.is_empty() {
@@ -69,9 +59,23 @@ pub(super) fn lower(model: &mut Model, files: DataFiles, options: &ImportOptions
     Ok(Lowered { graph, batch, input_is_integer, warnings, files })
 }
 
+/// Puts branches in the place of all `If` nodes whose condition follows from shapes and constants.
+fn settle(model: &mut Model, files: &DataFiles, options: &ImportOptions) -> Outcome<()> {
+    for _ in 0..MAX_ROUNDS {
+        let taken = decisions(model, files, options)?;
+        if taken.is_empty() {
+            return Ok(());
+        }
+        model.take_branches(&taken);
+    }
+    Err(malformed("conditions of `If` nodes depend on each other in too long a chain").note(format!("the limit is {MAX_ROUNDS}")).into())
+}
+
 /// For every activation that a node makes: its name, its shape as in the file, and what tract makes of it.
 #[cfg(test)]
-pub(super) fn shapes_twice(model: &Model, files: DataFiles, options: &ImportOptions) -> Vec<(String, Vec<usize>, Option<Vec<usize>>)> {
+pub(super) fn shapes_twice(model: &mut Model, files: DataFiles, options: &ImportOptions) -> Vec<(String, Vec<usize>, Option<Vec<usize>>)> {
+    settle(model, &files, options).expect("the branches are clear");
+    let model = &*model;
     let (walk, _, problems) = walk(model, files, options, 1).expect("the outputs are clear");
     assert!(problems.is_empty(), "{problems:?}");
     let mut shapes = Vec::new();
@@ -81,7 +85,7 @@ pub(super) fn shapes_twice(model: &Model, files: DataFiles, options: &ImportOpti
         for (name, theirs) in node.outputs.iter().zip(shapes::second_opinion(node, &operands)) {
             match walk.values.get(name) {
                 Some((Value::Node(id), _)) => shapes.push((name.clone(), walk.cx.file_dims(*id), theirs)),
-                Some((Value::Bare(id), _)) => shapes.push((name.clone(), walk.cx.dims(*id)[1..].to_vec(), theirs)),
+                Some((Value::Bare(id), _)) => shapes.push((name.clone(), walk.cx.bare_dims(*id), theirs)),
                 _ => {}
             }
         }
@@ -208,6 +212,13 @@ fn not_converted(tensor: &str) -> Diagnostic {
 fn finish(cx: &mut Cx, value: Value, output: &str) -> Outcome<()> {
     if matches!(value, Value::Unknown) {
         return Err(not_converted(output).into());
+    }
+    if let Value::Bare(id) = value
+        && cx.batch != BatchKind::Fixed(1)
+    {
+        return Err(batch_lost(format!("output `{output}` has several rows for every image"))
+            .note(format!("its shape is {}", Dims(&cx.bare_dims(id))))
+            .into());
     }
     let (Value::Node(mut id) | Value::Bare(mut id)) = value else {
         return Err(malformed(format!("output `{output}` does not depend on the image")).into());
@@ -564,7 +575,7 @@ impl Walk<'_> {
         let operand = |value: &Option<Value>| match value {
             None => Some(shapes::Operand::Absent),
             Some(Value::Node(id)) => Some(shapes::Operand::Activation(self.cx.file_dims(*id))),
-            Some(Value::Bare(id)) => Some(shapes::Operand::Activation(self.cx.dims(*id)[1..].to_vec())),
+            Some(Value::Bare(id)) => Some(shapes::Operand::Activation(self.cx.bare_dims(*id))),
             Some(Value::Const(c)) => Some(shapes::Operand::Const(c.clone())),
             Some(Value::Unknown | Value::UnknownConst) => None,
         };
@@ -585,7 +596,7 @@ impl Walk<'_> {
             match value {
                 _ if node.inputs[..index].contains(name) => {}
                 Some(Value::Node(id)) => notes.push(format!("input: `{name}`, f32[{}]", Dims(&self.cx.file_dims(*id)))),
-                Some(Value::Bare(id)) => notes.push(format!("input: `{name}`, f32[{}]", Dims(&self.cx.dims(*id)[1..]))),
+                Some(Value::Bare(id)) => notes.push(format!("input: `{name}`, f32[{}]", Dims(&self.cx.bare_dims(*id)))),
                 Some(Value::Unknown) => notes.push(match self.told.get(name) {
                     Some(dims) => format!("input: `{name}`, f32[{}]", Dims(dims)),
                     None => format!("input: `{name}`"),

@@ -1,5 +1,6 @@
-//! Activations that have lost the batch axis in the file, as behind `x.squeeze()`. That is no matter where the batch is 1 for
-//! good: the IR keeps the axis, and operators for which it is clear what they do go on.
+//! Activations that have no axis for the batch alone in the file: `x.squeeze()` has taken it away where the batch is 1 for
+//! good, or `x.reshape(-1, features)` has joined it to another axis, so that a dense layer acts on every position. The IR keeps
+//! the axis, and operators for which it is clear what they do go on.
 
 use crate::import::{
     cx::{Call, Cx, Value},
@@ -23,7 +24,7 @@ pub(in crate::import) fn apply(cx: &mut Cx, call: &Call<'_>, entry: &Entry) -> O
 
 fn lost(call: &Call<'_>) -> Problem {
     batch_lost(format!("operator `{}` of a tensor that has lost its batch axis", call.node.op))
-        .help("squeeze named axes other than 0")
+        .help("squeeze named axes other than 0, and leave the batch out of reshapes")
         .into()
 }
 
