@@ -475,7 +475,7 @@ impl Walk<'_> {
     fn outputs(&mut self, call: &Call<'_>) -> Outcome<Vec<Value>> {
         let node = call.node;
         let rule = Some(node).filter(|n| n.is_standard()).and_then(|n| ops::entry(&n.op));
-        let fold = Some(node).filter(|n| n.is_standard()).and_then(|n| constant::rule(&n.op));
+        let fold = Some(node).filter(|n| n.is_standard() || n.is_contributed()).and_then(|n| constant::rule(&n.op));
         if !node.branches.is_empty() && matches!(call.input(0), Some(Value::Const(_) | Value::UnknownConst)) {
             // Where the condition is known, one of the branches takes this node's place in the next round.
             return match call.input(0) {

@@ -126,6 +126,12 @@ impl Node {
         matches!(self.domain.as_str(), "" | "ai.onnx")
     }
 
+    /// Whether the operator is ONNX Runtime's own form of one of ONNX that quantises: with it, 16-bit and 4-bit weights were
+    /// quantised before ONNX had these types.
+    pub fn is_contributed(&self) -> bool {
+        self.domain == "com.microsoft" && matches!(self.op.as_str(), "QuantizeLinear" | "DequantizeLinear")
+    }
+
     /// The operator as messages name it.
     pub fn operator(&self) -> String {
         if self.is_standard() { self.op.clone() } else { format!("{}.{}", self.domain, self.op) }
