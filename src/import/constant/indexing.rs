@@ -241,3 +241,17 @@ pub(super) fn eye_like(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> 
     };
     Ok(vec![Made::New(like.dims.clone(), data)])
 }
+
+/// `NonZero`: the coordinates of entries that are not zero, one row per axis. Old exporters count with it.
+pub(super) fn non_zero(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
+    let source = operand(call, operands, 0)?;
+    if source.dims.is_empty() {
+        return Err(malformed("operator `NonZero` of a single number").into());
+    }
+    let found: Vec<usize> = source.data.to_bool().iter().enumerate().filter(|(_, set)| **set).map(|(at, _)| at).collect();
+    let dims = vec![source.dims.len(), found.len()];
+    entries(cx, call, &dims)?;
+    let axes = strides(&source.dims).into_iter().zip(&source.dims);
+    let values = axes.flat_map(|(step, &size)| found.iter().map(move |at| (at / step as usize % size) as i64)).collect();
+    Ok(vec![Made::Typed(dims, values, DataType::Int64)])
+}

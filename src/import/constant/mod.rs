@@ -165,6 +165,7 @@ const RULES: &[(&[&str], Rule)] = &[
     (&["CumSum"], indexing::cum_sum),
     (&["OneHot"], indexing::one_hot),
     (&["EyeLike"], indexing::eye_like),
+    (&["NonZero"], indexing::non_zero),
     (&["Where"], arithmetic::select),
     (&["Not"], arithmetic::not),
     (
