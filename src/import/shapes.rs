@@ -157,9 +157,9 @@ mod tests {
 
     /// How many shapes of a model tract knows; it must agree on all of them.
     fn agreeing(path: &Path) -> (usize, usize) {
-        let model = proto::open(&std::fs::read(path).unwrap()).unwrap();
+        let mut model = proto::open(&std::fs::read(path).unwrap()).unwrap();
         let options = ImportOptions { output: model.outputs.iter().find(|o| *o == "logits" || *o == "output").cloned() };
-        let shapes = shapes_twice(&model, DataFiles::beside(path), &options);
+        let shapes = shapes_twice(&mut model, DataFiles::beside(path), &options);
         for (name, ours, theirs) in &shapes {
             assert!(theirs.as_ref().is_none_or(|theirs| theirs == ours), "{}: `{name}` {ours:?} {theirs:?}", path.display());
         }
