@@ -532,7 +532,10 @@ impl<'m> Walk<'m> {
                 (_, Some(_)) if constant || matches!(node.op.as_str(), "Shape" | "Size") => {
                     Ok(vec![Value::UnknownConst; node.outputs.len()])
                 }
-                (Some(_), _) => Ok(self.stand_ins(node, call.inputs, false)),
+                (Some(_), _) => {
+                    ops::check_without_shapes(call)?;
+                    Ok(self.stand_ins(node, call.inputs, false))
+                }
                 (None, _) => Err(unsupported::operator(node).into()),
             };
         }

@@ -8,7 +8,7 @@ use super::{
 use crate::import::{
     constant::Constant,
     cx::{Call, Cx, Value},
-    problem::{Outcome, batch_lost, malformed, no_counterpart, unsupported_use},
+    problem::{Outcome, Problem, batch_lost, malformed, no_counterpart, unsupported_use},
 };
 use snnc_ir::{Conv2d, Operator, Tensor};
 
@@ -104,18 +104,21 @@ fn gemm_bias(cx: &mut Cx, bias: &Constant, outputs: usize, beta: f32) -> Outcome
     })
 }
 
+/// `MatMul` that is not by a constant.
+pub(super) fn of_activations() -> Problem {
+    no_counterpart("operator `MatMul` of two activations has no spiking counterpart")
+        .note("products of activations, as in attention, are not linear in the spikes")
+        .help("replace attention by convolutions, or convert the part before it with `--output NAME`")
+        .into()
+}
+
 /// `MatMul` by a constant, from either side.
 pub(super) fn matmul(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     call.check_counts(2, 1)?;
     let (operand, weight, from_left) = match (call.input(0), call.input(1)) {
         (Some(Value::Node(x)), Some(Value::Const(w))) => (*x, w.clone(), false),
         (Some(Value::Const(w)), Some(Value::Node(x))) => (*x, w.clone(), true),
-        _ => {
-            return Err(no_counterpart("operator `MatMul` of two activations has no spiking counterpart")
-                .note("products of activations, as in attention, are not linear in the spikes")
-                .help("replace attention by convolutions, or convert the part before it with `--output NAME`")
-                .into());
-        }
+        _ => return Err(of_activations()),
     };
     let (of_x, of_w) = (cx.dims(operand).len(), weight.dims.len());
     let (left, right) = if from_left { (of_w, of_x) } else { (of_x, of_w) };

@@ -33,6 +33,7 @@ use super::{
     problem::Outcome,
     proto::Node,
 };
+use std::collections::BTreeSet;
 
 /// Makes IR of one node. A rule looks at every attribute that it understands: one that is left over is an error.
 pub(super) type Rule = fn(&mut Cx, &Call<'_>) -> Outcome<Vec<Value>>;
@@ -157,6 +158,19 @@ pub(super) fn entry_of_node(node: &Node) -> Option<&'static Entry> {
         "" | "ai.onnx" => entry(&node.op),
         "ai.onnx.ml" => CLASSICAL.iter().find(|entry| entry.name == node.op),
         _ => None,
+    }
+}
+
+/// Fails for what a rule refuses whatever the shapes are: behind something unsupported nothing else is known.
+pub(super) fn check_without_shapes(call: &Call<'_>) -> Outcome<()> {
+    let computed = call.inputs.iter().filter(|input| matches!(input, Some(Value::Node(_) | Value::Bare(_) | Value::Unknown))).count();
+    let names: BTreeSet<&String> = call.node.inputs.iter().collect();
+    match call.node.op.as_str() {
+        "Mul" | "Div" if computed > 1 => Err(elementwise::of_activations(call)),
+        "MatMul" if computed > 1 => Err(linear::of_activations()),
+        "Max" | "Min" if computed > 1 && names.len() > 1 => Err(elementwise::choice_of_activations(call)),
+        "Softmax" | "LogSoftmax" if !call.at_output => Err(activation::softmax_inside(call)),
+        _ => Ok(()),
     }
 }
 
