@@ -1,6 +1,9 @@
 //! Sinking `shift` through the graph: what a constant becomes on the other side of an operator.
 
-use super::affine::{add_bias, broadcast, combine, per_channel};
+use super::{
+    affine::{add_bias, broadcast, combine, per_channel},
+    next,
+};
 use crate::PassError;
 use snnc_ir::{
     Graph, NodeId, Operator, Origin, Phase, Provenance, Tensor, TensorType,
@@ -17,7 +20,7 @@ use std::collections::BTreeMap;
 /// Only on a bug.
 pub fn sink(graph: &mut Graph, node: NodeId) -> Result<(), PassError> {
     let mut pending = vec![node];
-    while let Some(node) = pending.pop() {
+    while let Some(node) = next(graph, &mut pending) {
         let users = users(graph, node);
         let is_output = graph.output().is_some_and(|o| o.node == node);
         if users.len() + usize::from(is_output) > 1 {

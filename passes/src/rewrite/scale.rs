@@ -1,6 +1,9 @@
 //! Sinking `scale` through the graph: what a factor per channel becomes on the other side of an operator.
 
-use super::affine::{aligned, broadcast, combine, per_channel, permute, scale_inputs};
+use super::{
+    affine::{aligned, broadcast, combine, per_channel, permute, scale_inputs},
+    next,
+};
 use crate::PassError;
 use snnc_ir::{Graph, NodeId, Operator, Origin, ParamId, Tensor};
 
@@ -13,7 +16,7 @@ use snnc_ir::{Graph, NodeId, Operator, Origin, ParamId, Tensor};
 pub fn sink(graph: &mut Graph, node: NodeId) -> Result<bool, PassError> {
     let mut changed = false;
     let mut pending = vec![node];
-    while let Some(node) = pending.pop() {
+    while let Some(node) = next(graph, &mut pending) {
         let uses = graph.uses(node);
         let is_output = graph.output().is_some_and(|o| o.node == node);
         if uses.len() + usize::from(is_output) > 1 {
