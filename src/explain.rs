@@ -16,14 +16,17 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "an operator has no spiking counterpart",
         "Spiking neurons add up currents and fire when a threshold is reached. Over many time steps, the rate at which they fire\n\
          follows `max(x, 0)`. What can be converted is therefore\n\n\
-         - everything that is linear in the activations: convolutions, dense layers, averages, sums, batch normalisation,\n  \
-           arithmetic with constants, and all that only moves entries around;\n\
+         - everything that is linear in the activations: convolutions and transposed ones, products with constants (`MatMul`,\n  \
+           `Einsum`), averages, sums, batch normalisation, linear interpolation, arithmetic with constants, and all that only\n  \
+           moves or copies entries;\n\
          - rectifiers: `Relu`, `Clip`, `LeakyRelu`, `PRelu`, `Max` and `Min` with a constant;\n\
-         - `MaxPool`, which has a spiking form of its own;\n\
+         - `MaxPool`, which has a spiking form of its own, and other maxima and minima over axes;\n\
+         - activations that are rounded to steps from 0 to a largest value, as networks have them that are trained for conversion;\n\
          - a `Softmax`, `LogSoftmax` or `Sigmoid` at the very end, which is left to the reader of the spikes. With it goes what does not\n  \
            change the class: a positive factor, one column of two, `1 - p` beside `p`, bounds at 0 and 1.\n\n\
          Products of two activations (attention, gates), curved activations (Tanh, GELU, Sigmoid inside), normalisation by the image's own\n\
-         statistics, recurrence and control flow have no counterpart.\n\n\
+         statistics, recurrence, and control flow that depends on the image have no counterpart. What does not depend on the image is\n\
+         evaluated, whatever it is: int8 weights behind `DequantizeLinear`, an `If` on a shape.\n\n\
          All such operators of the network are reported at once. Replace them and train again, or, if the network is useful\n\
          up to one of them, convert the part before it: name the tensor there with `--output NAME`.",
     ),
@@ -32,8 +35,8 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "a supported operator is used in a way that is not supported",
         "The operator itself is converted, but not with this attribute, mode, number of dimensions or kind of operand. The note\n\
          says which. Nothing is ignored in silence: an attribute that is not understood is an error, too.\n\n\
-         Most of these come from exporting in training mode (call `model.eval()` first), from padding modes other than a\n\
-         constant, or from graphs that an optimiser has rewritten.",
+         Most of these come from exporting in training mode (call `model.eval()` first), from interpolation other than by nearest\n\
+         neighbours or linear, or from graphs that an optimiser has rewritten.",
     ),
     (
         "E0104",
@@ -42,7 +45,9 @@ pub const CODES: &[(&str, &str, &str)] = &[
          batch to the features, moves it, cuts it, or computes across images, so that the result for one image would depend on\n\
          the others.\n\n\
          Write reshapes as `x.flatten(1)` or `x.reshape(x.shape[0], -1)`, squeeze named axes only, and reduce over axes\n\
-         other than 0.",
+         other than 0. If the file's batch is fixed at 1, the axis may go (`x.squeeze()`, `x[0]`), and it may be joined to\n\
+         the axis behind it for a dense layer on every position (`x.reshape(-1, features)`): entry-wise operators, products with\n\
+         matrices and reshapes go on without it; operators that count axes from the first do not.",
     ),
     (
         "E0105",
@@ -80,7 +85,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "E0109",
         "the operator set is not supported",
-        "The meaning of ONNX operators depends on the operator set that the file was written for. Sets 7 to 21 are supported.\n\n\
+        "The meaning of ONNX operators depends on the operator set that the file was written for. Sets 7 to 25 are supported.\n\n\
          Export with `opset_version=17`, or convert the file:\n\n    \
              onnx.save(onnx.version_converter.convert_version(onnx.load(\"in.onnx\"), 17), \"out.onnx\")",
     ),

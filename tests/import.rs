@@ -133,7 +133,8 @@ const REJECTED: &[(&str, &str, Option<&str>)] = &[
     ("matmul_activations", "E0102", Some("/MatMul_5")),
     ("mul_activations", "E0102", Some("/Mul_5")),
     ("dynamic_spatial", "E0105", None),
-    ("batch_folded", "E0104", Some("/Reshape_3")),
+    ("batch_folded", "E0104", None),
+    ("batch_in_features", "E0104", Some("/Reshape_1")),
     ("batch_mean", "E0104", Some("/ReduceMean_3")),
     ("instance_norm", "E0102", Some("/InstanceNormalization_4")),
     ("layer_norm", "E0102", Some("/LayerNormalization_5")),
@@ -271,6 +272,22 @@ fn metadata_and_names_are_kept() {
 }
 
 #[test]
+fn images_of_integers_are_told_apart() {
+    for (name, is_integer) in [("integer_image_moved", true), ("nhwc_transposes", false)] {
+        let imported = import(&fixtures().join(format!("{name}.onnx")), &ImportOptions::default()).unwrap();
+        assert_eq!(imported.input_is_integer, is_integer, "{name}");
+    }
+}
+
+#[test]
+fn branches_are_named_after_their_node() {
+    let imported = import(&fixtures().join("if_constant.onnx"), &ImportOptions::default()).unwrap();
+    let graph = &imported.graph;
+    let origins: Vec<String> = graph.topological().into_iter().map(|id| graph[id].origin.to_string()).collect();
+    assert!(origins.iter().any(|origin| origin.starts_with("/If_") && origin.ends_with("//Squeeze")), "{origins:?}");
+}
+
+#[test]
 fn a_network_without_rectifiers_is_warned_of() {
     // The mean of one operand is that operand, and its name is as long as that of the rectifier.
     let mut bytes = std::fs::read(fixtures().join("gemm_gemm.onnx")).unwrap();
@@ -293,9 +310,31 @@ fn damaged_files_are_refused_without_a_panic() {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize % below
     };
-    for name in
-        ["opset11_dynamic_pad", "local_function_nested", "maxpool_chain", "opset13_split_input", "slice_negative", "shape_range_cast"]
-    {
+    for name in [
+        "opset11_dynamic_pad",
+        "local_function_nested",
+        "maxpool_chain",
+        "opset13_split_input",
+        "slice_negative",
+        "shape_range_cast",
+        "if_nested",
+        "if_chain",
+        "sparse_weights",
+        "einsum_forms",
+        "matmul_others",
+        "conv_transpose_strides",
+        "conv_transpose_output_shape",
+        "resize_linear",
+        "resize_align_corners_floor",
+        "pad_modes",
+        "masks",
+        "depth_to_space",
+        "concat_constants",
+        "expand_tile",
+        "dequantised_blocks",
+        "constant_indexing",
+        "squeeze_batch_mixed",
+    ] {
         let whole = std::fs::read(fixtures().join(format!("{name}.onnx"))).unwrap();
         for _ in 0..150 {
             let mut bytes = whole.clone();

@@ -423,8 +423,8 @@ pub struct OptArgs {
 /// Arguments of `explain`.
 #[derive(Args, Clone, Debug)]
 pub struct ExplainArgs {
-    /// The code, as errors print it; without it, all codes are listed
-    #[arg(value_name = "CODE")]
+    /// The code, as errors print it, or `operators` for what becomes of every operator of ONNX; without it, all codes are listed
+    #[arg(value_name = "CODE|operators")]
     pub code: Option<String>,
 }
 

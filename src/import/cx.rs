@@ -29,7 +29,9 @@ const MAX_CONSTANT_ENTRIES: usize = 1 << 27;
 pub(super) enum Value {
     /// Depends on the image.
     Node(NodeId),
-    /// Depends on the image, and has no batch axis in the file, where the batch is 1 for good. The IR keeps it.
+    /// Depends on the image, and has no axis for the batch alone in the file: either the batch is 1 for good and its axis has
+    /// gone, or it is a factor of the first axis, as behind `x.reshape(-1, features)`. The IR keeps the batch as axis 0, and the
+    /// rest of the first axis as axis 1.
     Bare(NodeId),
     /// Does not.
     Const(Rc<Constant>),
@@ -63,7 +65,7 @@ impl Call<'_> {
     /// The activation at `index` and its shape in the file.
     pub fn in_file(&self, cx: &Cx, index: usize) -> Outcome<(NodeId, Vec<usize>)> {
         match self.input(index) {
-            Some(Value::Bare(id)) => Ok((*id, cx.dims(*id)[1..].to_vec())),
+            Some(Value::Bare(id)) => Ok((*id, cx.bare_dims(*id))),
             _ => self.activation(index).map(|id| (id, cx.file_dims(id))),
         }
     }
@@ -75,7 +77,7 @@ impl Call<'_> {
             Some(Value::Const(c)) => Ok(Some(c)),
             Some(_) => Err(no_counterpart(format!("operator `{}` with computed operands has no spiking counterpart", self.node.op))
                 .note(format!("`{}` depends on the image and should be a constant", self.node.inputs[index]))
-                .help("let weights and settings be constants; products of activations (attention, gates) cannot be converted")
+                .help("let weights and settings be constants, or convert the part before it with `--output NAME`")
                 .into()),
         }
     }
@@ -166,6 +168,15 @@ impl Cx {
     pub fn file_dims(&self, id: NodeId) -> Vec<usize> {
         let mut dims = self.dims(id).to_vec();
         dims[0] = self.batch_size();
+        dims
+    }
+
+    /// Shape in the file of an activation without an axis for the batch alone.
+    pub fn bare_dims(&self, id: NodeId) -> Vec<usize> {
+        let mut dims = self.dims(id)[1..].to_vec();
+        if let Some(first) = dims.first_mut() {
+            *first *= self.batch_size();
+        }
         dims
     }
 

@@ -24,7 +24,7 @@ use std::{
 };
 use tract_onnx::pb::{self, tensor_proto::DataType, tensor_shape_proto::dimension, type_proto};
 
-/// Branches may decide on shapes that other branches make, but not in such chains.
+/// Branches may decide on shapes that other branches make, but not in longer chains.
 const MAX_ROUNDS: usize = 64;
 
 /// What came of a model.
@@ -43,13 +43,7 @@ pub(super) struct Lowered {
 /// # Errors
 /// All problems, in the order of the nodes. Places name nodes but not the file.
 pub(super) fn lower(model: &mut Model, files: DataFiles, options: &ImportOptions) -> Result<Lowered, Vec<Diagnostic>> {
-    for _ in 0..MAX_ROUNDS {
-        let taken = decisions(model, &files, options).map_err(|p| vec![*p])?;
-        if taken.is_empty() {
-            break;
-        }
-        model.take_branches(&taken);
-    }
+    settle(model, &files, options).map_err(|p| vec![*p])?;
     let (mut walk, output, mut problems) = walk(model, files, options, 1).map_err(|p| vec![*p])?;
     problems.extend(unbounded_floors(&walk.cx.graph));
     let made = walk.value(&output);
@@ -65,6 +59,18 @@ pub(super) fn lower(model: &mut Model, files: DataFiles, options: &ImportOptions
     graph.prune();
     let warnings = warn_of_other_outputs(model, options).into_iter().chain(warn_without_rectifier(&graph)).collect();
     Ok(Lowered { graph, batch, input_is_integer, warnings, files })
+}
+
+/// Puts branches in the place of all `If` nodes whose condition follows from shapes and constants.
+fn settle(model: &mut Model, files: &DataFiles, options: &ImportOptions) -> Outcome<()> {
+    for _ in 0..MAX_ROUNDS {
+        let taken = decisions(model, files, options)?;
+        if taken.is_empty() {
+            return Ok(());
+        }
+        model.take_branches(&taken);
+    }
+    Err(malformed("conditions of `If` nodes depend on each other in too long a chain").note(format!("the limit is {MAX_ROUNDS}")).into())
 }
 
 /// Every tensor that is made of the image alone and might be a row of scores, those nearest to the end of the network first: names for
@@ -105,7 +111,9 @@ fn has_layer(graph: &Graph, node: NodeId) -> bool {
 
 /// For every activation that a node makes: its name, its shape as in the file, and what tract makes of it.
 #[cfg(test)]
-pub(super) fn shapes_twice(model: &Model, files: DataFiles, options: &ImportOptions) -> Vec<(String, Vec<usize>, Option<Vec<usize>>)> {
+pub(super) fn shapes_twice(model: &mut Model, files: DataFiles, options: &ImportOptions) -> Vec<(String, Vec<usize>, Option<Vec<usize>>)> {
+    settle(model, &files, options).expect("the branches are clear");
+    let model = &*model;
     let (walk, _, problems) = walk(model, files, options, 1).expect("the outputs are clear");
     assert!(problems.is_empty(), "{problems:?}");
     let mut shapes = Vec::new();
@@ -115,7 +123,7 @@ pub(super) fn shapes_twice(model: &Model, files: DataFiles, options: &ImportOpti
         for (name, theirs) in node.outputs.iter().zip(shapes::second_opinion(node, &operands)) {
             match walk.values.get(name) {
                 Some((Value::Node(id), _)) => shapes.push((name.clone(), walk.cx.file_dims(*id), theirs)),
-                Some((Value::Bare(id), _)) => shapes.push((name.clone(), walk.cx.dims(*id)[1..].to_vec(), theirs)),
+                Some((Value::Bare(id), _)) => shapes.push((name.clone(), walk.cx.bare_dims(*id), theirs)),
                 _ => {}
             }
         }
@@ -244,6 +252,13 @@ fn not_converted(tensor: &str) -> Diagnostic {
 fn finish(cx: &mut Cx, model: &Model, value: Value, output: &str) -> Outcome<()> {
     if matches!(value, Value::Unknown) {
         return Err(not_converted(output).into());
+    }
+    if let Value::Bare(id) = value
+        && cx.batch != BatchKind::Fixed(1)
+    {
+        return Err(batch_lost(format!("output `{output}` has several rows for every image"))
+            .note(format!("its shape is {}", Dims(&cx.bare_dims(id))))
+            .into());
     }
     let (Value::Node(mut id) | Value::Bare(mut id)) = value else {
         return Err(malformed(format!("output `{output}` does not depend on the image")).into());
@@ -386,7 +401,7 @@ impl<'m> Walk<'m> {
             _ if is_integer(input) && self.is_cast_first(&input.name) => Ok(()),
             other => Err(unsupported_use(format!("input `{}` holds {}", input.name, other.as_str_name().to_lowercase()))
                 .note("of integers only those are converted that are cast to floats before anything is computed")
-                .help("export a model that takes float32 images; of a quantised model, export the float model it was made from")
+                .help("export a model that takes float32 images, or that casts them to floats first of all")
                 .into()),
         }
     }
@@ -496,7 +511,7 @@ impl<'m> Walk<'m> {
     fn outputs(&mut self, call: &Call<'_>) -> Outcome<Vec<Value>> {
         let node = call.node;
         let rule = ops::entry_of_node(node).filter(|_| call.at_output || !matches!(node.op.as_str(), "Sigmoid" | "Log"));
-        let fold = Some(node).filter(|n| n.is_standard()).and_then(|n| constant::rule(&n.op));
+        let fold = Some(node).filter(|n| n.is_standard() || n.is_contributed()).and_then(|n| constant::rule(&n.op));
         if !node.branches.is_empty() && matches!(call.input(0), Some(Value::Const(_) | Value::UnknownConst)) {
             // Where the condition is known, one of the branches takes this node's place in the next round.
             return match call.input(0) {
@@ -517,7 +532,10 @@ impl<'m> Walk<'m> {
                 (_, Some(_)) if constant || matches!(node.op.as_str(), "Shape" | "Size") => {
                     Ok(vec![Value::UnknownConst; node.outputs.len()])
                 }
-                (Some(_), _) => Ok(self.stand_ins(node, call.inputs, false)),
+                (Some(_), _) => {
+                    ops::check_without_shapes(call)?;
+                    Ok(self.stand_ins(node, call.inputs, false))
+                }
                 (None, _) => Err(unsupported::operator(node).into()),
             };
         }
@@ -596,7 +614,7 @@ impl<'m> Walk<'m> {
         let operand = |value: &Option<Value>| match value {
             None => Some(shapes::Operand::Absent),
             Some(Value::Node(id)) => Some(shapes::Operand::Activation(self.cx.file_dims(*id))),
-            Some(Value::Bare(id)) => Some(shapes::Operand::Activation(self.cx.dims(*id)[1..].to_vec())),
+            Some(Value::Bare(id)) => Some(shapes::Operand::Activation(self.cx.bare_dims(*id))),
             Some(Value::Const(c)) => Some(shapes::Operand::Const(c.clone())),
             Some(Value::Unknown | Value::UnknownConst) => None,
         };
@@ -617,7 +635,7 @@ impl<'m> Walk<'m> {
             match value {
                 _ if node.inputs[..index].contains(name) => {}
                 Some(Value::Node(id)) => notes.push(format!("input: `{name}`, f32[{}]", Dims(&self.cx.file_dims(*id)))),
-                Some(Value::Bare(id)) => notes.push(format!("input: `{name}`, f32[{}]", Dims(&self.cx.dims(*id)[1..]))),
+                Some(Value::Bare(id)) => notes.push(format!("input: `{name}`, f32[{}]", Dims(&self.cx.bare_dims(*id)))),
                 Some(Value::Unknown) => notes.push(match self.told.get(name) {
                     Some(dims) => format!("input: `{name}`, f32[{}]", Dims(dims)),
                     None => format!("input: `{name}`"),

@@ -41,8 +41,7 @@ pub(super) fn load(tensor: &pb::SparseTensorProto, files: &mut DataFiles) -> Out
         return Err(bad("has indices that do not fit its values").note(format!("indices {:?} for {count} values", indices.0)).into());
     }
     let outside = || bad("has an index outside of its shape").note(format!("its shape is {dims:?}"));
-    let mut source: Vec<usize> = vec![count; len];
-    let mut last = None;
+    let mut places: Vec<usize> = Vec::with_capacity(count);
     for value in 0..count {
         let place = if by_axis {
             let mut flat = 0;
@@ -54,26 +53,20 @@ pub(super) fn load(tensor: &pb::SparseTensorProto, files: &mut DataFiles) -> Out
         } else {
             usize::try_from(given[value]).ok().filter(|&i| i < len).ok_or_else(outside)?
         };
-        if last.is_some_and(|last| last >= place) {
+        if places.last().is_some_and(|&last| last >= place) {
             return Err(bad("has indices that do not ascend").into());
         }
-        last = Some(place);
-        *source.get_mut(place).ok_or_else(outside)? = value;
+        places.push(place);
     }
-    // The place behind the values is the zero.
-    let data = match values {
-        Data::Float(mut v) => {
-            v.push(0.0);
-            Data::Float(v)
-        }
-        Data::Int(mut v) => {
-            v.push(0);
-            Data::Int(v)
-        }
-        Data::Bool(mut v) => {
-            v.push(false);
-            Data::Bool(v)
-        }
+    fn spread<T: Copy + Default>(values: &[T], places: &[usize], len: usize) -> Vec<T> {
+        let mut dense = vec![T::default(); len];
+        places.iter().zip(values).for_each(|(&place, &value)| dense[place] = value);
+        dense
+    }
+    let data = match &values {
+        Data::Float(v) => Data::Float(spread(v, &places, len)),
+        Data::Int(v) => Data::Int(spread(v, &places, len)),
+        Data::Bool(v) => Data::Bool(spread(v, &places, len)),
     };
-    Ok((dims, data.pick(&source), element))
+    Ok((dims, data, element))
 }

@@ -2,10 +2,12 @@
 
 use super::{constant, ops, unsupported};
 
-/// One operator of ONNX's own domain.
+/// One operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OperatorSupport {
-    /// Its name in ONNX.
+    /// Its domain; empty for ONNX's own.
+    pub domain: &'static str,
+    /// Its name there.
     pub name: &'static str,
     /// What becomes of it.
     pub support: Support,
@@ -31,11 +33,14 @@ pub fn operators() -> Vec<OperatorSupport> {
     // Branches whose condition is known are taken before anything is converted.
     let branches = std::iter::once(("If", Support::Converted("where the condition follows from constants and shapes")));
     // Softmax, Sigmoid and rounding are refused in most places; the condition says where they are not.
-    let refused = unsupported::names().filter(|(name, _)| ops::entry(name).is_none()).map(|(name, reason)| (name, Support::Refused(reason)));
-    let mut all: Vec<OperatorSupport> =
-        converted.chain(folded).chain(branches).chain(refused).map(|(name, support)| OperatorSupport { name, support }).collect();
+    let refused =
+        unsupported::names().filter(|(name, _)| ops::entry(name).is_none()).map(|(name, reason)| (name, Support::Refused(reason)));
+    let own = converted.chain(folded).chain(branches).chain(refused);
+    let mut all: Vec<OperatorSupport> = own.map(|(name, support)| OperatorSupport { domain: "", name, support }).collect();
+    let classical = |entry: &ops::Entry| OperatorSupport { domain: "ai.onnx.ml", name: entry.name, support: Support::Converted(entry.when) };
+    all.extend(ops::CLASSICAL.iter().map(classical));
     // Stable, so that what is evaluated comes before what is refused.
-    all.sort_by_key(|o| o.name);
+    all.sort_by_key(|o| (o.domain, o.name));
     all
 }
 

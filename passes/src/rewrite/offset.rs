@@ -6,6 +6,7 @@ use snnc_ir::{
     Graph, NodeId, Operator, Origin, Phase, Provenance, Tensor, TensorType,
     eval::{self, Mode},
 };
+use std::collections::BTreeMap;
 
 /// Moves the `shift` at `node` as far down as it goes: into the biases of the layers that read it, and where padding dilutes it there,
 /// to behind the layer, where it differs from place to place. It ends before rectifiers and at the output.
@@ -17,24 +18,33 @@ use snnc_ir::{
 pub fn sink(graph: &mut Graph, node: NodeId) -> Result<(), PassError> {
     let mut pending = vec![node];
     while let Some(node) = pending.pop() {
-        let uses = graph.uses(node);
+        let users = users(graph, node);
         let is_output = graph.output().is_some_and(|o| o.node == node);
-        if uses.len() + usize::from(is_output) > 1 {
-            for (user, slot) in uses {
+        if users.len() + usize::from(is_output) > 1 {
+            for (user, slots) in users {
                 if can_pass(graph, node, user) {
                     let operand = graph.operand(node).expect("a shift has one operand");
                     let copy = graph.add_node(graph[node].op.clone(), &[operand], graph[node].origin.clone())?;
-                    graph.set_operand(user, slot, copy);
+                    slots.into_iter().for_each(|slot| graph.set_operand(user, slot, copy));
                     pending.push(copy);
                 }
             }
-        } else if let Some(user) = graph.only_user(node)
+        } else if let Some((user, slots)) = users.into_iter().next()
             && can_pass(graph, node, user)
         {
-            pending.extend(pass_through(graph, node, user)?);
+            pending.extend(pass_through(graph, node, user, &slots)?);
         }
     }
     Ok(())
+}
+
+/// The users of a node, each with the slots in which it reads it: an activation that is copied is joined with itself.
+fn users(graph: &Graph, node: NodeId) -> BTreeMap<NodeId, Vec<usize>> {
+    let mut users: BTreeMap<NodeId, Vec<usize>> = BTreeMap::new();
+    for (user, slot) in graph.uses(node) {
+        users.entry(user).or_default().push(slot);
+    }
+    users
 }
 
 fn offset_of(graph: &Graph, shift: NodeId) -> (&Tensor, Provenance) {
@@ -66,14 +76,13 @@ fn can_pass(graph: &Graph, shift: NodeId, user: NodeId) -> bool {
 }
 
 /// Does what [`can_pass`] promised. Returns the shift that may move on, if there is one.
-fn pass_through(graph: &mut Graph, shift: NodeId, user: NodeId) -> Result<Option<NodeId>, PassError> {
+fn pass_through(graph: &mut Graph, shift: NodeId, user: NodeId, slots: &[usize]) -> Result<Option<NodeId>, PassError> {
     let (offset, provenance) = offset_of(graph, shift);
     let (offset, dims) = (offset.clone(), graph[shift].ty.dims.clone());
     let operand = graph.operand(shift).expect("a shift has one operand");
-    let slot = graph.uses(shift)[0].1;
-    let behind = image(graph, user, slot, &offset, &dims)?;
+    let behind = image(graph, user, slots, &offset, &dims)?;
     let provenance = graph[user].op.params().iter().fold(provenance, |p, (_, id)| p.join(graph.param(*id).provenance));
-    graph.set_operand(user, slot, operand);
+    slots.iter().for_each(|&slot| graph.set_operand(user, slot, operand));
     if let Operator::Shift { offset: other } = graph[user].op {
         let sum = combine(&offset, &graph.param(other).tensor, &dims, |a, b| a + b);
         let new = graph.add_param("constant", sum, provenance);
@@ -95,8 +104,8 @@ fn pass_through(graph: &mut Graph, shift: NodeId, user: NodeId) -> Result<Option
     }
 }
 
-/// What `user` makes of a constant at the operand `slot`, its bias and its other operands being 0.
-fn image(graph: &Graph, user: NodeId, slot: usize, offset: &Tensor, dims: &[usize]) -> Result<Tensor, PassError> {
+/// What `user` makes of a constant at the operands `slots`, its bias and its other operands being 0.
+fn image(graph: &Graph, user: NodeId, slots: &[usize], offset: &Tensor, dims: &[usize]) -> Result<Tensor, PassError> {
     let bug = |error: eval::EvalError| PassError::Bug(error.to_string());
     let mut alone = Graph::new("image", Phase::Imported);
     let input = alone.add_input(TensorType::f32(dims.to_vec()), Origin::default());
@@ -108,12 +117,18 @@ fn image(graph: &Graph, user: NodeId, slot: usize, offset: &Tensor, dims: &[usiz
         *id = alone.add_param(role, graph.param(*id).tensor.clone(), Provenance::Fixed);
     }
     let result = match &op {
-        Operator::Shift { .. } | Operator::Add => input,
+        Operator::Shift { .. } => input,
+        Operator::Add if slots.len() == 1 => input,
+        Operator::Add => alone.add_node(op, &vec![input; slots.len()], Origin::default())?,
         Operator::Concat { axis } => {
             let sizes: Vec<usize> = graph.operands(user).iter().map(|&o| graph[o].ty.dims[*axis]).collect();
-            let mut pads = vec![(0, 0); dims.len()];
-            pads[*axis] = (sizes[..slot].iter().sum(), sizes[slot + 1..].iter().sum());
-            alone.add_node(Operator::Pad { pads, value: 0.0 }, &[input], Origin::default())?
+            let mut parts = Vec::new();
+            for &slot in slots {
+                let mut pads = vec![(0, 0); dims.len()];
+                pads[*axis] = (sizes[..slot].iter().sum(), sizes[slot + 1..].iter().sum());
+                parts.push(alone.add_node(Operator::Pad { pads, value: 0.0 }, &[input], Origin::default())?);
+            }
+            if let [one] = parts[..] { one } else { alone.add_node(Operator::Add, &parts, Origin::default())? }
         }
         _ => alone.add_node(op, &[input], Origin::default())?,
     };

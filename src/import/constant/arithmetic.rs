@@ -1,6 +1,7 @@
 //! Arithmetic, comparison and logic on constants, with broadcasting.
 
 use super::{Call, Cx, Data, Made, Operands, Outcome, broadcast, common_shape, entries, malformed, operand};
+use crate::import::problem::Problem;
 
 /// Operators on two numbers, and the n-ary ones folded from the left.
 pub(super) fn numbers(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
@@ -112,9 +113,7 @@ pub(super) fn clip(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outc
             Data::Float(v.iter().map(|&x| if x > max { max } else { x }).map(|x| if x < min { min.min(max) } else { x }).collect())
         }
         Data::Int(v) => {
-            let bound = |index| {
-                Ok::<_, crate::import::problem::Problem>(call.optional_constant(index)?.and_then(|c| c.data.to_int().first().copied()))
-            };
+            let bound = |index| Ok::<_, Problem>(call.optional_constant(index)?.and_then(|c| c.data.to_int().first().copied()));
             let (min, max) = (bound(1)?.unwrap_or(i64::MIN), bound(2)?.unwrap_or(i64::MAX));
             Data::Int(v.iter().map(|&x| x.max(min).min(max)).collect())
         }

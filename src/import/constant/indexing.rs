@@ -1,7 +1,10 @@
 //! Operators on constants that look entries up, put them in place, or count them.
 
 use super::{Call, Cx, Data, Made, Operands, Outcome, entries, malformed, operand, strides};
-use crate::import::ops::axis;
+use crate::import::{
+    ops::{axis, sizes},
+    problem::unsupported_use,
+};
 use tract_onnx::pb::tensor_proto::DataType;
 
 /// Which half of a matrix `Trilu` keeps.
@@ -103,7 +106,7 @@ fn tuples(call: &Call<'_>, dims: &[usize], indices: &super::Constant, batch: usi
 /// `GatherND`: runs of entries by tuples of indices.
 pub(super) fn gather_nd(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
     let (source, indices) = (operand(call, operands, 0)?, operand(call, operands, 1)?);
-    let [batch] = crate::import::ops::sizes(call, "`batch_dims`", &[call.node.int("batch_dims", 0)?], 0)?[..] else {
+    let [batch] = sizes(call, "`batch_dims`", &[call.node.int("batch_dims", 0)?], 0)?[..] else {
         return Err(malformed("operator `GatherND` wants one `batch_dims`").into());
     };
     let (starts, run) = tuples(call, &source.dims, indices, batch)?;
@@ -120,7 +123,7 @@ pub(super) fn scatter_nd(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -
     let (source, indices, updates) = (source?, indices?, updates?);
     let reduction = call.node.string("reduction", "none")?;
     if reduction != "none" {
-        return Err(crate::import::problem::unsupported_use(format!("operator `ScatterND` with the reduction `{reduction}`"))
+        return Err(unsupported_use(format!("operator `ScatterND` with the reduction `{reduction}`"))
             .help("fold the constants before: `python -m onnxsim model.onnx simplified.onnx`")
             .into());
     }
@@ -202,7 +205,7 @@ pub(super) fn one_hot(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> O
     let ([depth], 2) = (&depth.data.to_int()[..], values.data.len()) else {
         return Err(malformed("operator `OneHot` wants one depth and two values").into());
     };
-    let depth = crate::import::ops::sizes(call, "a depth", &[*depth], 1)?[0];
+    let depth = sizes(call, "a depth", &[*depth], 1)?[0];
     let along = axis(call, call.node.int("axis", -1)?, indices.dims.len() + 1)?;
     let mut dims = indices.dims.clone();
     dims.insert(along, depth);
@@ -237,4 +240,18 @@ pub(super) fn eye_like(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> 
         _ => Data::Int((0..len).map(|at| one(at).into()).collect()),
     };
     Ok(vec![Made::New(like.dims.clone(), data)])
+}
+
+/// `NonZero`: the coordinates of entries that are not zero, one row per axis. Old exporters count with it.
+pub(super) fn non_zero(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
+    let source = operand(call, operands, 0)?;
+    if source.dims.is_empty() {
+        return Err(malformed("operator `NonZero` of a single number").into());
+    }
+    let found: Vec<usize> = source.data.to_bool().iter().enumerate().filter(|(_, set)| **set).map(|(at, _)| at).collect();
+    let dims = vec![source.dims.len(), found.len()];
+    entries(cx, call, &dims)?;
+    let axes = strides(&source.dims).into_iter().zip(&source.dims);
+    let values = axes.flat_map(|(step, &size)| found.iter().map(move |at| (at / step as usize % size) as i64)).collect();
+    Ok(vec![Made::Typed(dims, values, DataType::Int64)])
 }

@@ -1,7 +1,8 @@
 //! Evaluates what does not depend on the image: folded weights, and the integer arithmetic on shapes that exporters leave.
 //!
 //! Three element types stand for all: 32-bit floats for every float, 64-bit integers for every integer, booleans; of integers
-//! it is known which they are in the file, since quantisation keeps to their range. Results are dense. Integer overflow, division by zero and results beyond the budget of [`Cx::book`] are problems, not panics.
+//! it is known which they are in the file, since quantisation keeps to their range. Results are dense. Integer overflow,
+//! division by zero and results beyond the budget of [`Cx::book`] are problems, not panics.
 
 mod arithmetic;
 mod indexing;
@@ -171,6 +172,7 @@ const RULES: &[(&[&str], Rule)] = &[
     (&["CumSum"], indexing::cum_sum),
     (&["OneHot"], indexing::one_hot),
     (&["EyeLike"], indexing::eye_like),
+    (&["NonZero"], indexing::non_zero),
     (&["Where"], arithmetic::select),
     (&["Not"], arithmetic::not),
     (

@@ -3,7 +3,7 @@
 use crate::import::{
     cx::{Call, Cx, Value},
     ops::axis,
-    problem::{Outcome, batch_lost, malformed, no_counterpart, unsupported_use},
+    problem::{Outcome, Problem, batch_lost, malformed, no_counterpart, unsupported_use},
     unsupported,
 };
 use snnc_ir::{NodeId, Operator};
@@ -59,16 +59,21 @@ pub(super) fn prelu(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     Ok(vec![Value::Node(cx.add(call.node, Operator::PRelu { slope }, &[operand])?)])
 }
 
+/// A `Softmax` or `LogSoftmax` that more follows.
+pub(super) fn softmax_inside(call: &Call<'_>) -> Problem {
+    no_counterpart(format!("operator `{}` has no spiking counterpart inside of a network", call.node.op))
+        .note("it divides by a sum over neurons; only at the output can it be left to the reader of the spikes")
+        .help("replace attention or gating by convolutions, or convert the part before it with `--output NAME`")
+        .into()
+}
+
 /// `Softmax` and `LogSoftmax`, which only make sense as the last thing that the network does.
 pub(super) fn softmax(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     call.check_counts(1, 1)?;
     let node = call.node;
     let operand = call.activation(0)?;
     if !call.at_output {
-        return Err(no_counterpart(format!("operator `{}` has no spiking counterpart inside of a network", node.op))
-            .note("it divides by a sum over neurons; only at the output can it be left to the reader of the spikes")
-            .help("replace attention or gating by convolutions, or convert the part before it with `--output NAME`")
-            .into());
+        return Err(softmax_inside(call));
     }
     let dims = cx.dims(operand).to_vec();
     // Before operator set 13 everything from `axis` on is one axis.

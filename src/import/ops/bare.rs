@@ -1,10 +1,11 @@
-//! Activations that have lost the batch axis in the file, as behind `x.squeeze()`. That is no matter where the batch is 1 for
-//! good: the IR keeps the axis, and operators for which it is clear what they do go on.
+//! Activations that have no axis for the batch alone in the file: `x.squeeze()` has taken it away where the batch is 1 for
+//! good, or `x.reshape(-1, features)` has joined it to another axis, so that a dense layer acts on every position. The IR keeps
+//! the axis, and operators for which it is clear what they do go on.
 
 use crate::import::{
     cx::{Call, Cx, Value},
     ops::{Entry, WithoutBatch},
-    problem::{Outcome, batch_lost, malformed},
+    problem::{Outcome, Problem, batch_lost, malformed},
 };
 use snnc_ir::Operator;
 
@@ -21,9 +22,9 @@ pub(in crate::import) fn apply(cx: &mut Cx, call: &Call<'_>, entry: &Entry) -> O
     }
 }
 
-fn lost(call: &Call<'_>) -> crate::import::problem::Problem {
+fn lost(call: &Call<'_>) -> Problem {
     batch_lost(format!("operator `{}` of a tensor that has lost its batch axis", call.node.op))
-        .help("squeeze named axes other than 0")
+        .help("squeeze named axes other than 0, and leave the batch out of reshapes")
         .into()
 }
 
@@ -35,19 +36,20 @@ fn lifted(cx: &mut Cx, call: &Call<'_>, entry: &Entry) -> Outcome<Vec<Value>> {
         Value::Const(c) => c.dims.len(),
         _ => 0,
     };
-    let longest = call.inputs.iter().flatten().filter(|v| matches!(v, Value::Bare(_))).map(rank).max().unwrap_or(0);
-    let all_bare = !call.inputs.iter().flatten().any(|v| matches!(v, Value::Node(_)));
-    // A longer constant would give the result other axes in front; a matrix does not.
-    let product = matches!(call.node.op.as_str(), "MatMul" | "Gemm");
-    let longer = |v: &Value| matches!(v, Value::Const(_)) && rank(v) > if product { 2 } else { longest };
+    let product = entry.name == "MatMul";
+    let of_activations = call.inputs.iter().flatten().filter(|v| !matches!(v, Value::Const(_))).map(rank).max().unwrap_or(0);
+    // A constant of more axes would give the result others in front; a matrix does not.
+    let longest = if product { 2 } else { of_activations };
+    let longer = |v: &Value| matches!(v, Value::Const(_)) && rank(v) > longest;
     if call.inputs.iter().flatten().any(longer) || (product && !matches!(call.input(0), Some(Value::Bare(_)))) {
         return Err(lost(call));
     }
     let inputs: Vec<Option<Value>> =
         call.inputs.iter().map(|v| if let Some(Value::Bare(id)) = v { Some(Value::Node(*id)) } else { v.clone() }).collect();
     let made = (entry.rule)(cx, &Call { node: call.node, inputs: &inputs, at_output: call.at_output })?;
+    // The longest operand may be one that still has its batch; then the result has it as well.
     let back = |value| match value {
-        Value::Node(id) if all_bare => Value::Bare(id),
+        Value::Node(id) if product || cx.dims(id).len() > of_activations => Value::Bare(id),
         other => other,
     };
     Ok(made.into_iter().map(back).collect())

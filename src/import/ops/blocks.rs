@@ -4,7 +4,7 @@ use super::copies::transpose;
 use crate::import::{
     cx::{Call, Cx, Value},
     ops::sizes,
-    problem::{Outcome, malformed},
+    problem::{Outcome, Problem, malformed},
 };
 use snnc_ir::NodeId;
 
@@ -19,7 +19,7 @@ fn operand(cx: &Cx, call: &Call<'_>) -> Outcome<(NodeId, [usize; 4], usize)> {
     }
 }
 
-fn misfit(call: &Call<'_>, what: &str, block: usize) -> crate::import::problem::Problem {
+fn misfit(call: &Call<'_>, what: &str, block: usize) -> Problem {
     malformed(format!("operator `{}` cannot divide {what} by blocks of {block}", call.node.op)).into()
 }
 

@@ -1,6 +1,6 @@
 //! `Concat` of activations and constants.
 
-use super::copies::Ranges;
+use super::copies::whole;
 use crate::import::{
     constant::{Constant, Data, Made, strided, strides},
     cx::{Call, Cx, Value, check_entries},
@@ -55,7 +55,7 @@ pub(super) fn concat(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
                     cx.book(dims.iter().product())?;
                 }
                 let all = offset.get_or_insert_with(|| vec![0.0; dims.iter().product()]);
-                let mut ranges: Ranges = super::copies::whole(&dims);
+                let mut ranges = whole(&dims);
                 ranges[axis] = (start, 1, *size);
                 let sizes: Vec<usize> = ranges.iter().map(|r| r.2).collect();
                 let steps = strides(&dims);

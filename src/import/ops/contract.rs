@@ -8,7 +8,7 @@ use super::copies::transpose;
 use crate::import::{
     constant::{Constant, strided, strides},
     cx::{Call, Cx},
-    ops::{einsum::Label, elementwise::scale_by},
+    ops::{einsum::Label, elementwise::scale_by, linear::transposed},
     problem::{Outcome, batch_lost, malformed},
 };
 use snnc_ir::{Conv2d, NodeId, Operator, Tensor};
@@ -127,8 +127,11 @@ pub(super) fn contract(cx: &mut Cx, call: &Call<'_>, x: NodeId, weight: &Constan
     };
     let product = if g == 1 && p == 1 {
         // A transposed matrix is the same parameter as that of a `Gemm`.
-        let how = if from == [1, 0] { "matrix false 1".to_owned() } else { format!("dense {from:?} {o} {k}") };
-        let weight = cx.param(weight, &how, |t| rearranged(t, vec![o, k]))?;
+        let weight = if from == [1, 0] && weight.dims == [k, o] {
+            cx.param(weight, "matrix false 1", |t| Ok(transposed(&t, 1.0)))?
+        } else {
+            cx.param(weight, &format!("dense {from:?} {o} {k}"), |t| rearranged(t, vec![o, k]))?
+        };
         let flat = cx.reshape(node, moved, vec![1, k])?;
         cx.add(node, Operator::Linear { weight, bias: None }, &[flat])?
     } else {

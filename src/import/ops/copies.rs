@@ -12,7 +12,7 @@ use snnc_ir::{NodeId, Operator};
 const MAX_PIECES: usize = 4096;
 
 /// What a slice takes of each axis: `(start, step, len)`.
-pub(super) type Ranges = Vec<(usize, isize, usize)>;
+type Ranges = Vec<(usize, isize, usize)>;
 
 /// The ranges that take everything.
 pub(super) fn whole(dims: &[usize]) -> Ranges {

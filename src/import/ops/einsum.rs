@@ -18,8 +18,19 @@ pub(in crate::import) struct Equation {
     pub result: Vec<Label>,
 }
 
+/// Tensors of more dimensions than this are nonsense.
+const MAX_RANK: usize = 64;
+
+fn check_ranks(call: &Call<'_>, ranks: &[usize]) -> Outcome<()> {
+    match ranks.iter().find(|&&rank| rank > MAX_RANK) {
+        Some(rank) => Err(malformed(format!("operator `{}` of a tensor of {rank} dimensions", call.node.op)).into()),
+        None => Ok(()),
+    }
+}
+
 /// Reads the equation for operands of these ranks.
 pub(in crate::import) fn equation(call: &Call<'_>, ranks: &[usize]) -> Outcome<Equation> {
+    check_ranks(call, ranks)?;
     let text: String = call.node.string("equation", "")?.chars().filter(|c| !c.is_whitespace()).collect();
     let bad = |why: String| malformed(format!("the equation of operator `Einsum` {why}")).note(format!("it is `{text}`"));
     let (left, right) = match text.split_once("->") {
@@ -80,6 +91,7 @@ pub(in crate::import) fn matrix_product(call: &Call<'_>, left: usize, right: usi
     const ROW: Label = 0;
     const INNER: Label = 1;
     const COLUMN: Label = 2;
+    check_ranks(call, &[left, right])?;
     if left == 0 || right == 0 {
         return Err(malformed(format!("operator `{}` of a single number", call.node.op)).into());
     }

@@ -5,7 +5,7 @@ use crate::import::{
     BatchKind,
     constant::Constant,
     cx::{Call, Cx, Value},
-    problem::{Outcome, batch_lost, malformed, no_counterpart, unsupported_use},
+    problem::{Outcome, Problem, batch_lost, malformed, no_counterpart, unsupported_use},
 };
 use snnc_ir::{NodeId, Operator, Tensor, types::Dims};
 use std::rc::Rc;
@@ -120,12 +120,35 @@ pub(super) fn neg(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     Ok(vec![Value::Node(scale_by(cx, call, call.activation(0)?, "minus", -1.0)?)])
 }
 
-fn product_of_activations(call: &Call<'_>) -> Outcome<Vec<Value>> {
+/// Of `Mul` and `Div`, what is not by a constant.
+pub(super) fn of_activations(call: &Call<'_>) -> Problem {
     let op = &call.node.op;
-    Err(no_counterpart(format!("operator `{op}` of two activations has no spiking counterpart"))
-        .note("a product or quotient of activations (a gate, attention, squeeze-and-excitation, Swish) is not linear in the spikes")
-        .help("retrain without the gate, or convert the part before it with `--output NAME`")
-        .into())
+    let (what, note, help) = match (op.as_str(), &call.node.inputs[..]) {
+        ("Mul", [a, b]) if a == b => (
+            "an activation and itself",
+            "a square is not linear in the spikes, nor a rectifier",
+            "take it out of the network, or convert the part before it with `--output NAME`",
+        ),
+        ("Mul", _) => (
+            "two activations",
+            "a product of activations (a gate, attention, squeeze-and-excitation, Swish) is not linear in the spikes",
+            "retrain without the gate, or convert the part before it with `--output NAME`",
+        ),
+        _ => (
+            "two activations",
+            "a quotient of activations (a normalisation by the image's own statistics) is not linear in the spikes",
+            "retrain with batch normalisation, or convert the part before it with `--output NAME`",
+        ),
+    };
+    no_counterpart(format!("operator `{op}` of {what} has no spiking counterpart")).note(note).help(help).into()
+}
+
+/// Of `Max` and `Min`, what is not with a constant.
+pub(super) fn choice_of_activations(call: &Call<'_>) -> Problem {
+    no_counterpart(format!("operator `{}` of two activations has no spiking counterpart", call.node.op))
+        .note("of operators that choose between activations only `MaxPool` is converted")
+        .help("retrain without it (maxout), or convert the part before it with `--output NAME`")
+        .into()
 }
 
 /// `Mul` by a constant.
@@ -135,7 +158,7 @@ pub(super) fn mul(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
         (Some(Value::Node(x)), Some(Value::Const(c))) | (Some(Value::Const(c)), Some(Value::Node(x))) => {
             Ok(vec![Value::Node(scale(cx, call, *x, c, "", |v| v)?)])
         }
-        _ => product_of_activations(call),
+        _ => Err(of_activations(call)),
     }
 }
 
@@ -148,7 +171,7 @@ pub(super) fn div(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
             .note("the inverse of an activation is not linear in the spikes")
             .help("divide by constants only")
             .into()),
-        _ => product_of_activations(call),
+        _ => Err(of_activations(call)),
     }
 }
 
@@ -175,12 +198,7 @@ pub(super) fn bound(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
                 }
             }
             Value::Node(x) if operand.is_none_or(|o| o == *x) => operand = Some(*x),
-            _ => {
-                return Err(no_counterpart(format!("operator `{op}` of two activations has no spiking counterpart"))
-                    .note("of operators that choose between activations only `MaxPool` is converted")
-                    .help("retrain without it (maxout), or convert the part before it with `--output NAME`")
-                    .into());
-            }
+            _ => return Err(choice_of_activations(call)),
         }
     }
     let Some(operand) = operand else {

@@ -2,16 +2,18 @@
 
 use super::{
     contract::contract,
+    copies::transpose,
     einsum::{Equation, matrix_product},
 };
 use crate::import::{
     constant::Constant,
     cx::{Call, Cx, Value},
-    problem::{Outcome, batch_lost, malformed, no_counterpart, unsupported_use},
+    problem::{Outcome, Problem, batch_lost, malformed, no_counterpart, unsupported_use},
 };
-use snnc_ir::{Operator, Tensor};
+use snnc_ir::{Conv2d, Operator, Tensor};
 
-fn transposed(tensor: &Tensor, scale: f32) -> Tensor {
+/// A matrix with rows and columns exchanged, times a number.
+pub(super) fn transposed(tensor: &Tensor, scale: f32) -> Tensor {
     let (rows, columns) = (tensor.dims[0], tensor.dims[1]);
     let data = (0..columns).flat_map(|c| (0..rows).map(move |r| tensor.data[r * columns + c] * scale)).collect();
     Tensor::new([columns, rows], data)
@@ -25,7 +27,14 @@ pub(super) fn gemm(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     let (transposed_a, transposed_b) = (node.int("transA", 0)? != 0, node.int("transB", 0)? != 0);
     let weight = call.constant(1)?.clone();
     let bias = call.optional_constant(2)?.cloned();
-    let operand = call.activation(0)?;
+    // Without an axis for the batch alone, the rows are positions of one image.
+    let (operand, positions) = match call.input(0) {
+        Some(Value::Bare(id)) => match *cx.dims(*id) {
+            [_, positions, _] => (*id, Some(positions)),
+            _ => return Err(malformed("the first operand of operator `Gemm` is no matrix").into()),
+        },
+        _ => (call.activation(0)?, None),
+    };
     if transposed_a {
         return Err(unsupported_use("operator `Gemm` with a transposed first operand")
             .note("it would make the batch a feature")
@@ -45,12 +54,27 @@ pub(super) fn gemm(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
         (true, true) => String::new(),
         (t, _) => format!("matrix {t} {alpha}"),
     };
-    let weight = cx.param(&weight, &how, |t| Ok(if transposed_b { t.map(|v| v * alpha) } else { transposed(&t, alpha) }))?;
+    // On every position a dense layer is a 1x1 convolution.
+    let how = if positions.is_some() { format!("pointwise {how}") } else { how };
+    let weight = cx.param(&weight, &how, |t| {
+        let matrix = if transposed_b { t.map(|v| v * alpha) } else { transposed(&t, alpha) };
+        let [rows, columns] = [matrix.dims[0], matrix.dims[1]];
+        Ok(if positions.is_some() { matrix.reshaped(vec![rows, columns, 1, 1]) } else { matrix })
+    })?;
     let bias = match bias {
         Some(bias) if beta != 0.0 => Some(gemm_bias(cx, &bias, outputs, beta)?),
         _ => None,
     };
-    Ok(vec![Value::Node(cx.add(node, Operator::Linear { weight, bias }, &[operand])?)])
+    let Some(positions) = positions else {
+        return Ok(vec![Value::Node(cx.add(node, Operator::Linear { weight, bias }, &[operand])?)]);
+    };
+    let features = cx.dims(operand)[2];
+    let moved = transpose(cx, node, operand, vec![0, 2, 1])?;
+    let image = cx.reshape(node, moved, vec![1, features, positions, 1])?;
+    let geometry = Conv2d { stride: [1, 1], dilation: [1, 1], pads: [0; 4], groups: 1 };
+    let product = cx.add(node, Operator::Conv2d { weight, bias, geometry }, &[image])?;
+    let columns = cx.reshape(node, product, vec![1, outputs, positions])?;
+    Ok(vec![Value::Bare(transpose(cx, node, columns, vec![0, 2, 1])?)])
 }
 
 /// `C`, which broadcasts over the product, as one value per output.
@@ -80,18 +104,21 @@ fn gemm_bias(cx: &mut Cx, bias: &Constant, outputs: usize, beta: f32) -> Outcome
     })
 }
 
+/// `MatMul` that is not by a constant.
+pub(super) fn of_activations() -> Problem {
+    no_counterpart("operator `MatMul` of two activations has no spiking counterpart")
+        .note("products of activations, as in attention, are not linear in the spikes")
+        .help("replace attention by convolutions, or convert the part before it with `--output NAME`")
+        .into()
+}
+
 /// `MatMul` by a constant, from either side.
 pub(super) fn matmul(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     call.check_counts(2, 1)?;
     let (operand, weight, from_left) = match (call.input(0), call.input(1)) {
         (Some(Value::Node(x)), Some(Value::Const(w))) => (*x, w.clone(), false),
         (Some(Value::Const(w)), Some(Value::Node(x))) => (*x, w.clone(), true),
-        _ => {
-            return Err(no_counterpart("operator `MatMul` of two activations has no spiking counterpart")
-                .note("products of activations, as in attention, are not linear in the spikes")
-                .help("replace attention by convolutions, or convert the part before it with `--output NAME`")
-                .into());
-        }
+        _ => return Err(of_activations()),
     };
     let (of_x, of_w) = (cx.dims(operand).len(), weight.dims.len());
     let (left, right) = if from_left { (of_w, of_x) } else { (of_x, of_w) };

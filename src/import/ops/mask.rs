@@ -1,23 +1,27 @@
 //! Maps whose constants follow from positions alone: masks and running sums.
 
-use super::contract::contract;
+use super::{
+    contract::contract,
+    elementwise::{add, over},
+};
 use crate::import::{
-    constant::{Constant, Data, Made, Triangle, triangle},
-    cx::{Call, Cx, Value},
+    constant::{Constant, Data, Made, Triangle, broadcast, common_shape, triangle},
+    cx::{Call, Cx, Value, check_entries},
     ops::{axis, einsum::Label},
     problem::{Outcome, batch_lost, malformed, no_counterpart},
 };
 use snnc_ir::{NodeId, Operator};
+use std::rc::Rc;
 
 /// `x` times a mask of ones and zeros.
 fn masked(cx: &mut Cx, call: &Call<'_>, x: NodeId, mask: &Constant, how: &str) -> Outcome<NodeId> {
-    let x = super::elementwise::over(cx, call, x, &mask.dims)?;
+    let x = over(cx, call, x, &mask.dims)?;
     let factor = cx.broadcast_param(call.node, mask, x, how, |v| v)?;
     cx.add(call.node, Operator::Scale { factor }, &[x])
 }
 
 /// A constant of this node.
-fn own(call: &Call<'_>, what: &str, dims: Vec<usize>, data: Vec<f32>) -> std::rc::Rc<Constant> {
+fn own(call: &Call<'_>, what: &str, dims: Vec<usize>, data: Vec<f32>) -> Rc<Constant> {
     let name = format!("{}.{what}", call.node.outputs.first().unwrap_or(&call.node.name));
     Made::New(dims, Data::Float(data)).named(&name)
 }
@@ -30,9 +34,6 @@ pub(super) fn trilu(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     let [_, .., rows, columns] = *cx.dims(x) else {
         return Err(batch_lost("operator `Trilu` runs over the batch").into());
     };
-    if cx.dims(x).len() < 3 {
-        return Err(batch_lost("operator `Trilu` runs over the batch").into());
-    }
     cx.book(rows * columns)?;
     let inside = triangle(&shape, rows, columns).into_iter().map(|keep| f32::from(u8::from(keep))).collect();
     let mask = own(call, "triangle", vec![rows, columns], inside);
@@ -52,7 +53,7 @@ pub(super) fn cum_sum(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     }
     let (exclusive, reverse) = (call.node.int("exclusive", 0)? != 0, call.node.int("reverse", 0)? != 0);
     let size = dims[along];
-    crate::import::cx::check_entries(call.node, &[size, size])?;
+    check_entries(call.node, &[size, size])?;
     cx.book(size * size)?;
     let counts = |to: usize, from: usize| if exclusive { from < to } else { from <= to };
     let entry = |i: usize| {
@@ -89,7 +90,7 @@ pub(super) fn select(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
                 let term = masked(cx, call, x, &mask, "mask")?;
                 sum = Some(match sum {
                     None => term,
-                    Some(first) => super::elementwise::add(cx, call, &[first, term])?,
+                    Some(first) => add(cx, call, &[first, term])?,
                 });
             }
         }
@@ -100,15 +101,15 @@ pub(super) fn select(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
             return Err(malformed(format!("tensor `{}` holds integers where numbers are wanted", constant.name)).into());
         };
         // The constant's own entries, and zeros where the activation is taken.
-        let dims = crate::import::constant::common_shape(call, &condition.dims, &constant.dims)?;
-        crate::import::cx::check_entries(call.node, &dims)?;
+        let dims = common_shape(call, &condition.dims, &constant.dims)?;
+        check_entries(call.node, &dims)?;
         cx.book(dims.iter().product())?;
-        let pick = |from: &[usize]| crate::import::constant::broadcast(from, &dims);
+        let pick = |from: &[usize]| broadcast(from, &dims);
         let mask = mask(chosen);
         let (ours, theirs) = (pick(&condition.dims), pick(&constant.dims));
         let data = ours.into_iter().zip(theirs).map(|(m, v)| if mask[m] == 1.0 { values[v] } else { 0.0 }).collect();
         let offset = own(call, "taken", dims, data);
-        id = super::elementwise::over(cx, call, id, &offset.dims)?;
+        id = over(cx, call, id, &offset.dims)?;
         let offset = cx.broadcast_param(call.node, &offset, id, "taken", |v| v)?;
         id = cx.add(call.node, Operator::Shift { offset }, &[id])?;
     }

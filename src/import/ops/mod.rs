@@ -33,11 +33,12 @@ use super::{
     problem::Outcome,
     proto::Node,
 };
+use std::collections::BTreeSet;
 
 /// Makes IR of one node. A rule looks at every attribute that it understands: one that is left over is an error.
 pub(super) type Rule = fn(&mut Cx, &Call<'_>) -> Outcome<Vec<Value>>;
 
-/// What an operator does with tensors that have lost their batch axis.
+/// What an operator does with tensors that have no axis for the batch alone.
 #[derive(Clone, Copy)]
 pub(super) enum WithoutBatch {
     /// Its rule asks for the shape in the file.
@@ -71,7 +72,7 @@ use WithoutBatch::{Aware, PerEntry, Refused};
 pub(super) const TABLE: &[Entry] = &[
     entry_of("Conv", conv::conv, Refused, "over one or two spatial axes, with constant weights"),
     entry_of("ConvTranspose", conv_transpose::conv_transpose, Refused, "over one or two spatial axes, with constant weights"),
-    entry_of("Gemm", linear::gemm, Refused, "by a constant matrix, with the first operand as it is (`transA` = 0)"),
+    entry_of("Gemm", linear::gemm, Aware, "by a constant matrix, with the first operand as it is (`transA` = 0)"),
     entry_of("MatMul", linear::matmul, PerEntry, "by a constant of any rank from either side, which does not sum over the batch"),
     entry_of(
         "Einsum",
@@ -121,7 +122,12 @@ pub(super) const TABLE: &[Entry] = &[
     entry_of("CastLike", shape::cast_like, PerEntry, "among floats"),
     entry_of("Shape", shape::shape, Aware, "always: it is a constant"),
     entry_of("Size", shape::size, Aware, "always: it is a constant"),
-    entry_of("Reshape", shape::reshape, Aware, "to a known shape that keeps the batch first; a batch of 1 for good may go"),
+    entry_of(
+        "Reshape",
+        shape::reshape,
+        Aware,
+        "to a known shape that keeps the batch first, if only as a factor of the first axis; a batch of 1 for good may go",
+    ),
     entry_of("Flatten", shape::flatten, Aware, "from axis 1 on; from axis 0 where the batch is 1 for good"),
     entry_of("Squeeze", shape::squeeze, Aware, "of axes other than the batch; of a batch that is 1 for good, too"),
     entry_of("Unsqueeze", shape::unsqueeze, Aware, "behind the batch"),
@@ -152,6 +158,19 @@ pub(super) fn entry_of_node(node: &Node) -> Option<&'static Entry> {
         "" | "ai.onnx" => entry(&node.op),
         "ai.onnx.ml" => CLASSICAL.iter().find(|entry| entry.name == node.op),
         _ => None,
+    }
+}
+
+/// Fails for what a rule refuses whatever the shapes are: behind something unsupported nothing else is known.
+pub(super) fn check_without_shapes(call: &Call<'_>) -> Outcome<()> {
+    let computed = call.inputs.iter().filter(|input| matches!(input, Some(Value::Node(_) | Value::Bare(_) | Value::Unknown))).count();
+    let names: BTreeSet<&String> = call.node.inputs.iter().collect();
+    match call.node.op.as_str() {
+        "Mul" | "Div" if computed > 1 => Err(elementwise::of_activations(call)),
+        "MatMul" if computed > 1 => Err(linear::of_activations()),
+        "Max" | "Min" if computed > 1 && names.len() > 1 => Err(elementwise::choice_of_activations(call)),
+        "Softmax" | "LogSoftmax" if !call.at_output => Err(activation::softmax_inside(call)),
+        _ => Ok(()),
     }
 }
 

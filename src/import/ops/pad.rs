@@ -77,6 +77,7 @@ fn copied_border(cx: &mut Cx, call: &Call<'_>, id: NodeId, axis: usize, (before,
     let mut dims = cx.dims(id).to_vec();
     dims[axis] = before + size + after;
     check_entries(call.node, &dims)?;
+    cx.book(dims[axis])?;
     let (size, before) = (size as i64, before as i64);
     let source = |place: i64| match mode {
         "reflect" if place < 0 => -place,

@@ -54,6 +54,7 @@ pub(super) fn resize(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
         if target.size == size && target.scale == 1.0 {
             continue;
         }
+        cx.book(target.size)?;
         let positions = (0..target.size)
             .map(|i| position(&place, i, size, target))
             .collect::<Option<Vec<f32>>>()

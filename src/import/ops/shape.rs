@@ -93,14 +93,21 @@ fn constant(call: &Call<'_>, made: Made) -> Value {
     Value::Const(made.named(call.node.outputs.first().unwrap_or(&call.node.name)))
 }
 
-/// Reshapes to a shape of the file, whose first axis must still be the batch. A batch that is 1 for good may go.
-fn to_file_shape(cx: &mut Cx, call: &Call<'_>, operand: NodeId, mut dims: Vec<usize>) -> Outcome<Vec<Value>> {
+/// Reshapes to a shape of the file, whose first axis must still be the batch, or have it as a factor. A batch that is 1 for
+/// good may go. `open` says that the size of an axis other than the first follows from the number of entries: then the batch
+/// is not a factor of the first.
+fn to_file_shape(cx: &mut Cx, call: &Call<'_>, operand: NodeId, mut dims: Vec<usize>, open: bool) -> Outcome<Vec<Value>> {
+    let batch = cx.batch_size();
     // At the very end, one score may be a number for each image.
-    if dims.first() == Some(&cx.batch_size()) && (dims.len() >= 2 || call.at_output) {
+    if dims.first() == Some(&batch) && (dims.len() >= 2 || call.at_output) {
         dims[0] = 1;
         return Ok(vec![Value::Node(cx.reshape(call.node, operand, dims)?)]);
     }
-    if cx.batch == BatchKind::Fixed(1) {
+    let only_one = cx.batch == BatchKind::Fixed(1);
+    if only_one || (dims.len() >= 2 && dims[0].is_multiple_of(batch) && !open) {
+        if let Some(first) = dims.first_mut() {
+            *first /= batch;
+        }
         dims.insert(0, 1);
         return Ok(vec![Value::Bare(cx.reshape(call.node, operand, dims)?)]);
     }
@@ -114,7 +121,8 @@ pub(super) fn reshape(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     call.constant(1)?;
     let (operand, dims) = call.in_file(cx, 0)?;
     let dims = reshaped(call, &dims)?;
-    to_file_shape(cx, call, operand, dims)
+    let open = call.optional_ints(1)?.is_some_and(|wanted| wanted.iter().skip(1).any(|&size| size == -1));
+    to_file_shape(cx, call, operand, dims, open)
 }
 
 /// `Flatten`.
@@ -125,7 +133,7 @@ pub(super) fn flatten(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     if at_front && cx.batch == BatchKind::Dynamic {
         return Err(batch_lost("operator `Flatten` joins the batch to the features").help("flatten from axis 1").into());
     }
-    to_file_shape(cx, call, operand, dims)
+    to_file_shape(cx, call, operand, dims, false)
 }
 
 /// `Squeeze`. Without axes it means all of size 1; a dynamic batch is none of them.
@@ -147,7 +155,7 @@ pub(super) fn squeeze(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
         let dims = std::iter::once(1).chain(kept).collect();
         return Ok(vec![Value::Bare(cx.reshape(call.node, operand, dims)?)]);
     }
-    to_file_shape(cx, call, operand, kept)
+    to_file_shape(cx, call, operand, kept, false)
 }
 
 /// `Unsqueeze`.
@@ -157,7 +165,7 @@ pub(super) fn unsqueeze(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     if new.contains(&0) && cx.batch != BatchKind::Fixed(1) {
         return Err(batch_lost("operator `Unsqueeze` adds an axis before the batch").into());
     }
-    to_file_shape(cx, call, operand, dims)
+    to_file_shape(cx, call, operand, dims, false)
 }
 
 /// `Expand`: copies along axes of size 1.
