@@ -150,7 +150,9 @@ def gather(net, x):
 def blocks(net, x):
     """`SpaceToDepth` and `DepthToSpace`."""
     _, channels, height, width = image(net, x)
-    if channels % 4 == 0 and net.chance(0.6):
+    if net.chance(0.4):
+        if channels % 4:
+            x = net.op("Conv", x, net.weight(4, channels, 1, 1), kernel_shape=[1, 1])
         return net.op("DepthToSpace", x, blocksize=2, mode=net.pick(None, "DCR", "CRD") if net.opset >= 11 else None)
     if height % 2 or width % 2:
         raise Unfit("no blocks")

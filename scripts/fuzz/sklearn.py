@@ -11,7 +11,10 @@ def build(net):
     if net.chance(0.3):
         features = net.shape(x)[1]
         offset, scale = ([float(v) for v in net.rng.uniform(0.5, 1.5, net.pick(1, features))] for _ in range(2))
-        x = net.op("Scaler", x, domain="ai.onnx.ml", offset=offset, scale=scale)
+        scaled = net.op("Scaler", x, domain="ai.onnx.ml", offset=offset, scale=scale)
+        # ONNX does not say that the shape stays.
+        net.types[scaled] = net.types[x]
+        x = scaled
     elif net.chance(0.4):
         x = trunk.attempt(net, normalisation.arithmetic, x)
     x = trunk.dense(net, x, [linear.matmul], net.between(0, 3))
