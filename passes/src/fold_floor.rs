@@ -175,7 +175,7 @@ fn bounded(source: NodeId, end: NodeId, before: Line, behind: Line) -> Option<St
     };
     let (first, last) = (side(before.low, behind.low, f64::max)?, side(before.high, behind.high, f64::min)?);
     let levels = last - first;
-    (levels >= 1.0 && levels <= MOST_LEVELS).then(|| Steps {
+    (1.0..=MOST_LEVELS).contains(&levels).then_some(Steps {
         source,
         end,
         gain: before.gain,

@@ -15,6 +15,9 @@ use std::ops::RangeInclusive;
 
 pub struct FoldPoolPad;
 
+/// Entries before and after, per axis.
+type Pads = Vec<(usize, usize)>;
+
 /// What is at or under this stands for minus infinity.
 const AS_GOOD_AS_INFINITE: f32 = -1e30;
 
@@ -83,12 +86,7 @@ fn sink(graph: &mut Graph, mut pad: NodeId) -> Result<NodeId, PassError> {
 }
 
 /// A reshape from `padded` to `result` that only adds axes of size 1: its shape without the padding, and the pads of the new axes.
-fn with_new_axes(
-    plain: &[usize],
-    padded: &[usize],
-    result: &[usize],
-    pads: &[(usize, usize)],
-) -> Option<(Vec<usize>, Vec<(usize, usize)>)> {
+fn with_new_axes(plain: &[usize], padded: &[usize], result: &[usize], pads: &[(usize, usize)]) -> Option<(Vec<usize>, Pads)> {
     let (mut dims, mut moved, mut axis) = (Vec::new(), Vec::new(), 0);
     for &size in result {
         if padded.get(axis) == Some(&size) {

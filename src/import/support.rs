@@ -37,7 +37,8 @@ pub fn operators() -> Vec<OperatorSupport> {
         unsupported::names().filter(|(name, _)| ops::entry(name).is_none()).map(|(name, reason)| (name, Support::Refused(reason)));
     let own = converted.chain(folded).chain(branches).chain(refused);
     let mut all: Vec<OperatorSupport> = own.map(|(name, support)| OperatorSupport { domain: "", name, support }).collect();
-    let classical = |entry: &ops::Entry| OperatorSupport { domain: "ai.onnx.ml", name: entry.name, support: Support::Converted(entry.when) };
+    let classical =
+        |entry: &ops::Entry| OperatorSupport { domain: "ai.onnx.ml", name: entry.name, support: Support::Converted(entry.when) };
     all.extend(ops::CLASSICAL.iter().map(classical));
     // Stable, so that what is evaluated comes before what is refused.
     all.sort_by_key(|o| (o.domain, o.name));
