@@ -3,6 +3,7 @@
 use super::affine::{aligned, broadcast, combine, per_channel, permute, scale_inputs};
 use crate::PassError;
 use snnc_ir::{Graph, NodeId, Operator, Origin, ParamId, Tensor};
+use std::collections::BTreeSet;
 
 /// Moves the `scale` at `node` as far down as it goes and into weights where it can.
 ///
@@ -12,8 +13,10 @@ use snnc_ir::{Graph, NodeId, Operator, Origin, ParamId, Tensor};
 /// Only on a bug.
 pub fn sink(graph: &mut Graph, node: NodeId) -> Result<bool, PassError> {
     let mut changed = false;
-    let mut pending = vec![node];
-    while let Some(node) = pending.pop() {
+    let mut pending = BTreeSet::from([node]);
+    // In the graph's order, for the same reason as in `offset::sink`.
+    while let Some(node) = graph.topological().into_iter().find(|node| pending.contains(node)) {
+        pending.remove(&node);
         let uses = graph.uses(node);
         let is_output = graph.output().is_some_and(|o| o.node == node);
         if uses.len() + usize::from(is_output) > 1 {
@@ -26,7 +29,7 @@ pub fn sink(graph: &mut Graph, node: NodeId) -> Result<bool, PassError> {
                     let operand = graph.operand(node).expect("a scale has one operand");
                     let copy = graph.add_node(graph[node].op.clone(), &[operand], graph[node].origin.clone())?;
                     graph.set_operand(user, slot, copy);
-                    pending.push(copy);
+                    pending.insert(copy);
                     changed = true;
                 }
             }
