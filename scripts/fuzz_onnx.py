@@ -31,6 +31,10 @@ from fuzz.shrink import shrink
 from meaning import Meaning, add_binary
 
 
+# One fault shows in many networks: no more findings than these are shrunk.
+MAX_SHRUNK = 12
+
+
 def differential(args, meaning):
     """Counts, refusals by reason, and findings by reason, each with its first network."""
     counts, refusals, findings, exporters = collections.Counter(), collections.Counter(), {}, collections.Counter()
@@ -50,6 +54,10 @@ def differential(args, meaning):
                 keep(args.refusals, f"refused-{len(refusals)}", made)
             refusals[verdict.reason] += 1
         if verdict.is_finding and (verdict.kind == "differs" or verdict.reason not in findings):
+            if counts["shrunk"] == MAX_SHRUNK:
+                findings[f"{verdict.text}, not shrunk"] = f"seed {made.seed}, {made.exporter}"
+                continue
+            counts["shrunk"] += 1
             smaller, found = shrink(made, verdict, meaning)
             chain = " ".join(n.op_type for n in smaller.model.graph.node)
             label = f"{found.reason.split(':')[0]}: {chain}" if found.kind == "differs" else verdict.reason

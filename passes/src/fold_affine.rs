@@ -17,7 +17,7 @@ use crate::{
     },
 };
 use snnc_ir::{Graph, NodeId, Operator, Phase};
-use std::ops::RangeInclusive;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 pub struct FoldAffine;
 
@@ -71,13 +71,26 @@ fn is_layer(graph: &Graph, node: NodeId) -> bool {
 
 /// Whether all that a scale leads to, through movement and shifts, are layers or scales that can take it in.
 fn leads_into_layer(graph: &Graph, node: NodeId) -> bool {
-    let uses = graph.uses(node);
-    !uses.is_empty()
-        && uses.iter().all(|&(user, _)| {
-            is_layer(graph, user)
-                || matches!(graph[user].op, Operator::Scale { .. })
-                || ((graph[user].op.is_movement() || matches!(graph[user].op, Operator::Shift { .. })) && leads_into_layer(graph, user))
-        })
+    let mut pending = vec![node];
+    // Ways part and meet again.
+    let mut seen = BTreeSet::from([node]);
+    while let Some(node) = pending.pop() {
+        let uses = graph.uses(node);
+        if uses.is_empty() {
+            return false;
+        }
+        for (user, _) in uses {
+            let op = &graph[user].op;
+            let is_end = is_layer(graph, user) || matches!(op, Operator::Scale { .. });
+            if !is_end && !op.is_movement() && !matches!(op, Operator::Shift { .. }) {
+                return false;
+            }
+            if !is_end && seen.insert(user) {
+                pending.push(user);
+            }
+        }
+    }
+    true
 }
 
 fn scale_into_layer_before(graph: &mut Graph, node: NodeId) -> bool {

@@ -33,10 +33,14 @@ impl Pass for LowerClip {
     }
 
     fn run(&self, graph: &mut Graph, cx: &mut PassCx<'_>) -> Result<Changed, PassError> {
+        let bounds = |node| match graph[node].op {
+            Operator::Clip { min, max } => Some((node, reached(graph, node, (min, max), cx.ranges))),
+            _ => None,
+        };
+        // Nobody saw the values of what is made below, which the next clip may read.
+        let clips: Vec<_> = graph.topological().into_iter().filter_map(bounds).collect();
         let mut changed = false;
-        for node in graph.topological() {
-            let Operator::Clip { min, max } = graph[node].op else { continue };
-            let (min, max) = reached(graph, node, (min, max), cx.ranges);
+        for (node, (min, max)) in clips {
             changed |= lower(graph, node, min, max)?;
         }
         Ok(changed.into())

@@ -69,7 +69,10 @@ def steps(net, x):
         y = net.op("Mul", bounded(net, x, 0.0, bound), net.const(levels / bound, "levels"))
     else:
         y = net.op("Div", net.op("Mul", bounded(net, x, 0.0, bound), net.const(levels, "levels")), net.const(bound, "bound"))
-    y = net.op("Floor", net.op("Add", *shuffled(net, y, net.const(0.5, "half"))))
+    if net.opset >= 11 and net.chance(0.2):
+        y = net.op("Round", y)
+    else:
+        y = net.op("Floor", net.op("Add", *shuffled(net, y, net.const(0.5, "half"))))
     if way == 0:
         return net.op("Mul", net.op("Div", y, net.const(levels, "levels")), net.const(bound, "bound"))
     return net.op("Mul", *shuffled(net, y, net.const(bound / levels, "step")))

@@ -22,7 +22,7 @@ def geometry(net, sizes, kernel):
     elif way < 0.8 and "dilations" not in found:
         found["auto_pad"] = net.pick("SAME_UPPER", "SAME_LOWER", "VALID")
     pads = found.get("pads", [0] * 2 * rank)
-    if "auto_pad" not in found and any(s + a + b < e for s, a, b, e in zip(sizes, pads[:rank], pads[rank:], extent)):
+    if not found.get("auto_pad", "").startswith("SAME") and any(s + a + b < e for s, a, b, e in zip(sizes, pads[:rank], pads[rank:], extent)):
         raise Unfit("the window is larger than the image")
     return found
 

@@ -68,8 +68,8 @@ class Verdict:
 def judge(network, meaning):
     """What the compiler makes of a network. Raises `Invalid` where there is nothing to compare with."""
     expected = truth(network)
-    if not np.isfinite(expected).all():
-        raise Invalid("scores are not finite")
+    if expected.size == 0 or not np.isfinite(expected).all():
+        raise Invalid("scores are not finite, or there are none")
     answer = meaning.ask(network.model.SerializeToString(), network.images, network.output, rates=True)
     if "crash" in answer:
         return Verdict("crash", answer["crash"])

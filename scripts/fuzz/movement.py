@@ -150,7 +150,9 @@ def gather(net, x):
 def blocks(net, x):
     """`SpaceToDepth` and `DepthToSpace`."""
     _, channels, height, width = image(net, x)
-    if channels % 4 == 0 and net.chance(0.6):
+    if net.chance(0.4):
+        if channels % 4:
+            x = net.op("Conv", x, net.weight(4, channels, 1, 1), kernel_shape=[1, 1])
         return net.op("DepthToSpace", x, blocksize=2, mode=net.pick(None, "DCR", "CRD") if net.opset >= 11 else None)
     if height % 2 or width % 2:
         raise Unfit("no blocks")
@@ -158,7 +160,7 @@ def blocks(net, x):
 
 
 def resize(net, x):
-    """Nearest neighbours."""
+    """Nearest neighbours, or linear interpolation."""
     _, channels, height, width = image(net, x)
     if height * width > 64 or net.dtype != np.float32:
         raise Unfit("large enough")
@@ -169,7 +171,8 @@ def resize(net, x):
         return net.op("Upsample", x, scales, mode="nearest")
     if net.opset < 11:
         return net.op("Resize", x, scales, mode="nearest")
-    modes = {"mode": "nearest", "coordinate_transformation_mode": net.pick("asymmetric", "half_pixel", None),
+    linear = {"mode": "linear", "coordinate_transformation_mode": net.pick("half_pixel", "asymmetric", None)}
+    modes = linear if net.chance(0.3) else {"mode": "nearest", "coordinate_transformation_mode": net.pick("asymmetric", "half_pixel", None),
              "nearest_mode": net.pick("floor", None, "round_prefer_ceil")}
     if net.chance(0.5) or net.is_dynamic:
         region = net.initialiser(np.zeros(0, np.float32), "region") if net.opset < 13 or net.chance(0.3) else ""
@@ -217,5 +220,49 @@ def idle(net, x):
     return net.cast(x, net.element(x) or FLOAT)
 
 
-IMAGE = [channels_last, shuffle, pad, pad, crop, split, gather, blocks, resize, ways_round, tiled, idle]
-ROW = [crop, split, gather, ways_round, idle, tiled]
+def summed(net, x):
+    """A running sum along an axis."""
+    if net.opset < 11:
+        raise Unfit("there is no running sum")
+    axis = net.between(1, len(net.shape(x)) - 1)
+    total = net.op("CumSum", x, net.ints(axis, scalar=True), exclusive=net.pick(None, 1), reverse=net.pick(None, 1))
+    return net.op("Mul", total, net.const(0.3, "scale"))
+
+
+def chosen(net, x):
+    """Entries that are kept, the others being a constant: `Where` by a mask, or a triangle."""
+    shape = net.shape(x)
+    if net.opset >= 14 and len(shape) > 2 and net.chance(0.3):
+        return net.op("Trilu", x, upper=net.pick(0, 1))
+    if net.opset < 9:
+        raise Unfit("there is no choice")
+    mask = net.initialiser(net.rng.random([1, *shape[1:]]) < 0.7, "mask")
+    other = net.const(net.pick(0.0, 0.5), "other")
+    return net.op("Where", mask, *((x, other) if net.chance(0.7) else (other, x)))
+
+
+def with_constant(net, x):
+    """A constant of as many images, concatenated: a class token, coordinates. The batch has to be fixed."""
+    shape = net.shape(x)
+    if net.is_dynamic or net.batch != 1:
+        raise Unfit("the batch is not known")
+    constant = net.const(net.rng.normal(0, 0.5, [1, 1, *shape[2:]]), "token")
+    return net.op("Concat", *((constant, x) if net.chance(0.5) else (x, constant)), axis=1)
+
+
+def alone(net, x):
+    """The one image without its batch axis, and something done to it: code that was written for one image."""
+    shape = net.shape(x)
+    if net.is_dynamic or net.batch != 1 or len(shape) < 3:
+        raise Unfit("there are several images")
+    y = squeeze(net, x, [0]) if net.chance(0.5) else net.op("Gather", x, net.ints(0, scalar=True), axis=0)
+    way = net.between(0, 2)
+    if way == 0:
+        y = net.op("Relu", y)
+    elif way == 1:
+        y = net.op("Mul", y, net.const(net.rng.uniform(0.5, 1.5, shape[1:]), "scale"))
+    return unsqueeze(net, y, [0])
+
+
+IMAGE = [channels_last, shuffle, pad, pad, crop, split, gather, blocks, resize, ways_round, tiled, idle, summed, chosen, with_constant, alone]
+ROW = [crop, split, gather, ways_round, idle, tiled, summed, chosen]

@@ -2,9 +2,13 @@
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper, shape_inference
+from onnx.reference import ReferenceEvaluator
 
 # The version of the file format that goes with an operator set.
 IR = {7: 3, 8: 3, 9: 4, 10: 5, 11: 6, 12: 7, 13: 7, 14: 7, 15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12, 25: 13}
+
+# Of these operators results on constants are needed to know the shape of a `Reshape`.
+OF_SHAPES = {"Gather", "Slice", "Unsqueeze", "Squeeze", "Concat", "Cast"}
 
 
 class Unfit(Exception):
@@ -141,6 +145,13 @@ class Net:
         for output in node.output:
             if output and output not in found:
                 raise Unfit(f"the type of {output} is not known")
+        if node.op_type == "Shape":
+            self.values[node.output[0]] = np.array(self.shape(node.input[0]), np.int64)
+        elif node.op_type in OF_SHAPES and all(i in self.values for i in node.input):
+            inputs = [helper.make_value_info(i, self.types[i]) for i in dict.fromkeys(node.input)]
+            graph = helper.make_graph([node], "shape", inputs, [helper.make_value_info(node.output[0], found[node.output[0]])])
+            evaluator = ReferenceEvaluator(helper.make_model(graph, opset_imports=imports[:1], ir_version=IR[self.opset]))
+            self.values[node.output[0]] = evaluator.run(None, {i: self.values[i] for i in node.input})[0]
 
     def cast(self, x, kind):
         return self.op("Cast", x, to_=kind)

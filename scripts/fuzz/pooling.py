@@ -74,7 +74,7 @@ def some_axes(net, x):
     """A mean or maximum over any axes but the batch."""
     rank = len(net.shape(x))
     axes = sorted(int(a) for a in net.rng.choice(np.arange(1, rank), net.between(1, rank - 1), replace=False))
-    return reduced(net, x, net.pick("ReduceMean", "ReduceMax", "ReduceSum"), axes, True)
+    return reduced(net, x, net.pick("ReduceMean", "ReduceMax", "ReduceSum", "ReduceMin"), axes, True)
 
 
 ALL = [maximum] * 4 + [average] * 3 + [padded_maximum, some_axes]

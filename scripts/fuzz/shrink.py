@@ -1,4 +1,6 @@
 """The smallest part of a network that is still at fault."""
+import time
+
 import numpy as np
 import onnx
 import onnx.inliner
@@ -6,24 +8,23 @@ from onnx import helper, numpy_helper
 
 from .judge import Invalid, by_batch, judge
 
-MAX_TRIALS = 400
+# Seconds for one finding.
+PATIENCE = 15
 
 
 def shrink(network, verdict, meaning):
     """A smaller network with a finding of the same kind, and its verdict. Takes the file apart until nothing more can go."""
-    best, trials = (network, verdict), 0
-    while trials < MAX_TRIALS:
+    best, end = (network, verdict), time.monotonic() + PATIENCE
+    while True:
         for candidate in candidates(best[0]):
-            trials += 1
+            if time.monotonic() > end:
+                return best
             found = still(candidate, verdict, meaning)
             if found:
                 best = (candidate, found)
                 break
-            if trials >= MAX_TRIALS:
-                break
         else:
-            break
-    return best
+            return best
 
 
 def still(candidate, verdict, meaning):
@@ -115,7 +116,7 @@ def ending(network, name, types):
     if len(shape) > 2:
         last = "flattened"
         graph.node.append(helper.make_node("Flatten", [name], [last], axis=1))
-    graph.output.append(helper.make_tensor_value_info(last, element, None))
+    graph.output.append(helper.make_tensor_value_info(last, element, [None, None]))
     result = network.like(cleaned(model))
     result.output = None
     yield result

@@ -8,7 +8,14 @@ def build(net):
     x = entry.row(net)
     if net.chance(0.5):
         x = net.cast(x, net.element(x))
-    if net.chance(0.4):
+    if net.chance(0.3):
+        features = net.shape(x)[1]
+        offset, scale = ([float(v) for v in net.rng.uniform(0.5, 1.5, net.pick(1, features))] for _ in range(2))
+        scaled = net.op("Scaler", x, domain="ai.onnx.ml", offset=offset, scale=scale)
+        # ONNX does not say that the shape stays.
+        net.types[scaled] = net.types[x]
+        x = scaled
+    elif net.chance(0.4):
         x = trunk.attempt(net, normalisation.arithmetic, x)
     x = trunk.dense(net, x, [linear.matmul], net.between(0, 3))
     if net.chance(0.2):
