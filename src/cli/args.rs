@@ -141,7 +141,7 @@ pub struct CompileArgs {
     /// Leaky neurons: the share of the potential that is left after a time step, more than 0 and less than 1
     #[arg(long, value_name = "L", value_parser = parse_leak, help_heading = "Conversion")]
     pub leak: Option<f32>,
-    /// Which output of the model to compile, where there are several
+    /// Which tensor holds the class scores: an output of the model, or any tensor that a node makes [default: the first output]
     #[arg(long, value_name = "NAME", help_heading = "Conversion")]
     pub output: Option<String>,
     /// Seed of everything random
@@ -403,7 +403,7 @@ pub struct InspectArgs {
     /// An ONNX model or an artifact; its content decides, not its name
     #[arg(value_name = "FILE.onnx|FILE.snn", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// Which output of the model would be compiled, where there are several
+    /// Which tensor would be compiled: an output of the model, or any tensor that a node makes [default: the first output]
     #[arg(long, value_name = "NAME")]
     pub output: Option<String>,
 }
