@@ -14,7 +14,7 @@ use petgraph::{
 };
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashSet},
     fmt,
 };
 
@@ -386,8 +386,9 @@ impl Graph {
     /// Adds a parameter; a taken name gets a number behind it.
     pub fn add_param(&mut self, name: impl Into<String>, tensor: Tensor, provenance: Provenance) -> ParamId {
         let mut name = name.into();
-        if self.params.values().any(|p| p.name == name) {
-            let free = (1..).map(|k| format!("{name}.{k}")).find(|n| self.params.values().all(|p| p.name != *n));
+        let taken: HashSet<&str> = self.params.values().map(|p| p.name.as_str()).filter(|n| n.starts_with(&name)).collect();
+        if taken.contains(name.as_str()) {
+            let free = (1..).map(|k| format!("{name}.{k}")).find(|n| !taken.contains(n.as_str()));
             name = free.expect("some number is free");
         }
         let id = ParamId(self.next_param);

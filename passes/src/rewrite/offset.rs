@@ -1,12 +1,15 @@
 //! Sinking `shift` through the graph: what a constant becomes on the other side of an operator.
 
-use super::affine::{add_bias, broadcast, combine, per_channel};
+use super::{
+    affine::{add_bias, broadcast, combine, per_channel},
+    next,
+};
 use crate::PassError;
 use snnc_ir::{
     Graph, NodeId, Operator, Origin, Phase, Provenance, Tensor, TensorType,
     eval::{self, Mode},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Moves the `shift` at `node` as far down as it goes: into the biases of the layers that read it, and where padding dilutes it there,
 /// to behind the layer, where it differs from place to place. It ends before rectifiers and at the output.
@@ -16,11 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// # Errors
 /// Only on a bug.
 pub fn sink(graph: &mut Graph, node: NodeId) -> Result<(), PassError> {
-    let mut pending = BTreeSet::from([node]);
-    // The one that comes first in the graph, so that shifts of several operands of a node are one before they go on: where activations
-    // are cut and joined again and again, there would be twice as many behind every joint.
-    while let Some(node) = graph.topological().into_iter().find(|node| pending.contains(node)) {
-        pending.remove(&node);
+    let mut pending = vec![node];
+    while let Some(node) = next(graph, &mut pending) {
         let users = users(graph, node);
         let is_output = graph.output().is_some_and(|o| o.node == node);
         if users.len() + usize::from(is_output) > 1 {
@@ -29,7 +29,7 @@ pub fn sink(graph: &mut Graph, node: NodeId) -> Result<(), PassError> {
                     let operand = graph.operand(node).expect("a shift has one operand");
                     let copy = graph.add_node(graph[node].op.clone(), &[operand], graph[node].origin.clone())?;
                     slots.into_iter().for_each(|slot| graph.set_operand(user, slot, copy));
-                    pending.insert(copy);
+                    pending.push(copy);
                 }
             }
         } else if let Some((user, slots)) = users.into_iter().next()

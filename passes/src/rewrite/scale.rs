@@ -1,9 +1,11 @@
 //! Sinking `scale` through the graph: what a factor per channel becomes on the other side of an operator.
 
-use super::affine::{aligned, broadcast, combine, per_channel, permute, scale_inputs};
+use super::{
+    affine::{aligned, broadcast, combine, per_channel, permute, scale_inputs},
+    next,
+};
 use crate::PassError;
 use snnc_ir::{Graph, NodeId, Operator, Origin, ParamId, Tensor};
-use std::collections::BTreeSet;
 
 /// Moves the `scale` at `node` as far down as it goes and into weights where it can.
 ///
@@ -13,10 +15,8 @@ use std::collections::BTreeSet;
 /// Only on a bug.
 pub fn sink(graph: &mut Graph, node: NodeId) -> Result<bool, PassError> {
     let mut changed = false;
-    let mut pending = BTreeSet::from([node]);
-    // In the graph's order, for the same reason as in `offset::sink`.
-    while let Some(node) = graph.topological().into_iter().find(|node| pending.contains(node)) {
-        pending.remove(&node);
+    let mut pending = vec![node];
+    while let Some(node) = next(graph, &mut pending) {
         let uses = graph.uses(node);
         let is_output = graph.output().is_some_and(|o| o.node == node);
         if uses.len() + usize::from(is_output) > 1 {
@@ -29,7 +29,7 @@ pub fn sink(graph: &mut Graph, node: NodeId) -> Result<bool, PassError> {
                     let operand = graph.operand(node).expect("a scale has one operand");
                     let copy = graph.add_node(graph[node].op.clone(), &[operand], graph[node].origin.clone())?;
                     graph.set_operand(user, slot, copy);
-                    pending.insert(copy);
+                    pending.push(copy);
                     changed = true;
                 }
             }
