@@ -19,7 +19,11 @@ use std::collections::BTreeMap;
 /// # Errors
 /// Only on a bug.
 pub fn sink(graph: &mut Graph, node: NodeId) -> Result<(), PassError> {
+<<<<<<< HEAD
     let mut pending = vec![node];
+=======
+    let mut pending = BTreeSet::from([node]);
+>>>>>>> main
     while let Some(node) = next(graph, &mut pending) {
         let users = users(graph, node);
         let is_output = graph.output().is_some_and(|o| o.node == node);

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::PassError;
 use snnc_ir::{Graph, NodeId, Operator, Origin, ParamId, Tensor};
+use std::collections::BTreeSet;
 
 /// Moves the `scale` at `node` as far down as it goes and into weights where it can.
 ///
@@ -15,7 +16,7 @@ use snnc_ir::{Graph, NodeId, Operator, Origin, ParamId, Tensor};
 /// Only on a bug.
 pub fn sink(graph: &mut Graph, node: NodeId) -> Result<bool, PassError> {
     let mut changed = false;
-    let mut pending = vec![node];
+    let mut pending = BTreeSet::from([node]);
     while let Some(node) = next(graph, &mut pending) {
         let uses = graph.uses(node);
         let is_output = graph.output().is_some_and(|o| o.node == node);
@@ -29,7 +30,7 @@ pub fn sink(graph: &mut Graph, node: NodeId) -> Result<bool, PassError> {
                     let operand = graph.operand(node).expect("a scale has one operand");
                     let copy = graph.add_node(graph[node].op.clone(), &[operand], graph[node].origin.clone())?;
                     graph.set_operand(user, slot, copy);
-                    pending.push(copy);
+                    pending.insert(copy);
                     changed = true;
                 }
             }
