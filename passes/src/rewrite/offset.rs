@@ -9,7 +9,7 @@ use snnc_ir::{
     Graph, NodeId, Operator, Origin, Phase, Provenance, Tensor, TensorType,
     eval::{self, Mode},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Moves the `shift` at `node` as far down as it goes: into the biases of the layers that read it, and where padding dilutes it there,
 /// to behind the layer, where it differs from place to place. It ends before rectifiers and at the output.
@@ -19,11 +19,7 @@ use std::collections::BTreeMap;
 /// # Errors
 /// Only on a bug.
 pub fn sink(graph: &mut Graph, node: NodeId) -> Result<(), PassError> {
-<<<<<<< HEAD
-    let mut pending = vec![node];
-=======
     let mut pending = BTreeSet::from([node]);
->>>>>>> main
     while let Some(node) = next(graph, &mut pending) {
         let users = users(graph, node);
         let is_output = graph.output().is_some_and(|o| o.node == node);
@@ -33,7 +29,7 @@ pub fn sink(graph: &mut Graph, node: NodeId) -> Result<(), PassError> {
                     let operand = graph.operand(node).expect("a shift has one operand");
                     let copy = graph.add_node(graph[node].op.clone(), &[operand], graph[node].origin.clone())?;
                     slots.into_iter().for_each(|slot| graph.set_operand(user, slot, copy));
-                    pending.push(copy);
+                    pending.insert(copy);
                 }
             }
         } else if let Some((user, slots)) = users.into_iter().next()
