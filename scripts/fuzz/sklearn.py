@@ -10,7 +10,8 @@ def build(net):
         x = net.cast(x, net.element(x))
     if net.chance(0.3):
         features = net.shape(x)[1]
-        offset, scale = ([float(v) for v in net.rng.uniform(0.5, 1.5, net.pick(1, features))] for _ in range(2))
+        count = net.pick(1, features)
+        offset, scale = ([float(v) for v in net.rng.uniform(0.5, 1.5, count)] for _ in range(2))
         scaled = net.op("Scaler", x, domain="ai.onnx.ml", offset=offset, scale=scale)
         # ONNX does not say that the shape stays.
         net.types[scaled] = net.types[x]

@@ -87,7 +87,12 @@ pub(super) fn tail(model: &Model, order: &[usize], output: &str) -> BTreeSet<usi
     }
     let mut found = BTreeSet::new();
     for &index in order.iter().rev() {
-        let of_head = |reader: &usize| found.contains(reader) && ops::in_head(&model.nodes[*reader]);
+        // A shape is a constant, whoever it is taken of.
+        let asks_shape = |node: &Node| node.is_standard() && matches!(node.op.as_str(), "Shape" | "Size");
+        let of_head = |reader: &usize| {
+            let node = &model.nodes[*reader];
+            asks_shape(node) || (found.contains(reader) && ops::in_head(node))
+        };
         let ends = |name: &String| match readers.get(name.as_str()) {
             Some(readers) => name != output && readers.iter().all(of_head),
             None => true,

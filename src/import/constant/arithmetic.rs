@@ -21,7 +21,7 @@ pub(super) fn numbers(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> O
                 Data::Int(result.ok_or_else(bad)?)
             }
             (Data::Float(a), Data::Float(_) | Data::Int(_)) => {
-                Data::Float(a.iter().zip(right.to_float()).map(|(&a, b)| float(op, a, b)).collect())
+                Data::Float(a.iter().zip(right.to_float()).map(|(&a, b)| float(op, c_remainder, a, b)).collect())
             }
             _ => return Err(malformed(format!("operands of operator `{op}` have different element types")).into()),
         };
@@ -51,13 +51,18 @@ fn integer(op: &str, c_remainder: bool, a: i64, b: i64) -> Option<i64> {
     }
 }
 
-fn float(op: &str, a: f32, b: f32) -> f32 {
+fn float(op: &str, c_remainder: bool, a: f32, b: f32) -> f32 {
     match op {
         "Add" | "Sum" | "Mean" => a + b,
         "Sub" => a - b,
         "Mul" => a * b,
         "Div" => a / b,
-        "Mod" => a % b,
+        "Mod" if c_remainder => a % b,
+        // The sign is that of the divisor.
+        "Mod" => match a % b {
+            r if r != 0.0 && (r < 0.0) != (b < 0.0) => r + b,
+            r => r,
+        },
         "Pow" => a.powf(b),
         "Max" => a.max(b),
         "Min" => a.min(b),

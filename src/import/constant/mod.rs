@@ -15,6 +15,7 @@ pub(super) use indexing::{Triangle, triangle};
 
 use super::{
     cx::{Call, Cx, check_entries},
+    ops,
     problem::{Outcome, malformed, unsupported_use},
 };
 use snnc_ir::Provenance;
@@ -278,6 +279,7 @@ fn same(_: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made
 
 fn dropout(_: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
     call.node.ignore(&["ratio", "seed"]);
+    ops::refuse_training(call)?;
     Ok(vec![Made::Same(operand(call, operands, 0)?.clone())])
 }
 
@@ -285,9 +287,14 @@ fn cast(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Mad
     call.node.ignore(&["saturate", "round_mode"]);
     let source = operand(call, operands, 0)?;
     let ty = i32::try_from(call.node.int("to", 0)?).ok().and_then(|t| DataType::try_from(t).ok()).unwrap_or(DataType::Undefined);
+    converted(cx, call, source, ty)
+}
+
+/// A constant in another element type.
+fn converted(cx: &mut Cx, call: &Call<'_>, source: &Rc<Constant>, ty: DataType) -> Outcome<Vec<Made>> {
     // Every float is held in 32 bits, so that casts among floats keep the weights as they are in the file.
     let is_float = matches!(ty, DataType::Float | DataType::Double | DataType::Float16 | DataType::Bfloat16);
-    if is_float && matches!(source.data, Data::Float(_)) {
+    if is_float && matches!(source.data, Data::Float(_)) || ty == source.integer && matches!(source.data, Data::Int(_)) {
         return Ok(vec![Made::Same(source.clone())]);
     }
     entries(cx, call, &source.dims)?;
@@ -301,7 +308,7 @@ fn cast(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Mad
         DataType::Uint16 => |v| (v as u16).into(),
         DataType::Int8 => |v| (v as i8).into(),
         DataType::Uint8 => |v| (v as u8).into(),
-        _ => return Err(unsupported_use("operator `Cast` to an element type that is not supported").into()),
+        _ => return Err(unsupported_use(format!("operator `{}` to an element type that is not supported", call.node.op)).into()),
     };
     Ok(vec![Made::Typed(source.dims.clone(), source.data.to_int().into_iter().map(wrap).collect(), ty)])
 }
@@ -309,19 +316,12 @@ fn cast(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Mad
 fn cast_like(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
     call.node.ignore(&["saturate", "round_mode"]);
     let (source, like) = (operand(call, operands, 0)?, operand(call, operands, 1)?);
-    if like.is_quarter() {
-        return Err(unsupported_use("operator `CastLike` to an element type that is not supported").into());
-    }
-    if std::mem::discriminant(&source.data) == std::mem::discriminant(&like.data) {
-        return Ok(vec![Made::Same(source.clone())]);
-    }
-    entries(cx, call, &source.dims)?;
-    let data = match like.data {
-        Data::Float(_) => Data::Float(source.data.to_float()),
-        Data::Int(_) => return Ok(vec![Made::Typed(source.dims.clone(), source.data.to_int(), like.integer)]),
-        Data::Bool(_) => Data::Bool(source.data.to_bool()),
+    let ty = match like.data {
+        Data::Float(_) if !like.is_quarter() => DataType::Float,
+        Data::Float(_) | Data::Int(_) => like.integer,
+        Data::Bool(_) => DataType::Bool,
     };
-    Ok(vec![Made::New(source.dims.clone(), data)])
+    converted(cx, call, source, ty)
 }
 
 fn range(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {

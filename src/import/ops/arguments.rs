@@ -4,7 +4,7 @@
 use crate::import::{
     constant::{Constant, Data, Made},
     cx::Call,
-    problem::{Outcome, malformed},
+    problem::{Outcome, malformed, unsupported_use},
 };
 
 /// Strides, kernels and pads beyond this are nonsense, and would overflow.
@@ -234,6 +234,14 @@ pub(in crate::import) fn gather_indices(call: &Call<'_>, indices: &Constant, siz
                 .ok_or_else(|| malformed(format!("operator `Gather` takes entry {v} of an axis of size {size}")).into())
         })
         .collect()
+}
+
+/// Checks that `Dropout` draws no random numbers.
+pub(in crate::import) fn refuse_training(call: &Call<'_>) -> Outcome<()> {
+    if call.optional_constant(2)?.is_some_and(|c| c.data.to_bool().contains(&true)) {
+        return Err(unsupported_use("operator `Dropout` in training mode").help("call `model.eval()` before the export").into());
+    }
+    Ok(())
 }
 
 #[cfg(test)]

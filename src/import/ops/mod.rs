@@ -23,7 +23,8 @@ mod rounding;
 mod shape;
 
 pub(super) use arguments::{
-    axis, flattened, gather_indices, permutation, reduced_axes, reshaped, shape_of, sizes, slice_ranges, split_sizes, squeezed, unsqueezed,
+    axis, flattened, gather_indices, permutation, reduced_axes, refuse_training, reshaped, shape_of, sizes, slice_ranges, split_sizes,
+    squeezed, unsqueezed,
 };
 pub(super) use bare::apply;
 pub(super) use einsum::{Equation, Label, equation, matrix_product};

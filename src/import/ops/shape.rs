@@ -2,7 +2,8 @@
 
 use super::{
     arguments::{
-        axis, cuts, flattened, gather_indices, permutation, reshaped, shape_of, sizes, slice_ranges, split_sizes, squeezed, unsqueezed,
+        axis, cuts, flattened, gather_indices, permutation, refuse_training, reshaped, shape_of, sizes, slice_ranges, split_sizes,
+        squeezed, unsqueezed,
     },
     copies::{self, cut, pick, repeat, stretch, whole},
 };
@@ -10,7 +11,7 @@ use crate::import::{
     BatchKind,
     constant::{Data, Made, common_shape},
     cx::{Call, Cx, Value},
-    problem::{Outcome, batch_lost, malformed, no_counterpart, unsupported_use},
+    problem::{Outcome, batch_lost, malformed, no_counterpart},
 };
 use snnc_ir::{NodeId, types::Dims};
 use tract_onnx::pb::tensor_proto::DataType;
@@ -25,10 +26,7 @@ pub(super) fn identity(_: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
 pub(super) fn dropout(_: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     call.node.ignore(&["ratio", "seed"]);
     call.check_counts(3, 2)?;
-    let training = call.optional_constant(2)?.is_some_and(|c| c.data.to_bool().contains(&true));
-    if training {
-        return Err(unsupported_use("operator `Dropout` in training mode").help("call `model.eval()` before the export").into());
-    }
+    refuse_training(call)?;
     // The mask, where anything reads it, is then a tensor of unknown shape: its readers have no rule for it.
     Ok(vec![Value::Node(call.activation(0)?)])
 }
