@@ -17,9 +17,21 @@ def window(net, x):
     if any(p >= k for p, k in zip(attributes.get("pads", []), kernel * 2)):
         attributes["pads"] = [min(p, k - 1) for p, k in zip(attributes["pads"], kernel * 2)]
     # With `VALID` the text of the standard rounds down, and its implementations up.
-    if net.opset >= 10 and attributes.get("auto_pad") != "VALID" and net.chance(0.35):
+    if net.opset >= 10 and attributes.get("auto_pad") != "VALID" and net.chance(0.35) and not beyond(sizes, kernel, attributes):
         attributes["ceil_mode"] = 1
     return attributes
+
+
+def beyond(sizes, kernel, attributes):
+    """Whether rounding up would make a window that sees only padding: ONNX counts it, and its runtimes do not."""
+    rank = len(sizes)
+    ones, pads = [1] * rank, attributes.get("pads", [0] * 2 * rank)
+    steps, dilations = attributes.get("strides", ones), attributes.get("dilations", ones)
+    for size, k, step, dilation, before, after in zip(sizes, kernel, steps, dilations, pads[:rank], pads[rank:]):
+        windows = -(-(size + before + after - dilation * (k - 1) - 1) // step)
+        if windows * step >= size + before:
+            return True
+    return False
 
 
 def maximum(net, x):
