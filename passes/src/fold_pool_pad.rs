@@ -6,8 +6,9 @@
 //! Requires: a graph in phase `Imported`.
 //! Leaves: no max pool that reads, over transposes and new axes of size 1, a `pad` over height and width whose value is at or
 //! under everything that it surrounds, if the pool can take it: padding is narrower than the window.
-//! Keeps: the function exactly. That a value of -1e30 or less is under everything is taken for granted: a network whose activations
-//! go there has left the range of 32-bit floats behind.
+//! Keeps: the function exactly. That a value of -65504 or less is under everything is taken for granted: it is the smallest 16-bit
+//! float, and exporters mean minus infinity by it. A network whose activations go there would be found out when it is compared with
+//! its file.
 
 use crate::{Changed, Pass, PassCx, PassError, rewrite::bounds::lower_bounds};
 use snnc_ir::{Graph, NodeId, Operator, Origin, Phase, Window};
@@ -19,7 +20,7 @@ pub struct FoldPoolPad;
 type Pads = Vec<(usize, usize)>;
 
 /// What is at or under this stands for minus infinity.
-const AS_GOOD_AS_INFINITE: f32 = -1e30;
+const AS_GOOD_AS_INFINITE: f32 = -65504.0;
 
 impl Pass for FoldPoolPad {
     fn name(&self) -> &'static str {
