@@ -65,6 +65,10 @@ impl Judge {
             _ => Tensor::from_array((dims.to_vec(), values.to_vec())).map_err(failed)?.into_dyn(),
         };
         let name = output.map_or_else(|| self.session.outputs()[0].name().to_owned(), str::to_owned);
+        // A tensor inside of the network is not given out; asked for it, the library's results would panic.
+        if self.session.outputs().iter().all(|known| known.name() != name) {
+            return Err(Error::Usage(format!("ONNX Runtime gives out no `{name}`: it is no output of the model")));
+        }
         let results = self.session.run(ort::inputs![input]).map_err(failed)?;
         let value = &results[name.as_str()];
         if let Ok((_, data)) = value.try_extract_tensor::<f32>() {
