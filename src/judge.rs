@@ -46,6 +46,12 @@ impl Judge {
         shape.first().and_then(|&n| usize::try_from(n).ok()).filter(|&n| n > 0)
     }
 
+    /// Whether the model takes 8-bit pixels as they are.
+    #[must_use]
+    pub fn takes_pixels(&self) -> bool {
+        self.session.inputs().first().and_then(|i| i.dtype().tensor_type()) == Some(TensorElementType::Uint8)
+    }
+
     /// The named output, or the first, for an input of shape `dims`, given in the precision that the model wants.
     ///
     /// # Errors
@@ -61,6 +67,9 @@ impl Judge {
             }
             Some(TensorElementType::Float64) => {
                 Tensor::from_array((dims.to_vec(), values.iter().map(|&v| f64::from(v)).collect::<Vec<_>>())).map_err(failed)?.into_dyn()
+            }
+            Some(TensorElementType::Uint8) => {
+                Tensor::from_array((dims.to_vec(), values.iter().map(|&v| v.round() as u8).collect::<Vec<_>>())).map_err(failed)?.into_dyn()
             }
             _ => Tensor::from_array((dims.to_vec(), values.to_vec())).map_err(failed)?.into_dyn(),
         };

@@ -35,7 +35,10 @@ fn error(library: &Path, model: &Path, output: Option<&str>, low: f32, high: f32
     let ann = Ann::open(model, output).map_err(|e| e.to_string())?;
     let mut judge = Judge::open(library, model).map_err(|e| e.to_string())?;
     let dims = ann.input_dims().to_vec();
-    let x = images(&dims, low, high);
+    let mut x = images(&dims, low, high);
+    if judge.takes_pixels() {
+        x.iter_mut().for_each(|v| *v = (255.0 * (*v - low) / (high - low)).round());
+    }
     let ours = ann.outputs(&x, 1).map_err(|e| e.to_string())?;
     // A file with a fixed batch gets the image that often; the first answer counts.
     let batch = judge.batch().unwrap_or(1);
