@@ -26,6 +26,8 @@ def identity(net, array, stem):
 
 def half(net, array, stem):
     """Kept in 16 bits and cast when used."""
+    if np.abs(array[np.isfinite(array)]).max(initial=0) > np.finfo(np.float16).max:
+        return None
     stored = array.astype(np.float16)
     name = net.name(stem)
     net.nodes.append(helper.make_node("Cast", [net.initialiser(stored, stem)], [name], to=helper.np_dtype_to_tensor_dtype(array.dtype)))
@@ -78,6 +80,8 @@ def unsqueezed(net, array, stem):
 def scaled(net, array, stem):
     """A product of constants: spectral norm, weight norm, learning-rate equalisation."""
     factor = np.array(2.0 ** net.between(-2, 2), array.dtype)
+    if np.abs(array[np.isfinite(array)]).max(initial=0) > np.finfo(array.dtype).max / 4:
+        return None
     name = net.name(stem)
     net.nodes.append(helper.make_node("Mul", [net.initialiser(array / factor, stem), net.initialiser(factor, "gain")], [name]))
     return net.known(array, name)
