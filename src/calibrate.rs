@@ -7,8 +7,12 @@ use crate::{
     synthesize::Samples,
 };
 use candle_core::Tensor;
-use snnc_ir::{Graph, NodeId, Operator, TensorType};
-use snnc_passes::{Activations, Calibration, Traces, threshold::Recorded};
+use snnc_ir::{Graph, NodeId, Operator, Reset, TensorType};
+use snnc_kernels::neuron::{self, Neurons};
+use snnc_passes::{
+    Activations, Calibration, Traces,
+    threshold::{self, Recorded},
+};
 use std::collections::BTreeMap;
 
 /// Bytes that the signals of one layer over all steps may take; samples are left out beyond that.
@@ -137,6 +141,19 @@ fn sampled(signal: &Signal, timesteps: usize, ty: &TensorType, places: usize) ->
         data
     })?;
     Ok(Traces { steps, places, data })
+}
+
+impl threshold::Firing for Laboratory {
+    fn sums(&self, neuron: threshold::Neuron, theta: f32, currents: &[f32], sums: &mut [f32]) {
+        let count = sums.len();
+        let (threshold, initial, leak) = (vec![theta; count], vec![neuron.initial * theta; count], vec![1.0; count]);
+        let reset = match neuron.reset {
+            Reset::Soft => neuron::Reset::Soft,
+            Reset::Hard => neuron::Reset::Hard,
+            Reset::Signed => neuron::Reset::Signed,
+        };
+        Neurons { threshold: &threshold, initial: &initial, leak: &leak, reset }.sums(currents, 1, neuron.timesteps, sums);
+    }
 }
 
 impl Calibration for Laboratory {

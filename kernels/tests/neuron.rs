@@ -86,6 +86,12 @@ fn compare(reset: Reset, how: Derivation, varies: bool) {
     let neurons = Neurons { threshold: &threshold, initial: &initial, leak: &leak, reset };
     let mut spikes = vec![0i8; STEPS * IMAGES * LEN];
     neurons.forward(&current, IMAGES, &mut spikes);
+    let mut sums = vec![f32::NAN; IMAGES * LEN];
+    neurons.sums(&current, IMAGES, STEPS, &mut sums);
+    for (i, &sum) in sums.iter().enumerate() {
+        let counted: i32 = spikes[i..].iter().step_by(IMAGES * LEN).map(|&s| i32::from(s)).sum();
+        assert_eq!(sum, counted as f32, "neuron {i}");
+    }
     let mut gradient = upstream.clone();
     let [mut of_threshold, mut of_initial, mut of_leak] = [(); 3].map(|()| vec![0.5f32; LEN]);
     let parameters = NeuronGradients { threshold: &mut of_threshold, initial: &mut of_initial, leak: &mut of_leak };

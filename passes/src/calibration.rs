@@ -1,6 +1,6 @@
 //! What passes ask of a running network.
 
-use crate::threshold::Recorded;
+use crate::threshold::{Firing, Recorded};
 use snnc_ir::{Graph, NodeId};
 use std::collections::BTreeMap;
 
@@ -62,7 +62,7 @@ impl Traces {
 ///
 /// Passes go through a graph front to back. An implementation may remember what it computed; a pass that changes the graph
 /// says so by [`Calibration::changed`] before it asks again.
-pub trait Calibration {
+pub trait Calibration: Firing {
     /// What the float network computes at the rectifier that became `neuron`, before any bias was corrected.
     ///
     /// # Errors

@@ -36,9 +36,9 @@ impl Pass for SetThresholds {
             let (theta, provenance) = match (cx.settings.threshold, &method, cx.calibration.as_deref_mut()) {
                 (threshold::Rule::Fixed(value), ..) => (vec![value; graph[neuron].ty.channels()], Provenance::Fixed),
                 (_, Some(method), Some(calibration)) => {
-                    let firing = threshold::Neuron { timesteps: cx.settings.timesteps, initial: cx.settings.initial, reset };
+                    let kind = threshold::Neuron { timesteps: cx.settings.timesteps, initial: cx.settings.initial, reset };
                     let bound = cap.unwrap_or(f32::INFINITY);
-                    (calibrated(&**method, graph, neuron, firing, bound, calibration, cx.settings.scope)?, Provenance::Derived)
+                    (calibrated(&**method, graph, neuron, kind, bound, calibration, cx.settings.scope)?, Provenance::Derived)
                 }
                 _ => return Err(PassError::Bug("thresholds are calibrated on a running network, and there is none".into())),
             };
@@ -62,7 +62,7 @@ fn calibrated(
     method: &dyn threshold::Method,
     graph: &Graph,
     neuron: NodeId,
-    firing: threshold::Neuron,
+    kind: threshold::Neuron,
     bound: f32,
     calibration: &mut dyn Calibration,
     scope: Option<threshold::Scope>,
@@ -70,6 +70,13 @@ fn calibrated(
     let operand = graph.operand(neuron).expect("a neuron has one operand");
     let target = calibration.target(neuron).map_err(PassError::Bug)?;
     let traces = calibration.traces(graph, operand, PLACES).map_err(PassError::Bug)?;
-    let layer = threshold::Layer { target: &target, traces: &traces, recorded: calibration.recorded(neuron), neuron: firing, bound };
+    let layer = threshold::Layer {
+        target: &target,
+        traces: &traces,
+        recorded: calibration.recorded(neuron),
+        neuron: kind,
+        firing: calibration,
+        bound,
+    };
     Ok(threshold::choose(method, &layer, scope))
 }

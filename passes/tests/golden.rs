@@ -23,7 +23,7 @@ use snnc_ir::{
 };
 use snnc_passes::{
     Activations, Calibration, Changed, PassCx, PassError, Ranges, Settings, Traces, Training, manager,
-    threshold::{Recorded, Rule},
+    threshold::{Firing, Neuron, Recorded, Rule},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -81,6 +81,18 @@ impl Reference {
 
 fn activations(graph: &Graph, node: NodeId, data: Vec<f32>) -> Activations {
     Activations { channels: graph[node].ty.channels(), plane: graph[node].ty.plane(), data }
+}
+
+/// Neurons as the evaluator steps them.
+impl Firing for Reference {
+    fn sums(&self, neuron: Neuron, threshold: f32, currents: &[f32], sums: &mut [f32]) {
+        let (count, theta) = (sums.len(), f64::from(threshold));
+        let steps = currents.len() / count;
+        for (place, sum) in sums.iter_mut().enumerate() {
+            let currents = (0..neuron.timesteps).map(|step| f64::from(currents[step.min(steps - 1) * count + place]));
+            *sum = eval::neuron_sum(f64::from(neuron.initial) * theta, currents, theta, 1.0, neuron.reset) as f32;
+        }
+    }
 }
 
 impl Calibration for Reference {

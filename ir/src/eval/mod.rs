@@ -16,7 +16,7 @@ mod stateful;
 mod stateless;
 mod windows;
 
-pub use stateful::{NeuronState, neuron_step};
+pub use stateful::{NeuronState, neuron_step, neuron_sum};
 
 use crate::{
     graph::{Graph, Head, NodeId},

@@ -37,6 +37,13 @@ pub fn neuron_step(state: NeuronState, current: f64, threshold: f64, leak: f64, 
     (NeuronState { potential, net: state.net + spike }, spike)
 }
 
+/// The sum of a neuron's spikes under these currents, one a step, from a start potential on.
+#[must_use]
+pub fn neuron_sum(initial: f64, currents: impl IntoIterator<Item = f64>, threshold: f64, leak: f64, reset: Reset) -> f64 {
+    let start = NeuronState { potential: initial, net: 0.0 };
+    currents.into_iter().fold(start, |state, current| neuron_step(state, current, threshold, leak, reset).0).net
+}
+
 /// The state of a node before the first time step: of neurons the potentials and behind them the sums of their spikes, of a
 /// count-based max pool the sums of what has arrived, of other operators nothing.
 pub(super) fn initial(graph: &Graph, id: NodeId) -> Vec<f64> {

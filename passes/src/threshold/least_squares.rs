@@ -3,7 +3,7 @@
 //! The formula `n = clamp(⌊T·x/θ + ι⌋, 0, T)` holds for currents that arrive evenly. In a network they do not: strong inputs
 //! arrive first, and what excites may come before what inhibits. So the neuron is run on the currents that it really gets.
 
-use super::{Layer, Method, firing::Bench};
+use super::{Layer, Method};
 
 /// Weight of the whole layer's error beside the channel's own. It keeps a channel that the samples hardly excite from a
 /// threshold that real images would overrun.
@@ -26,12 +26,12 @@ impl Method for LeastSquares {
             return vec![None; channels];
         }
         let grid: Vec<f32> = (0..COARSE).map(|k| largest * 50f32.powf(k as f32 / (COARSE - 1) as f32 - 1.0)).collect();
-        let mut bench = Bench::default();
         let targets: Vec<Vec<f32>> = (0..channels).map(|c| layer.targets(c)).collect();
         let mut own = vec![[0.0f64; COARSE]; channels];
+        let mut spikes = vec![0.0; layer.traces.places.len()];
         for (channel, errors) in own.iter_mut().enumerate() {
             for (error, &theta) in errors.iter_mut().zip(&grid) {
-                *error = mean_error(&mut bench, layer, channel, &targets[channel], theta);
+                *error = mean_error(layer, channel, &targets[channel], theta, &mut spikes);
             }
         }
         let mean = |k: usize| own.iter().map(|errors| errors[k]).sum::<f64>() / channels as f64;
@@ -43,7 +43,7 @@ impl Method for LeastSquares {
             let candidates = FINE.iter().map(|f| f * grid[best]).filter(|&theta| theta <= layer.bound);
             let start = (own[channel][best], grid[best]);
             candidates.fold(start, |known, theta| {
-                let error = mean_error(&mut bench, layer, channel, &targets[channel], theta);
+                let error = mean_error(layer, channel, &targets[channel], theta, &mut spikes);
                 if error < known.0 { (error, theta) } else { known }
             })
         };
@@ -51,10 +51,10 @@ impl Method for LeastSquares {
     }
 }
 
-/// Mean squared difference of the activations and of what the spikes stand for.
-fn mean_error(bench: &mut Bench, layer: &Layer<'_>, channel: usize, targets: &[f32], theta: f32) -> f64 {
+/// Mean squared difference of the activations and of what the spikes stand for. `spikes` is room for a sum a place.
+fn mean_error(layer: &Layer<'_>, channel: usize, targets: &[f32], theta: f32, spikes: &mut [f32]) -> f64 {
     let unit = theta / layer.neuron.timesteps as f32;
-    let spikes = bench.run(layer.neuron, theta, layer.traces.channel(channel), targets.len());
-    let sum: f64 = targets.iter().zip(spikes).map(|(a, n)| f64::from(a - unit * n).powi(2)).sum();
+    layer.firing.sums(layer.neuron, theta, layer.traces.channel(channel), spikes);
+    let sum: f64 = targets.iter().zip(&*spikes).map(|(a, n)| f64::from(a - unit * n).powi(2)).sum();
     sum / targets.len().max(1) as f64
 }

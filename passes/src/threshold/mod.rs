@@ -14,13 +14,12 @@
 
 mod balance;
 mod batch_norm;
-mod firing;
 mod least_squares;
 mod max;
 mod percentile;
 
 use crate::{Activations, Traces};
-pub use firing::Neuron;
+use snnc_ir::Reset;
 use std::fmt;
 
 /// How thresholds are chosen.
@@ -87,6 +86,24 @@ pub struct Recorded {
     pub deviation: Vec<f32>,
 }
 
+/// A kind of neuron without leak.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Neuron {
+    /// T.
+    pub timesteps: usize,
+    /// Start potential as a fraction of the threshold.
+    pub initial: f32,
+    /// What a spike does.
+    pub reset: Reset,
+}
+
+/// Steps neurons. Rules do not step any themselves: that is done in one place, which is not here.
+pub trait Firing {
+    /// The sums of the spikes of neurons of one threshold side by side, one for each of `sums`, whose currents are `currents`:
+    /// `[step, neuron]`, or `[neuron]` where they are the same at every step.
+    fn sums(&self, neuron: Neuron, threshold: f32, currents: &[f32], sums: &mut [f32]);
+}
+
 /// What is known of a layer whose thresholds are sought.
 pub struct Layer<'a> {
     /// Float activations.
@@ -95,8 +112,10 @@ pub struct Layer<'a> {
     pub traces: &'a Traces,
     /// What batch norms recorded, where the file has them.
     pub recorded: Option<&'a Recorded>,
-    /// How the neurons fire.
+    /// The neurons.
     pub neuron: Neuron,
+    /// How they fire.
+    pub firing: &'a dyn Firing,
     /// Upper bound of thresholds: the activation that the float network never exceeds; infinite where there is none.
     pub bound: f32,
 }

@@ -79,7 +79,7 @@ fn harness(folder: &Path) -> Option<PathBuf> {
     let source = folder.join("harness.cpp");
     std::fs::write(&source, HARNESS).unwrap();
     let program = folder.join("harness");
-    let kernel = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/train/cuda/neuron.cu");
+    let kernel = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cuda/neuron.cu");
     let own = std::env::var("CXX").ok();
     for compiler in own.as_deref().into_iter().chain(["c++", "g++", "clang++"]) {
         let mut command = Command::new(compiler);

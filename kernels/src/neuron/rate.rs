@@ -17,6 +17,7 @@
 //! Backward computes the potentials again from the currents, a block of neurons at a time, and never writes them to memory:
 //! all that a forward pass has to leave behind are the currents.
 
+use super::surrogate::{Atan, Derivation, Derivative, Sigmoid, Surrogate, Triangle};
 use crate::simd::{Loop, dispatch};
 
 /// What a spike does to the potential, and whether it can be taken back.
@@ -30,75 +31,6 @@ pub enum Reset {
     Signed,
 }
 
-/// What stands in for the derivative of the step function at a distance `u = (m - θ)/θ` from the threshold: `ds/dm = g(u)/θ`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Surrogate {
-    /// `height · max(0, 1 - |u|)`: the paper's, with height 0.3.
-    Triangle {
-        /// Value at the threshold.
-        height: f32,
-    },
-    /// `α/2 / (1 + (π α u/2)²)` (Fang et al., ICCV 2021).
-    Atan {
-        /// α.
-        slope: f32,
-    },
-    /// `α σ(α u) (1 - σ(α u))`.
-    Sigmoid {
-        /// α.
-        slope: f32,
-    },
-}
-
-/// A derivative of the step function as a type, so that loops over it hold no branch.
-trait Derivative: Copy {
-    fn at(self, u: f32) -> f32;
-}
-
-#[derive(Clone, Copy)]
-struct Triangle(f32);
-#[derive(Clone, Copy)]
-struct Atan(f32);
-#[derive(Clone, Copy)]
-struct Sigmoid(f32);
-
-impl Derivative for Triangle {
-    #[inline(always)]
-    fn at(self, u: f32) -> f32 {
-        let rest = 1.0 - u.abs();
-        if rest > 0.0 { self.0 * rest } else { 0.0 }
-    }
-}
-
-impl Derivative for Atan {
-    #[inline(always)]
-    fn at(self, u: f32) -> f32 {
-        let x = std::f32::consts::FRAC_PI_2 * self.0 * u;
-        0.5 * self.0 / (1.0 + x * x)
-    }
-}
-
-impl Derivative for Sigmoid {
-    #[inline(always)]
-    fn at(self, u: f32) -> f32 {
-        // Even in u, so the exponential cannot overflow.
-        let e = (-(self.0 * u).abs()).exp();
-        self.0 * e / ((1.0 + e) * (1.0 + e))
-    }
-}
-
-impl Surrogate {
-    /// The derivative at a distance of `u` thresholds from the threshold.
-    #[must_use]
-    pub fn at(self, u: f32) -> f32 {
-        match self {
-            Self::Triangle { height } => Triangle(height).at(u),
-            Self::Atan { slope } => Atan(slope).at(u),
-            Self::Sigmoid { slope } => Sigmoid(slope).at(u),
-        }
-    }
-}
-
 /// A layer of neurons. Every slice has one value for each of the `len` neurons of an image.
 #[derive(Clone, Copy, Debug)]
 pub struct Neurons<'a> {
@@ -110,15 +42,6 @@ pub struct Neurons<'a> {
     pub leak: &'a [f32],
     /// What a spike does.
     pub reset: Reset,
-}
-
-/// How to differentiate a layer.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Derivation {
-    /// Stands in for the derivative of the step function.
-    pub surrogate: Surrogate,
-    /// Whether the reset is differentiated.
-    pub through_reset: bool,
 }
 
 /// Gradients of what a layer of neurons has, one value per neuron, to which [`Neurons::backward`] adds.
@@ -147,11 +70,24 @@ impl Neurons<'_> {
     /// If a slice does not have the length of its shape.
     pub fn forward(&self, current: &[f32], images: usize, spikes: &mut [i8]) {
         let (len, steps) = self.check(current.len(), images, spikes.len());
-        let varies = current.len() == spikes.len();
+        self.run(current, images, (len, steps), Spikes(spikes));
+    }
+
+    /// The sum of every neuron's spikes over so many steps, `[images, len]`, under the currents of [`Neurons::forward`].
+    ///
+    /// # Panics
+    /// If a slice does not have the length of its shape.
+    pub fn sums(&self, current: &[f32], images: usize, steps: usize, sums: &mut [f32]) {
+        let (len, _) = self.check(current.len(), images, steps * sums.len());
+        self.run(current, images, (len, steps), Sums(sums));
+    }
+
+    fn run<S: Sink>(&self, current: &[f32], images: usize, (len, steps): (usize, usize), sink: S) {
+        let varies = current.len() == steps * images * len;
         match self.reset {
-            Reset::Soft => dispatch(Forward::<SOFT> { neurons: self, current, varies, images, len, steps, spikes }),
-            Reset::Hard => dispatch(Forward::<HARD> { neurons: self, current, varies, images, len, steps, spikes }),
-            Reset::Signed => dispatch(Forward::<SIGNED> { neurons: self, current, varies, images, len, steps, spikes }),
+            Reset::Soft => dispatch(Forward::<SOFT, S> { neurons: self, current, varies, images, len, steps, sink }),
+            Reset::Hard => dispatch(Forward::<HARD, S> { neurons: self, current, varies, images, len, steps, sink }),
+            Reset::Signed => dispatch(Forward::<SIGNED, S> { neurons: self, current, varies, images, len, steps, sink }),
         }
     }
 
@@ -218,39 +154,75 @@ fn step<const RESET: u8>(v: f32, n: f32, current: f32, threshold: f32, leak: f32
     (m, spike, m - threshold * spike)
 }
 
-struct Forward<'a, const RESET: u8> {
+/// Where the spikes of a block of neurons of an image go.
+trait Sink {
+    /// Those of one step; they stand at `at` of `[T, images, len]`.
+    fn step(&mut self, at: usize, spikes: &[f32]);
+    /// Their sums over all steps; they stand at `at` of `[images, len]`.
+    fn end(&mut self, at: usize, sums: &[f32]);
+}
+
+/// All of them, as bytes.
+struct Spikes<'a>(&'a mut [i8]);
+
+impl Sink for Spikes<'_> {
+    #[inline(always)]
+    fn step(&mut self, at: usize, spikes: &[f32]) {
+        self.0[at..][..spikes.len()].iter_mut().zip(spikes).for_each(|(out, &spike)| *out = spike as i8);
+    }
+
+    #[inline(always)]
+    fn end(&mut self, _: usize, _: &[f32]) {}
+}
+
+/// Their sums alone.
+struct Sums<'a>(&'a mut [f32]);
+
+impl Sink for Sums<'_> {
+    #[inline(always)]
+    fn step(&mut self, _: usize, _: &[f32]) {}
+
+    #[inline(always)]
+    fn end(&mut self, at: usize, sums: &[f32]) {
+        self.0[at..][..sums.len()].copy_from_slice(sums);
+    }
+}
+
+struct Forward<'a, const RESET: u8, S> {
     neurons: &'a Neurons<'a>,
     current: &'a [f32],
     varies: bool,
     images: usize,
     len: usize,
     steps: usize,
-    spikes: &'a mut [i8],
+    sink: S,
 }
 
-impl<const RESET: u8> Loop for Forward<'_, RESET> {
+impl<const RESET: u8, S: Sink> Loop for Forward<'_, RESET, S> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Self { neurons, current, varies, images, len, steps, spikes } = self;
+        let Self { neurons, current, varies, images, len, steps, mut sink } = self;
         for image in 0..images {
             for first in (0..len).step_by(BLOCK) {
                 let count = BLOCK.min(len - first);
-                let (mut v, mut n) = ([0.0f32; BLOCK], [0.0f32; BLOCK]);
+                let (mut v, mut n, mut spikes) = ([0.0f32; BLOCK], [0.0f32; BLOCK], [0.0f32; BLOCK]);
                 v[..count].copy_from_slice(&neurons.initial[first..][..count]);
                 let (threshold, leak) = (&neurons.threshold[first..][..count], &neurons.leak[first..][..count]);
                 for t in 0..steps {
                     let at = (t * images + image) * len + first;
                     let x = &current[if varies { at } else { image * len + first }..][..count];
-                    let out = &mut spikes[at..][..count];
+                    let spikes = &mut spikes[..count];
                     for i in 0..count {
                         let (_, spike, after) = step::<RESET>(v[i], n[i], x[i], threshold[i], leak[i]);
                         v[i] = after;
                         n[i] += spike;
-                        out[i] = spike as i8;
+                        spikes[i] = spike;
                     }
+                    sink.step(at, spikes);
                 }
+                sink.end(image * len + first, &n[..count]);
             }
         }
     }

@@ -3,15 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
-use candle_core::{Device, Tensor};
-use snnc::simulate::{FloatNetwork, Workspace};
+use snnc_engine::{Buffers, Inside, Losses, Network, Plan, loss::Statistics};
 use snnc_ir::{
     Graph, Tensor as Values,
     eval::{self, Mode},
     text,
 };
 use snnc_passes::threshold::Recorded;
-use std::collections::BTreeMap;
 
 const NETWORK: &str = r#"
 graph @g imported {
@@ -55,13 +53,13 @@ fn loss(graph: &Graph, x: &[f32]) -> f64 {
 fn input_gradient_is_that_of_the_reference() {
     let graph = text::parse(NETWORK).unwrap();
     let x = text::noise(2 * 70, 11, 1.0);
-    let network = FloatNetwork::new(&graph).unwrap();
+    let network = Network::of(Plan::float(&graph, &[]).unwrap(), &graph);
     let squares = |logits: &[f32]| {
         let loss = logits.iter().map(|&z| f64::from(z).powi(2)).sum();
         (loss, logits.iter().map(|z| 2.0 * z).collect())
     };
-    let result = network.gradient(&x, &[2, 2, 7, 5], (&BTreeMap::new(), 0.0), &mut Workspace::default(), squares).unwrap();
-    let (value, gradient) = (result.loss, result.images);
+    let result = network.input_gradient(&x, 2, &Losses { output: &squares, inside: &[] }, &mut Buffers::default());
+    let (value, gradient) = (result.loss, result.input);
     assert!((value - loss(&graph, &x)).abs() < 1e-4 * value, "the forward agrees first: {value}");
 
     let largest = gradient.iter().fold(0.0f32, |m, g| m.max(g.abs()));
@@ -108,18 +106,18 @@ fn watched_statistics_pull_the_image() {
     let node = |name: &str| graph.node_ids().into_iter().find(|&n| graph[n].origin.to_string() == name).unwrap();
     let conv = node("/conv2");
     let watch = Recorded { mean: vec![0.3, -0.2, 0.0, 1.0], deviation: vec![0.5, 1.0, 2.0, 0.7] };
-    let network = FloatNetwork::keeping(&graph, &[conv]).unwrap();
+    let network = Network::of(Plan::float(&graph, &[conv]).unwrap(), &graph);
     let x = text::noise(2 * 70, 11, 1.0);
-    let images = |x: &[f32]| Tensor::from_slice(x, (2, 2, 7, 5), &Device::Cpu).unwrap();
     let nothing = |logits: &[f32]| (0.0, vec![0.0; logits.len()]);
-    let watched = BTreeMap::from([(conv, watch.clone())]);
-    let result = network.gradient(&x, &[2, 2, 7, 5], (&watched, 3.0), &mut Workspace::default(), nothing).unwrap();
+    let watched = Statistics { recorded: &watch, weight: 3.0 };
+    let inside: [(usize, &dyn Inside); 1] = [(network.plan().at(conv).unwrap(), &watched)];
+    let result = network.input_gradient(&x, 2, &Losses { output: &nothing, inside: &inside }, &mut Buffers::default());
     let at = |x: &[f32]| {
-        let values = network.run(&images(x)).unwrap()[&conv].flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        3.0 * distance(&values, &watch, 2)
+        let (_, values) = network.results(x, 2, &[conv], &mut Buffers::default());
+        3.0 * distance(&values[0], &watch, 2)
     };
     assert!((result.loss - at(&x)).abs() < 1e-5 * result.loss, "{} {}", result.loss, at(&x));
-    let largest = result.images.iter().fold(0.0f32, |m, g| m.max(g.abs()));
+    let largest = result.input.iter().fold(0.0f32, |m, g| m.max(g.abs()));
     assert!(largest > 0.01);
     for i in (0..x.len()).step_by(7) {
         let moved = |h: f32| {
@@ -127,7 +125,7 @@ fn watched_statistics_pull_the_image() {
             moved[i] += h;
             at(&moved)
         };
-        let (step, here) = (1e-2f32, f64::from(result.images[i]));
+        let (step, here) = (1e-2f32, f64::from(result.input[i]));
         let central = (moved(step) - moved(-step)) / (2.0 * f64::from(step));
         // A rectifier that switches inside the step bends the line a little.
         assert!((central - here).abs() < 0.05 * f64::from(largest), "pixel {i}: {central} by differences, {here} by the sweep");

@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-const SOURCE: &str = "src/train/cuda/neuron.cu";
+const SOURCE: &str = "src/cuda/neuron.cu";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -1,0 +1,59 @@
+//! Where a training runs.
+
+use crate::{
+    error::{Error, Result},
+    plan::Plan,
+};
+
+/// The processor, or a graphics card.
+#[derive(Clone, Debug)]
+pub enum Device {
+    /// [`Network`](crate::Network).
+    Cpu,
+    /// [`TensorNetwork`](crate::TensorNetwork) on this card.
+    Card(candle_core::Device),
+}
+
+impl Device {
+    /// The card of a number.
+    ///
+    /// # Errors
+    /// [`Error::Card`] if there is none, or it cannot be used.
+    #[cfg(feature = "cuda")]
+    pub fn card(number: usize) -> Result<Self> {
+        // Without the backtrace that candle takes along: this is no bug.
+        let plain = |e| if let candle_core::Error::WithBacktrace { inner, .. } = e { *inner } else { e };
+        candle_core::Device::new_cuda(number).map(Self::Card).map_err(|e| Error::Card(plain(e).to_string()))
+    }
+
+    /// The card of a number.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`]: this build has none.
+    #[cfg(not(feature = "cuda"))]
+    pub fn card(_number: usize) -> Result<Self> {
+        Err(Error::Unsupported("built without support for graphics cards".into()))
+    }
+
+    /// How many images can go through a network together.
+    ///
+    /// # Errors
+    /// If the card does not say how much memory it has.
+    pub fn images_at_once(&self, plan: &Plan) -> Result<usize> {
+        match self {
+            #[cfg(feature = "cuda")]
+            Self::Card(device) if device.is_cuda() => crate::cuda::images_at_once(device, plan),
+            // The processor makes shards of its own.
+            Self::Cpu | Self::Card(_) => Ok(plan.images_within(usize::MAX)),
+        }
+    }
+
+    /// Name in reports.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Card(_) => "cuda",
+        }
+    }
+}

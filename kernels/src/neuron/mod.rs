@@ -1,0 +1,12 @@
+//! Neurons over all time steps, forward and backward through time: one file a spike code, and what they share.
+//!
+//! | file | content |
+//! |---|---|
+//! | [`rate`] | integrate-and-fire neurons, whose firing rate is their activation |
+//! | [`surrogate`] | what stands in for the derivative of the step function |
+
+pub mod rate;
+pub mod surrogate;
+
+pub use rate::{NeuronGradients, Neurons, Reset};
+pub use surrogate::{Derivation, Surrogate};
