@@ -1,110 +1,23 @@
-//! The training that the pass `train-weights` asks for: whether there is to be one, what it is given, what is kept of it.
+//! The training that the pass `train-weights` asks for: what it is given, what is kept of it.
 
-use super::{input, job::Job, material};
+use super::{coding::Encoder, decision::estimate, material, sampled::Sampled};
 use crate::{
     error::{Error, Result},
     observer::Observer,
-    options::{Coding, Options, Part, Rule, Surrogate, Threshold, Train},
-    simulate::{FloatNetwork, Signal},
+    options::{Options, Part, Surrogate},
+    simulate::FloatNetwork,
     train::{
-        self, Checkpoint, Epoch, Lessons, Limits, Recipe, Seal, Trained,
+        self, Checkpoint, Lessons, Limits, Recipe, Seal, Trained,
         engine::Engine,
         loss::Distillation,
         optimiser::Descent,
         plan::{Kind, Op, Plan, Twin},
-        reading::{self, Drift, Reading},
+        reading,
+        record::{Ran, TrainingRecord},
     },
 };
-use candle_core::{Device, Tensor};
 use snnc_ir::{Diagnostic, Graph, NodeId, ParamId};
 use snnc_kernels::neuron::{self, Derivation};
-use std::time::Instant;
-
-/// Multiply-accumulates a second on two cores, by which the time of a training is estimated. It is a constant, not measured, so that the
-/// same command trains, or does not, on every machine.
-const NOMINAL_SPEED: f64 = 4e10;
-
-/// Seconds that a training may be estimated to take where no budget is given.
-pub const DEFAULT_BUDGET: f64 = 600.0;
-
-/// What came of the wish to train.
-#[derive(Clone, Debug)]
-pub enum TrainingRecord {
-    /// There was none.
-    NotAsked,
-    /// It would have taken longer than it may.
-    TooLong {
-        /// Estimated seconds.
-        estimate: f64,
-        /// Seconds it may take.
-        allowed: f64,
-    },
-    /// The network was trained.
-    Ran(Box<Ran>),
-}
-
-/// What a training was and did.
-#[derive(Clone, Debug)]
-pub struct Ran {
-    /// Samples it had.
-    pub samples: usize,
-    /// Seconds it was estimated to take.
-    pub estimate: f64,
-    /// Its epochs.
-    pub curve: Vec<Epoch>,
-    /// The epoch that was kept; 0 for the network before training.
-    pub best: usize,
-    /// Where it ran.
-    pub device: &'static str,
-    /// How it ended.
-    pub end: train::End,
-    /// Whether nothing that was computed from the source network is left as it was: no parameter, and no channel of a weight, up to a factor.
-    pub is_sealed: bool,
-    /// What became of every layer's weights.
-    pub drift: Vec<Drift>,
-    /// The twins before training, after it, and of the control with noise.
-    pub readings: [Reading; 3],
-}
-
-impl Ran {
-    /// Channels of weights that are still multiples of the source network's, of how many.
-    #[must_use]
-    pub fn left(&self) -> (usize, usize) {
-        self.drift.iter().fold((0, 0), |(left, of), drift| (left + drift.left.0, of + drift.left.1))
-    }
-}
-
-/// Whether there is to be no training, and why. `None`: there is to be one.
-pub fn decide(plan: &Plan, options: &Options, observer: &mut dyn Observer) -> Option<TrainingRecord> {
-    let training = &options.training;
-    let has_neurons = plan.steps.iter().any(|step| matches!(step.op, Op::Neuron(_)));
-    let is_fixed = matches!(options.threshold, Threshold::Rule(Rule::Fixed(_)));
-    match training.train {
-        Train::None => return Some(TrainingRecord::NotAsked),
-        // Fixed thresholds are for those who want nothing to be chosen for them.
-        Train::Auto if is_fixed || !has_neurons => return Some(TrainingRecord::NotAsked),
-        Train::Temporal => return None,
-        Train::Auto => {}
-    }
-    let estimate = estimate(plan, options);
-    let allowed = options.budget.unwrap_or(DEFAULT_BUDGET);
-    if estimate <= allowed {
-        return None;
-    }
-    observer.warning(
-        &Diagnostic::warning("W0203", "the network is not trained: that would take longer than it may")
-            .note(format!("it is estimated to take {estimate:.0} seconds on two cores; {allowed:.0} are allowed"))
-            .help(format!("train anyway with `--train temporal`, or allow it with `--budget {:.0}`", (estimate * 1.1).ceil()))
-            .help("`--train none` says that you do not want it and silences this warning"),
-    );
-    Some(TrainingRecord::TooLong { estimate, allowed })
-}
-
-/// Seconds that a training is estimated to take: forward, and two products as large backward, for every sample of every epoch.
-fn estimate(plan: &Plan, options: &Options) -> f64 {
-    let samples = options.samples + options.training.samples;
-    3.0 * plan.macs() * (samples * options.training.epochs) as f64 / NOMINAL_SPEED
-}
 
 /// The recipe of the options.
 fn recipe(options: &Options) -> Recipe {
@@ -146,17 +59,16 @@ const SEAL_MARGIN: f64 = 6.0;
 
 /// A training of one conversion.
 pub struct Course<'a> {
-    job: &'a Job<'a>,
+    sampled: &'a Sampled<'a>,
     plan: Plan,
-    deadline: Option<Instant>,
     observer: &'a mut dyn Observer,
     ran: Option<Result<Ran>>,
 }
 
 impl<'a> Course<'a> {
     /// A training of the network with that plan.
-    pub fn new(job: &'a Job<'a>, plan: Plan, deadline: Option<Instant>, observer: &'a mut dyn Observer) -> Self {
-        Self { job, plan, deadline, observer, ran: None }
+    pub fn new(sampled: &'a Sampled<'a>, plan: Plan, observer: &'a mut dyn Observer) -> Self {
+        Self { sampled, plan, observer, ran: None }
     }
 
     /// What came of it.
@@ -168,24 +80,27 @@ impl<'a> Course<'a> {
     }
 
     fn run(&mut self, graph: &Graph) -> Result<(Ran, Vec<(ParamId, snnc_ir::Tensor)>)> {
-        let (job, plan) = (self.job, &self.plan);
-        let options = job.options;
+        let (sampled, plan) = (self.sampled, &self.plan);
+        let (options, source) = (sampled.canonical.options, sampled.source());
         let recipe = recipe(options);
         let engine = Engine::open(options.training.device)?;
-        let samples = material::lessons(job.source, options, job.material, self.observer)?;
+        let samples = material::lessons(source, options, &sampled.material, self.observer)?;
         let neurons = neurons(plan, graph);
         let kept: Vec<NodeId> = if recipe.hints > 0.0 { neurons.iter().map(|(_, node, _)| *node).collect() } else { Vec::new() };
-        let teacher = FloatNetwork::keeping(job.source.float, &kept)?;
+        let teacher = FloatNetwork::keeping(source.float, &kept)?;
         let input = graph.input().ok_or_else(|| Error::Internal("a verified graph has an input".into()))?;
         let dims = graph[input].ty.dims.clone();
-        let (held_out, timesteps) = (&job.material.held_out, plan.timesteps);
-        let encode = |images: &[f32], stream: u64| encode(job, &dims, images, timesteps, stream);
-        let still = |images: &[f32]| still(job, images);
+        let (held_out, timesteps) = (&sampled.material.held_out, plan.timesteps);
+        let encoder = Encoder::new(options.coding, source.canvas);
+        // A stream of random spikes for every call.
+        let seed = |stream: u64| options.seed ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let encode = |images: &[f32], stream: u64| encoder.values(images, &dims, timesteps, seed(stream));
+        let still = |images: &[f32]| encoder.mean(images);
         let lessons = Lessons {
             teacher: &teacher,
             neurons: &neurons,
             dims: &dims,
-            canvas: job.source.canvas,
+            canvas: source.canvas,
             samples: &samples.data,
             held_out: &held_out.samples.data,
             held_out_logits: &held_out.logits,
@@ -195,10 +110,15 @@ impl<'a> Course<'a> {
         };
         let before = plan.values(graph);
         let checkpoint = options.training.checkpoint.as_deref().map(|folder| {
-            let what = format!("{} {} {timesteps} {:?}", env!("CARGO_PKG_VERSION"), job.imported.source_sha256, options.without_manner());
+            let what = format!(
+                "{} {} {timesteps} {:?}",
+                env!("CARGO_PKG_VERSION"),
+                sampled.canonical.imported.source_sha256,
+                options.without_manner()
+            );
             Checkpoint::new(folder, what, options.training.resume)
         });
-        let limits = Limits { engine: &engine, deadline: self.deadline, checkpoint: checkpoint.as_ref() };
+        let limits = Limits { engine: &engine, deadline: sampled.deadline, checkpoint: checkpoint.as_ref() };
         let Trained { values, curve, best, end } = train::train(plan, before.clone(), &lessons, &recipe, &limits, self.observer)?;
         tell(best, end, curve.len() - 1, self.observer);
         let noisy = reading::noisy(plan, &before, &values, options.seed);
@@ -270,28 +190,4 @@ fn neurons(plan: &Plan, graph: &Graph) -> Vec<(usize, NodeId, Vec<f32>)> {
         }
     }
     neurons
-}
-
-/// The spiking network's input for images; `stream` tells the random spikes of different calls apart.
-fn encode(job: &Job<'_>, dims: &[usize], images: &[f32], timesteps: usize, stream: u64) -> Result<Vec<f32>> {
-    if job.options.coding == Coding::Direct {
-        return Ok(images.to_vec());
-    }
-    let canvas = job.source.canvas;
-    let shape: Vec<usize> = std::iter::once(images.len() / canvas.len()).chain(dims[1..].iter().copied()).collect();
-    let options = Options { seed: job.options.seed ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15), ..job.options.clone() };
-    let images = Tensor::from_slice(images, shape, &Device::Cpu)?;
-    match input::encode(&images, timesteps, &input::amplitude(canvas), canvas, &options)? {
-        Signal::Static(tensor) | Signal::Temporal(tensor) => Ok(tensor.flatten_all()?.to_vec1::<f32>()?),
-    }
-}
-
-/// The mean over time of the spiking network's input.
-fn still(job: &Job<'_>, images: &[f32]) -> Vec<f32> {
-    if job.options.coding == Coding::Direct {
-        return images.to_vec();
-    }
-    let (amplitude, channel) = (input::amplitude(job.source.canvas), job.source.canvas.channel_of_entry());
-    let of = |i: usize| amplitude[if amplitude.len() == 1 { 0 } else { channel[i % channel.len()] }];
-    images.iter().enumerate().map(|(i, x)| x / of(i)).collect()
 }
