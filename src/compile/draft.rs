@@ -4,15 +4,19 @@ use super::{coding::Encoder, sampled::Sampled};
 use crate::{
     calibrate::Laboratory,
     error::{Error, Result},
-    float::passes::{CALIBRATE, DEPLOY, PassRecord, SPIKE},
+    float::passes::{PassRecord, Stage},
     observer::Observer,
     options::{InitialPotential, Options, Rule, Spikes},
     recorded,
     report::layer::{Layer, relative_error},
 };
 use candle_core::Tensor;
-use snnc_ir::{Graph, Operator, Reset};
+use snnc_ir::{Graph, Operator, Phase, Reset};
 use snnc_passes::{Calibration, PassCx, Settings};
+
+const SPIKE: Stage = Stage { name: "spike", passes: snnc_passes::SPIKE, phase: Phase::Spiking };
+const CALIBRATE: Stage = Stage { name: "calibrate", passes: snnc_passes::CALIBRATE, phase: Phase::Spiking };
+const DEPLOY: Stage = Stage { name: "deploy", passes: snnc_passes::DEPLOY, phase: Phase::Calibrated };
 
 /// A calibrated graph, and what was done to get there.
 pub struct Draft {

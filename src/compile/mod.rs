@@ -23,7 +23,7 @@
 //! | `draft` | a spiking graph by one rule, for one number of time steps |
 //! | `measured` | a draft, emitted and run on the samples that judge |
 //! | `rules` | the search for a rule |
-//! | `decision`, `course` | whether there is to be a training, and one training |
+//! | `decision`, `recipe`, `course` | whether there is to be a training, how, and one training |
 
 mod audited;
 mod calibrated;
@@ -38,6 +38,7 @@ mod input;
 mod material;
 mod measured;
 mod ranges;
+mod recipe;
 mod rules;
 mod sampled;
 mod trained;

@@ -9,17 +9,19 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    float::{passes::RECTIFY, with_batch_norms},
+    float::{passes::Stage, with_batch_norms},
     observer::Observer,
     options::{Rule, Threshold},
     synthesize::Source,
 };
-use snnc_ir::Graph;
+use snnc_ir::{Graph, Phase};
 use snnc_passes::{PassCx, Settings};
 use std::{
     path::Path,
     time::{Duration, Instant},
 };
+
+const RECTIFY: Stage = Stage { name: "rectify", passes: snnc_passes::RECTIFY, phase: Phase::Canonical };
 
 /// All that spiking networks are made from and judged by.
 pub struct Sampled<'a> {

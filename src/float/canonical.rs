@@ -1,14 +1,16 @@
 //! From the file to the canonical phase.
 
-use super::passes;
+use super::passes::{self, Stage};
 use crate::{
     error::Result,
     import::{ImportOptions, Imported, import},
     observer::Observer,
 };
-use snnc_ir::{Graph, Operator};
-use snnc_passes::{CANONICALISE, PassCx, Settings};
+use snnc_ir::{Graph, Operator, Phase};
+use snnc_passes::{PassCx, Settings};
 use std::{path::Path, time::Instant};
+
+const CANONICALISE: Stage = Stage { name: "canonicalise", passes: snnc_passes::CANONICALISE, phase: Phase::Canonical };
 
 /// Imports a model and brings it into the canonical phase: the float network that everything is compared with.
 ///
@@ -21,7 +23,7 @@ pub fn canonical(model: &Path, output: Option<&str>, observer: &mut dyn Observer
     imported.warnings.iter().for_each(|w| observer.warning(w));
     observer.stage_done(start.elapsed());
     let mut graph = imported.graph.clone();
-    passes::CANONICALISE.run(&mut graph, &mut PassCx::new(&Settings::default()), model, observer)?;
+    CANONICALISE.run(&mut graph, &mut PassCx::new(&Settings::default()), model, observer)?;
     Ok((imported, graph))
 }
 
@@ -35,8 +37,8 @@ pub fn with_batch_norms(imported: &Graph) -> Result<Option<Graph>> {
         return Ok(None);
     }
     let mut graph = imported.clone();
-    let before = CANONICALISE.iter().take_while(|pass| pass.name() != "fold-batch-norm");
-    let split = CANONICALISE.iter().filter(|pass| pass.name() == "split-score");
+    let before = CANONICALISE.passes.iter().take_while(|pass| pass.name() != "fold-batch-norm");
+    let split = CANONICALISE.passes.iter().filter(|pass| pass.name() == "split-score");
     passes::run(before.chain(split), &mut graph, &mut PassCx::new(&Settings::default()))?;
     Ok(Some(graph))
 }

@@ -18,21 +18,6 @@ pub struct Stage {
     pub phase: Phase,
 }
 
-/// From `Imported` to `Canonical`.
-pub const CANONICALISE: Stage = Stage { name: "canonicalise", passes: snnc_passes::CANONICALISE, phase: Phase::Canonical };
-
-/// Within `Canonical`.
-pub const RECTIFY: Stage = Stage { name: "rectify", passes: snnc_passes::RECTIFY, phase: Phase::Canonical };
-
-/// From `Canonical` to `Spiking`.
-pub const SPIKE: Stage = Stage { name: "spike", passes: snnc_passes::SPIKE, phase: Phase::Spiking };
-
-/// Within `Spiking`.
-pub const CALIBRATE: Stage = Stage { name: "calibrate", passes: snnc_passes::CALIBRATE, phase: Phase::Spiking };
-
-/// From `Spiking` to `Calibrated`.
-pub const DEPLOY: Stage = Stage { name: "deploy", passes: snnc_passes::DEPLOY, phase: Phase::Calibrated };
-
 /// One pass that ran.
 #[derive(Clone, Debug)]
 pub struct PassRecord {
