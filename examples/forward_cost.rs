@@ -8,8 +8,8 @@
 
 use candle_core::{Device, Tensor};
 use snnc::{
-    compile::canonical,
     data::layout,
+    float::{canonical, with_batch_norms},
     judge::Judge,
     observer::Silent,
     options::{Layout, Preprocess, Synthesis},
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut judge = Judge::open(Path::new(&library), Path::new(&model))?;
     let (imported, graph) = canonical(Path::new(&model), None, &mut Silent)?;
-    let normed = snnc::compile::with_batch_norms(&imported.graph)?;
+    let normed = with_batch_norms(&imported.graph)?;
     let network = FloatNetwork::new(&graph)?;
     let mut dims = graph[graph.input().ok_or("no input")?].ty.dims.clone();
     dims[0] = batch;

@@ -19,12 +19,12 @@ use ndarray::ArrayD;
 use ndarray_npy::ReadNpyExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use snnc::{compile::canonical, error::Error, observer::Silent, simulate::FloatNetwork};
+use snnc::{error::Error, float::canonical, observer::Silent, simulate::FloatNetwork};
 use snnc_ir::{
     Graph, Phase, Tensor,
     eval::{self, EvalError, Mode},
 };
-use snnc_passes::{PassCx, PassError, RECTIFY, Ranges, SPIKE, Settings, manager};
+use snnc_passes::{PassCx, RECTIFY, Ranges, SPIKE, Settings, manager};
 use std::{
     cell::Cell,
     fs::File,
@@ -114,11 +114,8 @@ fn spiking(mut graph: Graph, images: &Tensor) -> Result<Graph, Error> {
     let range = |data: &[f32]| data.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)));
     let ranges: Ranges = values.iter().map(|(&node, tensor)| (node, range(&tensor.data))).collect();
     for (stage, phase) in [(RECTIFY, Phase::Canonical), (SPIKE, Phase::Spiking)] {
-        let mut cx = PassCx { ranges: Some(&ranges), ..PassCx::new(&settings) };
-        manager::run_stage(stage, phase, &mut graph, &mut cx, &mut |_, _, _, _| ()).map_err(|error| match error {
-            PassError::User(diagnostic) => diagnostic.into(),
-            PassError::Bug(message) => Error::Internal(message),
-        })?;
+        let mut cx = PassCx::new(&settings).with_ranges(Some(&ranges));
+        manager::run_stage(stage, phase, &mut graph, &mut cx, &mut |_, _, _, _| ())?;
     }
     Ok(graph)
 }

@@ -1,6 +1,7 @@
 //! What can go wrong, by whose fault.
 
 use snnc_ir::{Diagnostic, verify::Violations};
+use snnc_passes::PassError;
 use std::path::{Path, PathBuf};
 
 /// A failure of any part of `snnc`.
@@ -57,6 +58,15 @@ impl Error {
 impl From<Diagnostic> for Error {
     fn from(diagnostic: Diagnostic) -> Self {
         Self::Diagnostics(vec![diagnostic])
+    }
+}
+
+impl From<PassError> for Error {
+    fn from(error: PassError) -> Self {
+        match error {
+            PassError::User(diagnostic) => diagnostic.into(),
+            PassError::Bug(message) => Self::Internal(message),
+        }
     }
 }
 

@@ -8,7 +8,6 @@
 //! model.snn ─▶ snnc-runtime ─▶ predictions
 //! ```
 
-pub mod ann;
 pub mod audit;
 pub mod calibrate;
 pub mod channels;
@@ -18,6 +17,7 @@ pub mod data;
 pub mod emit;
 pub mod error;
 pub mod explain;
+pub mod float;
 pub mod import;
 #[cfg(feature = "onnxruntime")]
 pub mod judge;

@@ -28,9 +28,11 @@
 //! | [`phase`] | the phases and what each admits |
 //! | [`mod@verify`] | every invariant in one place |
 //! | [`text`] | the text form, print and parse |
+//! | `cost` | what operators cost to run: [`Graph::macs`] |
 //! | [`eval`] | the reference evaluator: what the operators mean, slow and obvious |
 //! | [`diagnostic`] | messages to users, as data |
 
+mod cost;
 pub mod diagnostic;
 pub mod eval;
 pub mod graph;

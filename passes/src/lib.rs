@@ -40,7 +40,7 @@ mod swap_max_pool;
 pub mod threshold;
 mod train_weights;
 
-pub use calibration::{Activations, Calibration, Ranges, Traces};
+pub use calibration::{Activations, Calibration, Ranges, Traces, ranges_up_to};
 pub use fold_floor::unbounded_floors;
 pub use train_weights::Training;
 
@@ -123,6 +123,12 @@ impl<'a> PassCx<'a> {
     #[must_use]
     pub fn new(settings: &'a Settings) -> Self {
         Self { settings, calibration: None, ranges: None, training: None }
+    }
+
+    /// The same, and what values samples took, if there were some.
+    #[must_use]
+    pub fn with_ranges(self, ranges: Option<&'a Ranges>) -> Self {
+        Self { ranges, ..self }
     }
 }
 

@@ -22,7 +22,7 @@ use snnc_ir::{
     text,
 };
 use snnc_passes::{
-    Activations, Calibration, Changed, PassCx, PassError, Ranges, Settings, Traces, Training, manager,
+    Activations, Calibration, Changed, PassCx, PassError, Settings, Traces, Training, manager, ranges_up_to,
     threshold::{Firing, Neuron, Recorded, Rule},
 };
 use std::{
@@ -194,9 +194,9 @@ fn check(path: &Path, pass: &str) -> Result<(), String> {
     let before = graph.clone();
     let mut reference = Reference::new(&graph, case.settings.timesteps);
     let mut training = Doubling;
-    let ranges: Option<Ranges> = case.reach.map(|reach| graph.node_ids().into_iter().map(|node| (node, (-reach, reach))).collect());
-    let mut cx =
-        PassCx { calibration: Some(&mut reference), ranges: ranges.as_ref(), training: Some(&mut training), ..PassCx::new(&case.settings) };
+    let ranges = case.reach.map(|reach| ranges_up_to(&graph, reach));
+    let mut cx = PassCx { calibration: Some(&mut reference), training: Some(&mut training), ..PassCx::new(&case.settings) }
+        .with_ranges(ranges.as_ref());
     let mut refused = None;
     for name in &case.passes {
         let pass = snnc_passes::find(name).ok_or_else(|| format!("no pass is named `{name}`"))?;

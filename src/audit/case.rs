@@ -193,16 +193,17 @@ const OF_ENTRY: f64 = 30.0;
 /// What is left of those of a convolution that goes by Winograd's way.
 const OF_WINOGRAD: f64 = 0.45;
 
-/// Multiply-accumulates of a network for one image and time step, all else counted as such.
+/// Multiply-accumulates of a network for one image and time step, as long as they take: fewer than [`Graph::macs`] where the kernels
+/// save some, and all else counted as such.
 fn macs(graph: &Graph) -> f64 {
     let of = |id| match &graph[id].op {
         Operator::Conv2d { weight, geometry, .. } => {
             let dims = &graph.param(*weight).tensor.dims;
             let is_tiled = dims[2..] == [3, 3] && geometry.stride == [1, 1] && geometry.dilation == [1, 1] && geometry.groups == 1;
             let of_one = if is_tiled { OF_WINOGRAD } else { 1.0 };
-            of_one * graph[id].ty.len() as f64 * dims[1..].iter().product::<usize>() as f64
+            of_one * graph.macs(id) as f64
         }
-        Operator::Linear { weight, .. } => graph[id].ty.len() as f64 * graph.param(*weight).tensor.dims[1] as f64,
+        Operator::Linear { .. } => graph.macs(id) as f64,
         Operator::Neuron { .. } => OF_NEURON * graph[id].ty.len() as f64,
         _ => OF_ENTRY * graph[id].ty.len() as f64,
     };

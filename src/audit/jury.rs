@@ -5,8 +5,8 @@ use super::{
     pictures::Pictures,
 };
 use crate::{
-    compile::{canonical, preprocessing},
     error::{Error, Result},
+    float::{canonical, preprocessing},
     observer::Silent,
     options::{Pixels, Preprocess},
     parallel,

@@ -1,51 +1,23 @@
 //! The report of a compilation: what was done, what it cost, how far it can be trusted. No clock and no path: the same
 //! compilation gives the same bytes.
 
+mod advice;
+pub mod agreement;
 pub mod html;
+pub mod layer;
 pub mod leakage;
 mod sheet;
 mod training;
 
-use crate::{
-    audit::metrics::interval,
-    compile::{Diversity, ENOUGH_AGREEMENT, TrainingRecord},
-};
+use crate::{float::passes::PassRecord, synthesize::Diversity, train::record::TrainingRecord};
+use agreement::Agreement;
+use layer::Layer;
 use serde_json::{Value, json};
-use snnc_passes::Activations;
-use snnc_runtime::{Cost, Energy, Network, Outcome};
+use snnc_runtime::{Cost, Energy};
 use std::collections::BTreeMap;
 
 /// Version of the report, whose shape `docs/report.schema.json` fixes.
 pub const VERSION: u64 = 1;
-
-/// One pass that ran.
-#[derive(Clone, Debug)]
-pub struct PassRecord {
-    /// Its name.
-    pub name: &'static str,
-    /// Whether it changed anything.
-    pub changed: bool,
-}
-
-/// Share of held-out samples on which both networks choose the same class.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Agreement {
-    /// T.
-    pub timesteps: usize,
-    /// In percent.
-    pub percent: f64,
-    /// Where the share of all such samples lies with a probability of 95 %, in percent.
-    pub interval: [f64; 2],
-}
-
-impl Agreement {
-    /// The share `agreeing / of` with Wilson's interval.
-    #[must_use]
-    pub fn new(timesteps: usize, agreeing: usize, of: usize) -> Self {
-        let percent = |x: f64| 100.0 * x;
-        Self { timesteps, percent: percent(agreeing as f64 / of.max(1) as f64), interval: interval::wilson(agreeing, of).map(percent) }
-    }
-}
 
 /// A threshold rule that `auto` tried.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,57 +55,6 @@ impl Judges {
             Self::Data => "held-out images of the calibration file",
         }
     }
-}
-
-/// One layer of neurons.
-#[derive(Clone, Debug)]
-pub struct Layer {
-    /// The ONNX node it came from.
-    pub name: String,
-    /// Number of neurons.
-    pub neurons: usize,
-    /// Least, mean and greatest threshold, in units of the float activation.
-    pub threshold: [f32; 3],
-    /// Root mean square of spiking less float activation, over that of the float activation.
-    pub activation_error: Option<f64>,
-    /// Spikes per neuron and step on held-out samples.
-    pub firing_rate: Option<f64>,
-}
-
-impl Layer {
-    /// A layer whose rates are not known yet.
-    #[must_use]
-    pub fn new(name: String, neurons: usize, theta: &[f32], activation_error: Option<f64>) -> Self {
-        let least = theta.iter().copied().fold(f32::INFINITY, f32::min);
-        let greatest = theta.iter().copied().fold(0.0, f32::max);
-        let mean = theta.iter().sum::<f32>() / theta.len().max(1) as f32;
-        Self { name, neurons, threshold: [least, mean, greatest], activation_error, firing_rate: None }
-    }
-}
-
-/// Root mean square of `θ·rate - target` over that of `target`; 0 for a layer that is silent in both.
-#[must_use]
-pub fn relative_error(target: &Activations, rates: &Activations, theta: &[f32]) -> f64 {
-    let mut error = 0.0;
-    let mut size = 0.0;
-    for (channel, &theta) in theta.iter().enumerate() {
-        for (a, r) in target.channel(channel).zip(rates.channel(channel)) {
-            error += f64::from(theta * r - a).powi(2);
-            size += f64::from(a).powi(2);
-        }
-    }
-    if size > 0.0 { (error / size).sqrt() } else { 0.0 }
-}
-
-/// Adds firing rates, whose populations stand in the order of the layers.
-#[must_use]
-pub fn with_rates(mut layers: Vec<Layer>, network: &Network, outcome: &Outcome) -> Vec<Layer> {
-    let cost = network.cost(outcome);
-    let neurons = cost.rates.iter().filter(|r| r.kind == snnc_runtime::PopulationKind::Neurons);
-    for (layer, rate) in layers.iter_mut().zip(neurons) {
-        layer.firing_rate = Some(rate.rate);
-    }
-    layers
 }
 
 /// Everything that the report says.
@@ -182,64 +103,10 @@ pub struct Report {
 }
 
 impl Report {
-    /// Agreement at the number of steps that was compiled for.
-    #[must_use]
-    pub fn agreement_at_compiled(&self) -> f64 {
-        self.agreement.last().map_or(0.0, |a| a.percent)
-    }
-
-    /// The layer whose activation error grows most over the layer before it: where accuracy is lost.
-    #[must_use]
-    pub fn weakest_layer(&self) -> Option<&Layer> {
-        let mut before = 0.0;
-        let mut weakest: Option<(f64, &Layer)> = None;
-        for layer in &self.layers {
-            let error = layer.activation_error?;
-            let growth = error - before;
-            if weakest.is_none_or(|(most, _)| growth > most) {
-                weakest = Some((growth, layer));
-            }
-            before = error;
-        }
-        weakest.map(|(_, layer)| layer)
-    }
-
-    /// What would bring the spiking network nearer to the float network, the most promising first.
-    #[must_use]
-    pub fn advice(&self) -> Vec<String> {
-        let mut advice = Vec::new();
-        let Some(last) = self.agreement.last() else { return advice };
-        let content = last.percent >= ENOUGH_AGREEMENT;
-        let before = self.agreement.iter().rev().nth(1);
-        if !content && before.is_some_and(|b| last.percent - b.percent >= 2.0) {
-            advice.push(format!("more time steps: agreement still rises at {}, try `--timesteps {}`", self.timesteps, 2 * self.timesteps));
-        } else if !content && before.is_none() {
-            advice.push(format!("more time steps: try `--timesteps {}` or `--timesteps auto`", 4 * self.timesteps));
-        }
-        if !content && !self.is_signed {
-            advice.push("spikes that can be taken back: `--spikes signed`, where the hardware carries a sign".to_owned());
-        }
-        let judged_without_data = self.judges != Judges::Data;
-        if judged_without_data && !self.has_batch_norms {
-            advice.push(
-                "the file has no batch norms to match samples to: export the model without folding them (in evaluation mode, but \
-                 with constant folding off), or give a few real images with `--calibration FILE.npz`"
-                    .to_owned(),
-            );
-        }
-        if let Some((made, wanted)) = self.synthesis_steps.filter(|(made, wanted)| made < wanted) {
-            advice.push(format!("a larger `--budget`: it ended the synthesis after {made} of {wanted} steps"));
-        }
-        if let Some(diversity) = self.diversity.filter(|d| judged_without_data && 2 * d.classes < d.of.min(self.calibration_samples)) {
-            advice.push(format!("more samples: those there are show {} of {} classes", diversity.classes, diversity.of));
-        }
-        advice
-    }
-
     /// The report as JSON, keys in a fixed order.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let agreement = |list: &[Agreement]| {
+        let over_timesteps = |list: &[Agreement]| {
             let one = |a: &Agreement| json!({"timesteps": a.timesteps, "percent": round(a.percent), "interval_95": a.interval.map(round)});
             list.iter().map(one).collect::<Vec<_>>()
         };
@@ -284,7 +151,7 @@ impl Report {
             "agreement": {
                 "judges": self.judges.name(),
                 "of": self.judges.what(),
-                "over_timesteps": agreement(&self.agreement),
+                "over_timesteps": over_timesteps(&self.agreement),
             },
             "training": training::section(&self.training),
             "operations": self.operations(),
@@ -295,8 +162,8 @@ impl Report {
         });
         if let Some(tried) = &self.timesteps_tried {
             report["timesteps_auto"] = json!({
-                "tried": agreement(tried),
-                "content_at_percent": ENOUGH_AGREEMENT,
+                "tried": over_timesteps(tried),
+                "content_at_percent": agreement::ENOUGH,
             });
         }
         report

@@ -1,9 +1,9 @@
 //! What the report says of the training through time.
 
 use super::round;
-use crate::{
-    compile::{Ran, TrainingRecord},
-    train::plan::Twin,
+use crate::train::{
+    plan::Twin,
+    record::{Ran, TrainingRecord},
 };
 use serde_json::{Value, json};
 

@@ -13,12 +13,14 @@ mod canvas;
 pub mod differentiable;
 pub mod dirichlet;
 pub mod inversion;
+mod labelled;
 pub mod prior;
 pub(crate) mod pyramid;
 pub mod random;
 pub mod statistics;
 
 pub use canvas::Canvas;
+pub use labelled::{Diversity, Labelled};
 
 use crate::{error::Result, observer::Observer, options::Synthesis};
 use candle_core::{Device, Tensor};

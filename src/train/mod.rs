@@ -18,6 +18,7 @@
 //! | `cuda` | neurons on a graphics card, in builds for cards |
 //! | `course` | one training: epochs, batches, shards |
 //! | `checkpoint` | the state of a training on disk |
+//! | [`record`] | what a report says of it |
 //!
 //! Batches are cut into shards of a fixed number of images whose gradients are added in order, so the result does not depend on
 //! the number of threads.
@@ -33,6 +34,7 @@ pub mod network;
 pub mod optimiser;
 pub mod plan;
 pub mod reading;
+pub mod record;
 pub mod remains;
 pub mod tensor;
 

@@ -12,12 +12,13 @@ use crate::{
         set_threads,
         summary::{Written, summary},
     },
-    compile::{Compiled, Labelled, compile},
+    compile::{Compiled, compile},
     data::npz_bytes,
     error::{Error, Result},
     observer::Observer,
     options::Calibration,
     report::html,
+    synthesize::Labelled,
 };
 use std::{
     path::{Path, PathBuf},

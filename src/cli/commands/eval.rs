@@ -2,7 +2,6 @@
 
 use super::{argmax, joules, load_network, si, table};
 use crate::{
-    ann::Ann,
     cli::{
         Failure, Outcome,
         args::EvalArgs,
@@ -13,6 +12,7 @@ use crate::{
     },
     data::{Images, Plan},
     error::{Error, Result},
+    float::Ann,
     observer::Observer,
 };
 use serde::Serialize;

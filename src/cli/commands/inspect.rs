@@ -9,10 +9,10 @@ use crate::{
         progress::{Console, Verbosity},
         render::Style,
     },
-    compile::canonical,
     error::{Error, Result},
+    float::canonical,
 };
-use snnc_ir::{Graph, Operator, types::Dims};
+use snnc_ir::{Graph, types::Dims};
 use snnc_runtime::{Artifact, Network, artifact::NetworkSpec};
 use std::{fmt::Write, path::Path, process::ExitCode};
 
@@ -130,7 +130,7 @@ fn model_text(imported: &Graph, canonical: &Graph) -> String {
         }
     }
     let parameters: usize = imported.params().map(|(_, p)| p.tensor.data.len()).sum();
-    let total: usize = canonical.topological().into_iter().map(|id| macs(canonical, id)).sum();
+    let total: usize = canonical.topological().into_iter().map(|id| canonical.macs(id)).sum();
     line("parameters", si(parameters as f64));
     line("multiplies", format!("{} for an image", si(total as f64)));
     line("converts", format!("yes: {} nodes, {} after canonicalisation", imported.len(), canonical.len()));
@@ -145,19 +145,8 @@ fn model_text(imported: &Graph, canonical: &Graph) -> String {
             node.op.name().to_owned(),
             node.ty.to_string(),
             or_blank(parameters),
-            or_blank(macs(imported, id)),
+            or_blank(imported.macs(id)),
         ]);
     }
     text + &table(&rows)
-}
-
-/// Multiplications with accumulation for one image.
-fn macs(graph: &Graph, id: snnc_ir::NodeId) -> usize {
-    let node = &graph[id];
-    match &node.op {
-        Operator::Conv2d { weight, .. } | Operator::Linear { weight, .. } => {
-            node.ty.len() * graph.param(*weight).tensor.dims.iter().skip(1).product::<usize>()
-        }
-        _ => 0,
-    }
 }

@@ -7,10 +7,11 @@ use crate::{
         print,
     },
     error::{Error, Result},
+    float::passes::in_file,
     options::Threshold,
 };
-use snnc_ir::{Graph, Reset, diagnostic::Place, verify::verify_between};
-use snnc_passes::{Pass, PassCx, PassError, Ranges, Settings, manager, threshold::Rule};
+use snnc_ir::{Graph, Reset, verify::verify_between};
+use snnc_passes::{Pass, PassCx, Settings, manager, ranges_up_to, threshold::Rule};
 use std::{path::Path, process::ExitCode};
 
 /// Starts the header lines of a case.
@@ -56,8 +57,8 @@ fn transform(args: &OptArgs) -> Result<Graph> {
     };
     let passes: Vec<&dyn Pass> = names.iter().map(|name| find(name)).collect::<Result<_>>()?;
     let mut graph = parse(&case, path)?;
-    let ranges: Option<Ranges> = header.reach.map(|reach| graph.node_ids().into_iter().map(|node| (node, (-reach, reach))).collect());
-    let mut cx = PassCx { ranges: ranges.as_ref(), ..PassCx::new(&header.settings) };
+    let ranges = header.reach.map(|reach| ranges_up_to(&graph, reach));
+    let mut cx = PassCx::new(&header.settings).with_ranges(ranges.as_ref());
     for pass in passes {
         let name = pass.name();
         if !pass.accepts().contains(&graph.phase) {
@@ -70,13 +71,7 @@ fn transform(args: &OptArgs) -> Result<Graph> {
         if name == TRAINING {
             return Err(Error::format(path, format!("pass `{name}` trains on a running network: compile a model to have it run")));
         }
-        manager::run(pass, &mut graph, &mut cx, &mut |_, _, _, _| {}).map_err(|error| match error {
-            PassError::User(diagnostic) => {
-                let place = Place { file: path.display().to_string(), ..diagnostic.place.clone() };
-                snnc_ir::Diagnostic { place, ..diagnostic }.into()
-            }
-            PassError::Bug(message) => Error::Internal(message),
-        })?;
+        manager::run(pass, &mut graph, &mut cx, &mut |_, _, _, _| {}).map_err(in_file(path))?;
     }
     Ok(graph)
 }

@@ -8,15 +8,16 @@
 use crate::{
     error::{Error, Result},
     import::{Imported, second_opinion},
-    simulate::FloatNetwork,
+    simulate::{FloatNetwork, action::apply_head},
     synthesize::{Canvas, prior, random::Random},
 };
+use candle_core::Device;
 use snnc_ir::{
     Diagnostic, Graph, NodeId, Operator, Tensor,
     eval::{self, Mode},
 };
 use snnc_passes::{PassCx, Settings, manager};
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 /// Images: as many as the evaluator does in about a second, one at least.
 const MOST: usize = 4;
@@ -37,19 +38,22 @@ pub fn check(model: &Path, imported: &Imported, float: &Graph, canvas: &Canvas, 
     let graph = &imported.graph;
     let (input, output) = (graph.input().ok_or_else(broken)?, graph.output().ok_or_else(broken)?);
     let mut dims = graph[input].ty.dims.clone();
-    let count = (MACS / macs(graph).max(1)).clamp(1, MOST);
-    let images = images(canvas, count, seed);
+    let count = (MACS / work(graph).max(1)).clamp(1, MOST);
     dims[0] = count;
-    let values = eval::run_all(graph, &Tensor::new(dims, images.clone()), Mode::Float).map_err(|e| Error::Internal(e.to_string()))?;
+    let images = Tensor::new(dims, images(canvas, count, seed));
+    let values = eval::run_all(graph, &images, Mode::Float).map_err(|e| Error::Internal(e.to_string()))?;
     let as_imported = &values[&output.node].data;
     // A network with one score has become one with two classes, of which that is the second.
     let is_split = as_imported.len() == count && float.output().is_some_and(|output| float[output.node].ty.len() == 2);
-    let of_file = |scores: Vec<f32>| -> Vec<f32> { if is_split { scores.chunks(2).map(|pair| pair[1]).collect() } else { scores } };
+    let of_file = |scores: candle_core::Tensor| -> Result<Vec<f32>> {
+        let scores = scores.flatten_all()?.to_vec1::<f32>()?;
+        Ok(if is_split { scores.chunks(2).map(|pair| pair[1]).collect() } else { scores })
+    };
     let tolerance = if rounds(graph) { TOLERANCE_IN_STEPS } else { TOLERANCE };
 
     let network = FloatNetwork::new(float)?;
-    let logits = of_file(network.batched(&images, &float[input].ty.dims, FloatNetwork::logits)?);
-    let scores = of_file(network.batched(&images, &float[input].ty.dims, FloatNetwork::outputs)?);
+    let logits = network.logits(&candle_core::Tensor::from_slice(&images.data, images.dims.clone(), &Device::Cpu)?)?;
+    let (scores, logits) = (of_file(apply_head(network.head(), &logits)?)?, of_file(logits)?);
     let told =
         |problem: Option<Difference>, by: &str| problem.map_or(Ok(()), |found| Err(Error::from(found.diagnostic(model, &output.name, by))));
     told(difference(as_imported, &scores, tolerance), THE_IMPORTED)?;
@@ -58,7 +62,7 @@ pub fn check(model: &Path, imported: &Imported, float: &Graph, canvas: &Canvas, 
     if let Some(before_head) = before_head.filter(|tensor| tensor.data.len() == logits.len()) {
         told(difference(&before_head.data, &logits, tolerance), THE_IMPORTED)?;
     }
-    if let Some(theirs) = second_opinion::scores(model, &output.name, &graph[input].ty.dims, imported.batch, &images) {
+    if let Some(theirs) = second_opinion::scores(model, &output.name, &graph[input].ty.dims, imported.batch, &images.data) {
         let theirs = if ends_in_head(graph) { without_scale(theirs, as_imported) } else { theirs };
         told(difference(&theirs, as_imported, tolerance), "tract's evaluation of the file")?;
     }
@@ -171,14 +175,9 @@ fn rounds(graph: &Graph) -> bool {
     graph.node_ids().into_iter().any(|node| matches!(graph[node].op, Operator::Floor | Operator::Round))
 }
 
-/// Multiply-accumulates of an image.
-fn macs(graph: &Graph) -> usize {
-    let weights: BTreeMap<_, usize> = graph.params().map(|(id, param)| (id, param.tensor.dims.iter().skip(1).product())).collect();
-    let of = |node| match &graph[node].op {
-        Operator::Conv2d { weight, .. } | Operator::Linear { weight, .. } => graph[node].ty.len() * weights[weight],
-        _ => graph[node].ty.len(),
-    };
-    graph.node_ids().into_iter().map(of).sum()
+/// What an image costs the evaluator: multiply-accumulates, and where there are none an operation for every entry.
+fn work(graph: &Graph) -> usize {
+    graph.node_ids().into_iter().map(|node| graph.macs(node).max(graph[node].ty.len())).sum()
 }
 
 #[cfg(test)]

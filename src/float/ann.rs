@@ -1,7 +1,7 @@
-//! The float network of an ONNX file, to compare with.
+//! The float network of a file, ready to answer.
 
+use super::canonical;
 use crate::{
-    compile::canonical,
     error::{Error, Result},
     observer::Silent,
     simulate::FloatNetwork,

@@ -1,0 +1,94 @@
+//! How images enter the spiking network: as constant currents, or as random spikes.
+
+use crate::{
+    error::{Error, Result},
+    options::{Coding, Layout},
+    simulate::{Signal, poisson::spikes},
+    synthesize::Canvas,
+};
+use candle_core::{Device, Tensor};
+use snnc_ir::{Graph, Operator, Origin, Provenance};
+use snnc_runtime::artifact;
+
+/// Makes the spiking network's input of images in the model's own layout and units.
+pub struct Encoder<'a> {
+    canvas: &'a Canvas,
+    /// As the artifact says it.
+    pub coding: artifact::Coding,
+}
+
+impl<'a> Encoder<'a> {
+    /// An encoder for images of that kind.
+    #[must_use]
+    pub fn new(coding: Coding, canvas: &'a Canvas) -> Self {
+        let coding = match coding {
+            Coding::Direct => artifact::Coding::Direct,
+            Coding::Poisson => artifact::Coding::Poisson { amplitude: amplitude(canvas) },
+        };
+        Self { canvas, coding }
+    }
+
+    /// The value of every entry of an image that fires at every step, if there are spikes.
+    fn units(&self) -> Option<Vec<f32>> {
+        let artifact::Coding::Poisson { amplitude } = &self.coding else { return None };
+        let unit = |channel: usize| amplitude[if amplitude.len() == 1 { 0 } else { channel }];
+        Some(self.canvas.channel_of_entry().into_iter().map(unit).collect())
+    }
+
+    /// Gives spikes at the input of a graph the size of what they stand for, by a scale behind it.
+    ///
+    /// # Errors
+    /// Only on a bug.
+    pub fn decode(&self, graph: &mut Graph) -> Result<()> {
+        let artifact::Coding::Poisson { amplitude } = &self.coding else { return Ok(()) };
+        let input = graph.input().ok_or_else(|| Error::Internal("a verified graph has an input".into()))?;
+        let axes = graph[input].ty.dims.len();
+        let mut shape = vec![1; axes];
+        if amplitude.len() > 1 {
+            let axis = if self.canvas.layout == Layout::Nhwc { axes - 1 } else { 1 };
+            shape[axis] = amplitude.len();
+        }
+        let factor = graph.add_param("input.amplitude", snnc_ir::Tensor::new(shape, amplitude.clone()), Provenance::Fixed);
+        graph.insert_after(input, Operator::Scale { factor }, Origin::default()).map_err(|e| Error::Internal(e.to_string()))?;
+        Ok(())
+    }
+
+    /// The input over all steps for images `[N, ..]`; random spikes follow from the seed.
+    ///
+    /// # Errors
+    /// Only on a bug.
+    pub fn signal(&self, images: &Tensor, timesteps: usize, seed: u64) -> Result<Signal> {
+        let Some(units) = self.units() else { return Ok(Signal::Static(images.clone())) };
+        let spikes = spikes(&images.flatten_all()?.to_vec1::<f32>()?, &units, timesteps, seed, 0);
+        let shape: Vec<usize> = std::iter::once(timesteps * images.dim(0)?).chain(images.dims()[1..].iter().copied()).collect();
+        Ok(Signal::Temporal(Tensor::from_vec(spikes, shape, &Device::Cpu)?))
+    }
+
+    /// The values of [`Encoder::signal`] for images whose shape, batch first, is `dims` but for their number.
+    ///
+    /// # Errors
+    /// Only on a bug.
+    pub fn values(&self, images: &[f32], dims: &[usize], timesteps: usize, seed: u64) -> Result<Vec<f32>> {
+        let shape: Vec<usize> = std::iter::once(images.len() / self.canvas.len()).chain(dims[1..].iter().copied()).collect();
+        match self.signal(&Tensor::from_slice(images, shape, &Device::Cpu)?, timesteps, seed)? {
+            Signal::Static(tensor) | Signal::Temporal(tensor) => Ok(tensor.flatten_all()?.to_vec1::<f32>()?),
+        }
+    }
+
+    /// The mean of the input over time, as it would be after endless steps.
+    #[must_use]
+    pub fn mean(&self, images: &[f32]) -> Vec<f32> {
+        let Some(units) = self.units() else { return images.to_vec() };
+        images.iter().enumerate().map(|(i, x)| x / units[i % units.len()]).collect()
+    }
+}
+
+/// The value of each channel that fires at every step under Poisson coding.
+fn amplitude(canvas: &Canvas) -> Vec<f32> {
+    let per_channel: Vec<f32> = canvas.range.iter().map(|(low, high)| low.abs().max(high.abs()).max(f32::MIN_POSITIVE)).collect();
+    match canvas.layout {
+        // Features of a flat vector have no channel to a reader: one amplitude for all.
+        Layout::Flat => vec![per_channel.iter().copied().fold(0.0, f32::max)],
+        Layout::Nchw | Layout::Nhwc => per_channel,
+    }
+}

@@ -1,0 +1,58 @@
+//! What is written of the spiking network, and what is said of it.
+
+use super::{measured::Measured, sampled::Sampled, trained::Trained};
+use crate::{
+    emit,
+    options::{Calibration, Spikes},
+    report::{Judges, Report, layer},
+};
+use snnc_ir::Graph;
+use snnc_runtime::Artifact;
+
+/// All that a compilation gives out but an audit.
+pub struct Emitted<'a> {
+    /// What it was made from.
+    pub sampled: Sampled<'a>,
+    /// The artifact.
+    pub artifact: Artifact,
+    /// The graph that it was emitted from.
+    pub graph: Graph,
+    /// The report.
+    pub report: serde_json::Value,
+}
+
+/// Takes the artifact that was measured, and reports.
+#[must_use]
+pub fn emit(trained: Trained<'_>) -> Emitted<'_> {
+    let Trained { sampled, network, search, training } = trained;
+    let Measured { draft, artifact, agreement, cost, .. } = network;
+    let (options, imported, material) = (sampled.canonical.options, &sampled.canonical.imported, &sampled.material);
+    let report = Report {
+        source_sha256: imported.source_sha256.clone(),
+        opset: imported.opset,
+        producer: imported.producer.clone(),
+        options: emit::recorded(options),
+        seed: options.seed,
+        timesteps: draft.settings.timesteps,
+        timesteps_tried: search.timesteps,
+        threshold: draft.settings.threshold.to_string(),
+        threshold_tried: search.rules,
+        is_signed: options.spikes == Spikes::Signed,
+        passes: draft.passes,
+        calibration_samples: draft.samples,
+        diversity: (draft.samples > 0).then(|| material.calibration.diversity()),
+        synthesis_steps: material.steps,
+        layers: layer::with_rates(draft.layers, &cost),
+        judges: match (&options.calibration, material.judged_by_data) {
+            (_, true) => Judges::Data,
+            (Calibration::Synthetic(_), false) => Judges::Synthetic,
+            (Calibration::File(_), false) => Judges::Priors,
+        },
+        has_batch_norms: sampled.normed.is_some(),
+        training,
+        agreement,
+        cost,
+    };
+    let report = report.to_json();
+    Emitted { sampled, artifact, graph: draft.graph, report }
+}

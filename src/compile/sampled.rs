@@ -1,0 +1,74 @@
+//! Samples are read or made.
+
+use super::{
+    canonical::Canonical,
+    fitted::Fitted,
+    input::Input,
+    material::{self, Material},
+    ranges,
+};
+use crate::{
+    error::{Error, Result},
+    float::{passes::Stage, with_batch_norms},
+    observer::Observer,
+    options::{Rule, Threshold},
+    synthesize::Source,
+};
+use snnc_ir::{Graph, Phase};
+use snnc_passes::{PassCx, Settings};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+const RECTIFY: Stage = Stage { name: "rectify", passes: snnc_passes::RECTIFY, phase: Phase::Canonical };
+
+/// All that spiking networks are made from and judged by.
+pub struct Sampled<'a> {
+    /// The float network.
+    pub canonical: Canonical<'a>,
+    /// Its input.
+    pub input: Input,
+    /// The float network with its batch norms, if it has any: what they recorded says what the training images were like.
+    pub normed: Option<Graph>,
+    /// The samples.
+    pub material: Material,
+    /// The float network with rectifiers alone: what neurons take the place of.
+    pub rectified: Graph,
+    /// When the budget is spent.
+    pub deadline: Option<Instant>,
+}
+
+impl Sampled<'_> {
+    /// What samples are made from.
+    #[must_use]
+    pub fn source(&self) -> Source<'_> {
+        Source { float: &self.canonical.float, normed: self.normed.as_ref(), canvas: &self.input.canvas }
+    }
+}
+
+/// Reads or makes the samples. Time counts from here on.
+///
+/// # Errors
+/// If thresholds are to be set by batch norms and there are none, or if a pass refuses the network.
+pub fn sample<'a>(fitted: Fitted<'a>, observer: &mut dyn Observer) -> Result<Sampled<'a>> {
+    let Fitted { canonical, input, data } = fitted;
+    let Canonical { model, options, imported, float } = &canonical;
+    let normed = with_batch_norms(&imported.graph)?;
+    if matches!(options.threshold, Threshold::Rule(Rule::BatchNorm(_))) && normed.is_none() {
+        return Err(Error::Usage("--threshold batch-norm: the model has no batch norms; they were folded, or it never had any".into()));
+    }
+    let deadline = options.budget.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
+    let source = Source { float, normed: normed.as_ref(), canvas: &input.canvas };
+    let material = material::gather(source, options, data, observer)?;
+    let rectified = rectify(float, &material, model, observer)?;
+    Ok(Sampled { canonical, input, normed, material, rectified, deadline })
+}
+
+fn rectify(float: &Graph, material: &Material, model: &Path, observer: &mut dyn Observer) -> Result<Graph> {
+    let mut graph = float.clone();
+    let ranges = ranges::of_clips(float, material)?;
+    let settings = Settings::default();
+    RECTIFY.run(&mut graph, &mut PassCx::new(&settings).with_ranges(Some(&ranges)), model, observer)?;
+    Ok(graph)
+}
