@@ -7,9 +7,9 @@ use super::{
     weights::{Readability, Weights, readability},
 };
 use crate::{
+    artifact::lift,
     error::{Error, Result},
     import::Imported,
-    lift::lift,
     options::Preprocess,
     synthesize::{Canvas, random::Random},
     train::plan::Plan,

@@ -11,15 +11,19 @@
 //! | `summary` | what a compilation came to |
 //! | `files` | writing files, all or none |
 //! | `dot` | graphs for Graphviz |
+//! | [`explain`] | what is behind the codes of diagnostics |
+//! | [`process`] | settings of the process |
 //!
 //! Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 a gate said no, 2 error, 101 bug.
 
 mod args;
 mod commands;
 mod dot;
+pub mod explain;
 mod files;
 mod help;
 mod interrupt;
+pub mod process;
 mod progress;
 mod render;
 mod simulated;

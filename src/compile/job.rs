@@ -7,13 +7,12 @@ use super::{
     training::{self, Course, TrainingRecord},
 };
 use crate::{
-    calibrate::Laboratory,
-    emit::{self, Provenance, emit},
+    artifact::{Provenance, emit},
+    calibrate::{Laboratory, recorded},
     error::{Error, Result},
     import::Imported,
     observer::Observer,
     options::{Calibration, Coding, InitialPotential, Layout, Options, Preprocess, Rule, Spikes, Threshold, Timesteps},
-    recorded,
     report::{self, Agreement, Judges, Layer, PassRecord, Report, RuleTried},
     synthesize::Source,
     train::plan::Plan,

@@ -21,7 +21,7 @@ mod matching;
 mod pairing;
 mod similarity;
 
-use crate::{channels::Shape, synthesize::random::Random};
+use crate::{artifact::Shape, synthesize::random::Random};
 use equilibrate::{equilibrate, freedom};
 use layer::{Comparison, compare};
 use serde::Serialize;

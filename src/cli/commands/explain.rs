@@ -2,9 +2,8 @@
 
 use super::table;
 use crate::{
-    cli::{Outcome, args::ExplainArgs, print},
+    cli::{Outcome, args::ExplainArgs, explain, print},
     error::Error,
-    explain,
     import::{Support, operators},
 };
 use std::process::ExitCode;
