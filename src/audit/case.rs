@@ -1,9 +1,9 @@
 //! What all attacks of one audit share: the artifact, the networks beside it, the images, the judge.
 
 use super::{
-    distil::Twins,
     jury::Juror,
     pictures::Pictures,
+    twins::Twins,
     weights::{Readability, Weights, readability},
 };
 use crate::{
