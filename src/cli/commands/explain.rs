@@ -1,8 +1,7 @@
 //! `snnc explain CODE` and `snnc explain operators`
 
-use super::table;
 use crate::{
-    cli::{Outcome, args::ExplainArgs, explain, print},
+    cli::{args::ExplainArgs, explain, numbers::table, outcome::Outcome, output::print},
     error::Error,
     import::{Support, operators},
 };
