@@ -8,9 +8,8 @@
 
 use candle_core::{Device, Tensor};
 use snnc::{
-    data::layout,
+    data::{judge::Judge, layout},
     float::{canonical, with_batch_norms},
-    judge::Judge,
     observer::Silent,
     options::{Layout, Preprocess, Synthesis},
     simulate::{FloatNetwork, Workspace},
@@ -30,7 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let batch: usize = arguments.next().map_or(Ok(16), |v| v.parse())?;
     let rounds: usize = arguments.next().map_or(Ok(8), |v| v.parse())?;
     let library = std::env::var("ORT_DYLIB_PATH").map_err(|_| "set ORT_DYLIB_PATH to libonnxruntime.so")?;
-    snnc::process::prepare();
+    snnc::cli::process::prepare();
     // One thread that is this thread: the clock above is per thread.
     rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global()?;
 

@@ -38,7 +38,7 @@ struct Options {
 }
 
 fn main() {
-    snnc::process::prepare();
+    snnc::cli::process::prepare();
     let Some(options) = options() else {
         eprintln!("usage: training_step [ROUNDS] [--batch N] [--network peer|vgg16] [--device cpu|cuda]");
         std::process::exit(2);

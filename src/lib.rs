@@ -8,25 +8,18 @@
 //! model.snn ─▶ snnc-runtime ─▶ predictions
 //! ```
 
+pub mod artifact;
 pub mod audit;
 pub mod calibrate;
-pub mod channels;
 pub mod cli;
 pub mod compile;
 pub mod data;
-pub mod emit;
 pub mod error;
-pub mod explain;
 pub mod float;
 pub mod import;
-#[cfg(feature = "onnxruntime")]
-pub mod judge;
-pub mod lift;
 pub mod observer;
 pub mod options;
 pub mod parallel;
-pub mod process;
-pub mod recorded;
 pub mod report;
 pub mod simulate;
 pub mod synthesize;

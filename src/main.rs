@@ -3,6 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    snnc::process::prepare();
+    snnc::cli::process::prepare();
     snnc::cli::main()
 }

@@ -6,7 +6,7 @@
 #![cfg(feature = "onnxruntime")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it measured and what it skips")]
 
-use snnc::{float::Ann, judge::Judge};
+use snnc::{data::judge::Judge, float::Ann};
 use std::path::{Path, PathBuf};
 
 const TOLERANCE: f32 = 1e-4;

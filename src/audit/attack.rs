@@ -6,7 +6,6 @@
 //! the ANN's. What an attacker gets from the SNN means nothing without the other two.
 
 use super::{
-    attacks,
     case::{Case, Effort},
     hygiene,
     metrics::Metric,
@@ -14,23 +13,6 @@ use super::{
 };
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
-
-/// The attacks, in the order in which they run and are reported.
-pub static ATTACKS: [&dyn Attack; 7] = [
-    &attacks::hygiene::Hygiene,
-    &attacks::weights::WeightReadability,
-    &attacks::reconversion::Reconversion,
-    &attacks::through_time::ThroughTime,
-    &attacks::adaptive::Adaptive,
-    &attacks::black_box::BlackBox,
-    &attacks::membership::Membership,
-];
-
-/// The attack of a name.
-#[must_use]
-pub fn find(name: &str) -> Option<&'static dyn Attack> {
-    ATTACKS.into_iter().find(|attack| attack.name() == name)
-}
 
 /// What an adversary knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -1,15 +1,15 @@
 //! What all attacks of one audit share: the artifact, the networks beside it, the images, the judge.
 
 use super::{
-    distil::Twins,
     jury::Juror,
     pictures::Pictures,
+    twins::Twins,
     weights::{Readability, Weights, readability},
 };
 use crate::{
+    artifact::lift,
     error::{Error, Result},
     import::Imported,
-    lift::lift,
     options::Preprocess,
     synthesize::{Canvas, random::Random},
     train::plan::Plan,

@@ -4,6 +4,7 @@
 use super::{
     case::{Case, Effort},
     models::Oracle,
+    twins::Distilled,
 };
 use crate::{
     error::Result,
@@ -17,13 +18,10 @@ use crate::{
         plan::{Kind, Plan, Twin},
     },
 };
-use snnc_ir::{Graph, Provenance};
+use snnc_ir::Provenance;
 use snnc_kernels::neuron::{Derivation, Surrogate};
 use snnc_runtime::argmax;
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 /// How much is spent.
 #[derive(Clone, Copy, Debug)]
@@ -51,32 +49,12 @@ const SHARD: usize = 8;
 /// Queries made from one procedural image.
 const VARIATIONS: usize = 4;
 
-/// A twin that was trained to answer like the artifact.
-pub struct Distilled {
-    /// The artifact's graph with the twin's weights; its rate twin is the network that was trained.
-    pub graph: Graph,
-    /// Held-out procedural images for which it chooses the artifact's class, of how many: before the training, and after it.
-    pub agreeing: [usize; 2],
-}
-
-/// The twins of an audit by T: several attacks start from the same one.
-#[derive(Default)]
-pub struct Twins(Mutex<BTreeMap<usize, Arc<Distilled>>>);
-
-impl Twins {
-    /// The artifact's twin at a number of time steps.
-    ///
-    /// # Errors
-    /// Only on a bug.
-    pub fn twin(&self, case: &Case<'_>, timesteps: usize, effort: Effort) -> Result<Arc<Distilled>> {
-        let mut twins = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(twin) = twins.get(&timesteps) {
-            return Ok(Arc::clone(twin));
-        }
-        let twin = Arc::new(distil(case, timesteps, effort)?);
-        twins.insert(timesteps, Arc::clone(&twin));
-        Ok(twin)
-    }
+/// The artifact's twin at a number of time steps, made once a case.
+///
+/// # Errors
+/// Only on a bug.
+pub fn twin(case: &Case<'_>, timesteps: usize, effort: Effort) -> Result<Arc<Distilled>> {
+    case.twins.at(timesteps, || distil(case, timesteps, effort))
 }
 
 /// Procedural images and variations of them: what an attacker without data asks with.

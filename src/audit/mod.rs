@@ -2,12 +2,12 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | [`attack`] | what an attack is: adversary, cell, loot; the list of attacks |
-//! | [`attacks`] | the adversaries, one file each |
+//! | [`attack`], [`attacked`] | what an attack is: adversary, cell, loot; and what it got |
+//! | [`attacks`] | the adversaries, one file each, and their list |
 //! | [`case`] | what all attacks of one audit share |
 //! | [`models`] | the networks under attack, to differentiate or to ask |
 //! | [`reconstruct`] | images by descent |
-//! | [`distil`] | a float twin from a spiking network's answers |
+//! | [`distil`], [`twins`] | a float twin from a spiking network's answers; those of an audit |
 //! | [`jury`], [`pictures`] | who says what a reconstruction shows, and what is shown to them |
 //! | [`similarity`], [`weights`] | layers and weights of two networks compared |
 //! | [`hygiene`] | what is in the file that should not be |
@@ -20,6 +20,7 @@
 //! speed; but a budget decides, by the clock, which cells are made at all.
 
 pub mod attack;
+pub mod attacked;
 pub mod attacks;
 pub mod case;
 pub mod distil;
@@ -33,11 +34,15 @@ pub mod reconstruct;
 pub mod similarity;
 pub mod store;
 pub mod tradeoff;
+pub mod twins;
 pub mod verdict;
 pub mod weights;
 
+pub use attacked::{Attacked, Row, Skipped};
+
 use crate::{error::Result, observer::Observer};
-use attack::{ATTACKS, Attack, Cell, Loot, Subject};
+use attack::{Attack, Cell, Loot};
+use attacks::ATTACKS;
 use case::{Case, Effort};
 use metrics::{Metric, distance};
 use pictures::Pictures;
@@ -64,49 +69,6 @@ pub struct Conduct<'a> {
     pub budget: Option<f64>,
     /// Where results are kept.
     pub store: Option<&'a Store>,
-}
-
-/// A cell that was made.
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// The cell.
-    pub cell: Cell,
-    /// The first stands for it.
-    pub metrics: Vec<Metric>,
-    /// Reconstructions.
-    pub pictures: Option<Pictures>,
-}
-
-/// A cell that was not.
-#[derive(Clone, Debug)]
-pub struct Skipped {
-    /// The cell.
-    pub cell: Cell,
-    /// Why.
-    pub why: String,
-}
-
-/// What an attack got.
-#[derive(Debug)]
-pub struct Attacked {
-    /// The attack.
-    pub attack: &'static dyn Attack,
-    /// Why it could not be tried at all.
-    pub missing: Option<String>,
-    /// What was made.
-    pub rows: Vec<Row>,
-    /// What was found.
-    pub findings: Vec<hygiene::Finding>,
-    /// What was not made.
-    pub skipped: Vec<Skipped>,
-}
-
-impl Attacked {
-    /// The row of another subject for the same way of the attack.
-    #[must_use]
-    pub fn beside(&self, row: &Row, subject: Subject) -> Option<&Row> {
-        self.rows.iter().find(|r| r.cell.subject == subject && r.cell.variant == row.cell.variant)
-    }
 }
 
 /// A finished audit.

@@ -12,7 +12,12 @@
 //!
 //! A rule whose number was not measured fails: a gate that opens where nobody looked is none.
 
-use super::{Attacked, Audit, attack::Subject, attack::find, metrics::Metric};
+use super::{
+    Attacked, Audit,
+    attack::Subject,
+    attacks::{ATTACKS, find},
+    metrics::Metric,
+};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -68,7 +73,7 @@ impl Policy {
     fn parse(text: &str) -> std::result::Result<Self, String> {
         let policy: Self = toml::from_str(text).map_err(|e| format!("is no policy: {}", e.to_string().trim_end()))?;
         if let Some(unknown) = policy.required_attacks.iter().find(|name| find(name).is_none()) {
-            let known: Vec<&str> = super::attack::ATTACKS.iter().map(|a| a.name()).collect();
+            let known: Vec<&str> = ATTACKS.iter().map(|a| a.name()).collect();
             return Err(format!("required-attacks: there is no attack `{unknown}`; there are `{}`", known.join("`, `")));
         }
         let rates = [("max-recognition-rate", policy.max_recognition_rate), ("max-auc", policy.max_auc)];

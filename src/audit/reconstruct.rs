@@ -1,14 +1,15 @@
 //! Reconstructions: images that a network under attack takes for a class, by descent on the image.
 
-use super::{case::Case, pictures::Pictures};
+use super::{attack::Subject, case::Case, models::float, pictures::Pictures};
 use crate::{
-    error::Result,
+    error::{Error, Result},
     parallel,
     synthesize::{
-        differentiable::Differentiable,
+        differentiable::{Differentiable, Matching},
         inversion::{Descent, Inversion, cross_entropy},
         prior,
         random::Random,
+        statistics::Watched,
     },
     train::network::Buffers,
 };
@@ -60,6 +61,16 @@ pub fn reconstruct(case: &Case<'_>, model: &dyn Differentiable, inversion: &Inve
     }
     let images: Vec<f32> = best.into_iter().flatten().flat_map(|(_, image)| image).collect();
     Ok(Pictures::of_model(&case.canvas, &images))
+}
+
+/// Inverts the float network of a subject: one image for each of [`Case::shown`].
+///
+/// # Errors
+/// [`Error::Internal`] for the artifact, which is no float network.
+pub fn invert_float(case: &Case<'_>, subject: Subject, inversion: &Inversion) -> Result<Pictures> {
+    let graph = float(case, subject).ok_or_else(|| Error::Internal("the SNN is no float network".into()))?;
+    let watched = Watched::nothing(graph)?;
+    reconstruct(case, &Matching { watched: &watched, dims: case.dims(), weight: 0.0, units: None }, inversion, 1)
 }
 
 /// An image to start from: natural structure, or noise.

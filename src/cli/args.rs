@@ -410,7 +410,7 @@ pub struct InspectArgs {
 
 /// Arguments of `opt`.
 #[derive(Args, Clone, Debug)]
-#[command(after_long_help = super::commands::opt::pass_list())]
+#[command(after_long_help = super::help::pass_list())]
 pub struct OptArgs {
     /// A graph in text form, up to a line that starts with `;---`
     #[arg(value_name = "CASE.ir", value_hint = ValueHint::FilePath)]

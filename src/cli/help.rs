@@ -75,3 +75,18 @@ fn only(command: Command, shown: Option<Shown>) -> Command {
         }
     })
 }
+
+/// What `--help` of `opt` says of the passes.
+pub(crate) fn pass_list() -> String {
+    let lines: Vec<String> = snnc_passes::all()
+        .iter()
+        .map(|p| {
+            let phases = p.accepts();
+            let accepts =
+                if phases.start() == phases.end() { phases.start().to_string() } else { format!("{} to {}", phases.start(), phases.end()) };
+            let kind = if p.is_required() { "required" } else { "improves" };
+            format!("  {:<20} {kind}; on graphs that are {accepts}", p.name())
+        })
+        .collect();
+    format!("Passes:\n{}", lines.join("\n"))
+}

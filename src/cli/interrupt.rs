@@ -1,5 +1,6 @@
 //! Ctrl-C: a training stops and keeps its best state; everything else stops at once.
 
+use super::output::print_error;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether something runs that stops by itself when asked.
@@ -17,7 +18,7 @@ pub(super) fn listen() {
         if !ALLOWED.load(Ordering::Relaxed) || WANTED.swap(true, Ordering::Relaxed) {
             std::process::exit(INTERRUPTED);
         }
-        super::print_error("stopping: the best network so far is kept; Ctrl-C again ends at once");
+        print_error("stopping: the best network so far is kept; Ctrl-C again ends at once");
     });
 }
 

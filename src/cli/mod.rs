@@ -5,21 +5,30 @@
 //! | `args` | what can be typed |
 //! | `help` | what `-h` shows of it |
 //! | `commands` | one file, one command |
+//! | `outcome`, `output` | what a command comes to, and the two streams |
+//! | `numbers` | numbers and tables as text |
 //! | `render` | diagnostics as text |
 //! | `interrupt` | Ctrl-C |
 //! | `progress` | what is seen of a running command |
 //! | `summary` | what a compilation came to |
 //! | `files` | writing files, all or none |
 //! | `dot` | graphs for Graphviz |
+//! | [`explain`] | what is behind the codes of diagnostics |
+//! | [`process`] | settings of the process |
 //!
 //! Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 a gate said no, 2 error, 101 bug.
 
 mod args;
 mod commands;
 mod dot;
+pub mod explain;
 mod files;
 mod help;
 mod interrupt;
+mod numbers;
+mod outcome;
+mod output;
+pub mod process;
 mod progress;
 mod render;
 mod simulated;
@@ -28,51 +37,10 @@ mod summary;
 use crate::error::Error;
 use args::{Cli, Command};
 use clap::{CommandFactory, FromArgMatches};
+use outcome::{BUG, ERROR, Failure, Outcome};
+use output::print_error;
 use render::Style;
-use std::{
-    ffi::OsString,
-    io::{self, Write},
-    path::Path,
-    process::ExitCode,
-};
-
-/// Exit code of a gate that said no.
-const REFUSED: u8 = 1;
-/// Exit code of an error.
-const ERROR: u8 = 2;
-/// Exit code of a bug; also what a panic exits with.
-const BUG: u8 = 101;
-
-/// Why a command failed.
-#[derive(Debug)]
-enum Failure {
-    /// What the user must know.
-    Error {
-        error: Error,
-        /// The file that it is about and what was to be done with it, for the last line.
-        subject: String,
-        aim: &'static str,
-    },
-    /// Standard output could not be written.
-    Output(io::Error),
-}
-
-/// Result of a command.
-type Outcome = Result<ExitCode, Failure>;
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Error { error, subject: "the input".into(), aim: "process" }
-    }
-}
-
-impl Failure {
-    /// A failure of a command that is about one file.
-    fn about(path: &Path, aim: &'static str) -> impl Fn(Error) -> Self {
-        let subject = path.display().to_string();
-        move |error| Self::Error { error, subject: subject.clone(), aim }
-    }
-}
+use std::{ffi::OsString, io, process::ExitCode};
 
 /// Parses the arguments, runs the command, reports what went wrong.
 #[must_use]
@@ -158,28 +126,6 @@ fn please_report() -> String {
             = help: please report it at {home}/issues, with the command, this message and, if you can, the model\n   \
             = help: `RUST_BACKTRACE=1` adds where it happened"
     )
-}
-
-/// Writes to standard error; if that is closed, nobody is there to be told.
-fn print_error(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
-}
-
-/// Writes to standard output.
-fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_ref()).and_then(|()| out.flush()).map_err(Failure::Output)
-}
-
-/// Sets how many threads work; without a number, all cores.
-fn set_threads(threads: Option<usize>) -> Result<(), Error> {
-    match threads {
-        Some(n) => rayon::ThreadPoolBuilder::new()
-            .num_threads(n)
-            .build_global()
-            .map_err(|e| Error::Usage(format!("{n} threads cannot be started: {e}"))),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

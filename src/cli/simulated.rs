@@ -1,8 +1,8 @@
 //! An artifact in the simulator that the compiler calibrates with: a second opinion on the runtime, made of other code.
 
 use crate::{
+    artifact::lift,
     error::Result,
-    lift::lift,
     simulate::{Signal, SpikingSimulator, poisson::spikes},
 };
 use candle_core::{Device, Tensor};

@@ -1,6 +1,6 @@
 //! What a compilation came to, in a few lines for a person. All that is said is in the report.
 
-use super::commands::{joules, si};
+use super::numbers::{joules, si};
 use serde_json::Value;
 use std::path::Path;
 

@@ -8,9 +8,12 @@
 //! | [`Images`] | what a file holds |
 //! | [`layout`] | which axis of a model's input is which |
 //! | [`Plan`] | the checked conversion of images to a model's input |
+//! | `judge` | ONNX Runtime's answers to the same tensors (feature `onnxruntime`) |
 //! | [`npy_bytes`], [`npz_bytes`] | the way back: results as `.npy` and `.npz` files |
 
 mod header;
+#[cfg(feature = "onnxruntime")]
+pub mod judge;
 pub mod layout;
 mod plan;
 mod read;

@@ -1,7 +1,7 @@
 //! What rules see and what they write to: values, calls, and the graph under construction.
 
 use super::{
-    BatchKind,
+    batch::BatchKind,
     constant::{Constant, Data},
     problem::{Outcome, Problem, batch_lost, malformed, no_counterpart, unsupported_use},
     proto::Node,

@@ -20,11 +20,14 @@
 //! | `sparse` | those that are stored by their non-zero entries |
 //! | `order` | which nodes lead to the output, operands first |
 //! | `lower` | the walk over them |
+//! | `batch` | whether its size is fixed in the file |
 //! | `cx` | what rules see and what they write to |
 //! | `constant` | what does not depend on the image |
+//! | `folding` | evaluates it: one rule per operator |
 //! | `head` | what is done to the scores at the very end |
 //! | `label` | outputs that hold the class in the place of its scores |
-//! | `ops` | what does: one rule per operator |
+//! | `ops` | what depends on the image: one rule per operator |
+//! | `arguments`, `equation`, `strides` | what attributes and shapes say, to rules of both kinds |
 //! | `unsupported` | reasons and remedies |
 //! | `written_out` | what several refused nodes are together |
 //! | `way_out` | which outputs would convert instead |
@@ -32,18 +35,24 @@
 //! | `shapes` | tract's opinion on shapes |
 //! | `second_opinion` | tract's opinion on scores |
 
+mod arguments;
+mod batch;
 mod constant;
 mod cx;
+mod equation;
+mod folding;
 mod head;
 mod label;
 mod lower;
 mod ops;
+mod options;
 mod order;
 mod problem;
 mod proto;
 pub mod second_opinion;
 mod shapes;
 mod sparse;
+mod strides;
 mod support;
 mod tensor;
 mod unsupported;
@@ -51,6 +60,8 @@ mod way_out;
 mod wire;
 mod written_out;
 
+pub use batch::BatchKind;
+pub use options::ImportOptions;
 pub use support::{OperatorSupport, Support, operators};
 
 use crate::error::{Error, Result};
@@ -61,22 +72,6 @@ use std::{
     io::{self, Read},
     path::{Path, PathBuf},
 };
-
-/// What to take from the file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ImportOptions {
-    /// Name of the tensor with the class scores, any that a node makes; the model's first output if left out.
-    pub output: Option<String>,
-}
-
-/// The batch that the file was exported with. The IR's batch is always 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BatchKind {
-    /// Any number of images.
-    Dynamic,
-    /// That many images.
-    Fixed(usize),
-}
 
 /// A network and where it came from.
 #[derive(Debug)]

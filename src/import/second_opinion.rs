@@ -6,7 +6,7 @@
 //!
 //! tract is given the nodes that lead to the output and nothing else: those were read before and are of bounded size.
 
-use super::{BatchKind, shapes::quietly};
+use super::{batch::BatchKind, shapes::quietly};
 use std::{
     collections::{HashMap, HashSet},
     path::Path,

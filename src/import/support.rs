@@ -1,6 +1,6 @@
 //! What is converted and what is not, operator by operator: the tables of the importer, for documentation.
 
-use super::{constant, ops, unsupported};
+use super::{folding, ops, unsupported};
 
 /// One operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub enum Support {
 #[must_use]
 pub fn operators() -> Vec<OperatorSupport> {
     let converted = ops::TABLE.iter().map(|entry| (entry.name, Support::Converted(entry.when)));
-    let folded = constant::names().filter(|name| ops::entry(name).is_none()).map(|name| (name, Support::OfConstants));
+    let folded = folding::names().filter(|name| ops::entry(name).is_none()).map(|name| (name, Support::OfConstants));
     // Branches whose condition is known are taken before anything is converted.
     let branches = std::iter::once(("If", Support::Converted("where the condition follows from constants and shapes")));
     // Softmax, Sigmoid and rounding are refused in most places; the condition says where they are not.

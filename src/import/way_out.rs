@@ -1,8 +1,8 @@
 //! What to do about a refusal: which tensors of the file would convert.
 
 use super::{
-    ImportOptions,
     lower::{lower, rows},
+    options::ImportOptions,
     proto::Model,
     tensor::DataFiles,
 };

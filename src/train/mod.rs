@@ -12,7 +12,7 @@
 //! | [`loss`] | distillation |
 //! | [`augment`] | variations of samples |
 //! | [`reading`] | how well the source network can still be read from the weights |
-//! | [`remains`] | channels that training has left as they were |
+//! | `stir` | channels that training has left as they were are moved |
 //! | [`optimiser`] | AdamW in relative steps |
 //! | [`engine`] | where it runs |
 //! | `cuda` | neurons on a graphics card, in builds for cards |
@@ -35,7 +35,7 @@ pub mod optimiser;
 pub mod plan;
 pub mod reading;
 pub mod record;
-pub mod remains;
+mod stir;
 pub mod tensor;
 
 use crate::{
@@ -297,7 +297,7 @@ pub fn train(
         result.values.clone_from(&start);
     }
     if result.best > 0 {
-        remains::stir(plan, &trained, &start, &mut result.values, recipe.seed);
+        stir::stir(plan, &trained, &start, &mut result.values, recipe.seed);
     }
     Ok(result)
 }

@@ -9,9 +9,13 @@ use super::{
     Lessons, Pool,
     network::Network,
     plan::{Kind, Plan, Twin},
-    remains,
+    stir,
 };
-use crate::{channels::Side, error::Result, synthesize::random::Random};
+use crate::{
+    artifact::{Side, remains::left},
+    error::Result,
+    synthesize::random::Random,
+};
 
 /// What became of a layer's weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,8 +81,8 @@ pub fn drift(plan: &Plan, names: &[String], before: &[Vec<f32>], after: &[Vec<f3
         let change: Vec<f32> = after.iter().zip(before).map(|(a, b)| a - b).collect();
         let product: f64 = after.iter().zip(before).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
         let size = length(before).max(f64::MIN_POSITIVE);
-        let sides = remains::shape(plan, k, before.len())
-            .map(|shape| [Side::Input, Side::Output].map(|side| remains::left(&shape, side, before, after)))
+        let sides = stir::shape(plan, k, before.len())
+            .map(|shape| [Side::Input, Side::Output].map(|side| left(&shape, side, before, after)))
             .unwrap_or_default();
         Drift {
             name: names[k].clone(),

@@ -1,11 +1,11 @@
 //! The adaptive attacker: a twin is distilled from the artifact's answers before it is inverted, and every prior is used.
 
-use super::{descent_macs, float_cell, steps, timesteps};
+use super::cells::{descent_macs, float_cell, steps, timesteps};
 use crate::{
     audit::{
         attack::{Attack, Cell, Knowledge, Loot, Subject},
         case::{Case, Effort},
-        distil::{HELD_OUT, budget, own_images},
+        distil::{HELD_OUT, budget, own_images, twin},
         metrics::Metric,
         models::float,
         reconstruct::{natural, reconstruct},
@@ -105,7 +105,7 @@ impl Attack for Adaptive {
             };
             return Ok(Loot { pictures: Some(invert(&watched, None)?), ..Loot::default() });
         };
-        let distilled = case.twins.twin(case, timesteps, effort)?;
+        let distilled = twin(case, timesteps, effort)?;
         let units = case.units.as_deref();
         let pictures = invert(&watch(&distilled.graph, true)?, units)?;
         let chance = Some(1.0 / case.classes as f64);

@@ -4,7 +4,7 @@
 //! coefficients of a pyramid (NES with mirrored draws; Salimans et al., arXiv 1703.03864), whose coarse layers hold what few queries
 //! can find.
 
-use super::{cells_of_three, timesteps};
+use super::cells::{cells_of_three, timesteps};
 use crate::{
     audit::{
         attack::{Attack, Cell, Knowledge, Loot},

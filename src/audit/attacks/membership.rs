@@ -1,6 +1,6 @@
 //! Membership inference: was an image trained on?
 
-use super::{cells_of_three, timesteps};
+use super::cells::{cells_of_three, timesteps};
 use crate::{
     audit::{
         attack::{Attack, Cell, Knowledge, Loot},

@@ -1,84 +1,29 @@
-//! The adversaries, one file each. [`super::attack::ATTACKS`] lists them.
+//! The adversaries, one file each. This file lists them.
 
 pub mod adaptive;
 pub mod black_box;
+mod cells;
 pub mod hygiene;
 pub mod membership;
 pub mod reconversion;
 pub mod through_time;
 pub mod weights;
 
-use super::{
-    attack::{Cell, Subject},
-    case::{Case, Effort},
-    models::float,
-    pictures::Pictures,
-    reconstruct::reconstruct,
-};
-use crate::{
-    error::Result,
-    synthesize::{differentiable::Matching, inversion::Inversion, statistics::Watched},
-};
+use super::attack::Attack;
 
-/// Steps of a descent on images.
+/// The attacks, in the order in which they run and are reported.
+pub static ATTACKS: [&dyn Attack; 7] = [
+    &hygiene::Hygiene,
+    &weights::WeightReadability,
+    &reconversion::Reconversion,
+    &through_time::ThroughTime,
+    &adaptive::Adaptive,
+    &black_box::BlackBox,
+    &membership::Membership,
+];
+
+/// The attack of a name.
 #[must_use]
-pub fn steps(effort: Effort) -> usize {
-    match effort {
-        Effort::Quick => 40,
-        Effort::Full => 120,
-    }
-}
-
-/// Most time steps at which a quick audit does what costs in proportion to them; a full one does it there too, and at T.
-const QUICK_STEPS: usize = 8;
-
-/// Numbers of time steps for what costs in proportion to them: those that the user chose, if any.
-#[must_use]
-pub fn timesteps(case: &Case<'_>, effort: Effort) -> Vec<usize> {
-    if !case.given.timesteps.is_empty() {
-        return case.given.timesteps.clone();
-    }
-    let compiled = case.timesteps();
-    let mut steps = vec![compiled.min(QUICK_STEPS)];
-    if effort == Effort::Full && compiled > QUICK_STEPS {
-        steps.push(compiled);
-    }
-    steps
-}
-
-/// Numbers of time steps for what costs the same at any: those that the user chose, or T.
-fn timesteps_of_twins(case: &Case<'_>) -> Vec<usize> {
-    if case.given.timesteps.is_empty() { vec![case.timesteps()] } else { case.given.timesteps.clone() }
-}
-
-/// Multiply-accumulates of a descent: forward, and about as much backward, for every step of every image.
-fn descent_macs(case: &Case<'_>, of_one: f64, steps: usize, restarts: usize) -> f64 {
-    2.0 * of_one * (steps * restarts * case.shown.len()) as f64
-}
-
-/// The cell of inverting a float network: the same work whichever attack it stands beside.
-fn float_cell(case: &Case<'_>, variant: &'static str, subject: Subject, way: &str, steps: usize) -> Cell {
-    let work = format!("inversion/{way}/{}", subject.name());
-    Cell { variant, subject, timesteps: None, work, macs: descent_macs(case, case.float_macs(), steps, 1) }
-}
-
-/// A cell for the ANN, for the SNN at each number of steps, and for the control, of an attack that does the same to all; `macs` is what one
-/// costs, given T for the SNN.
-fn cells_of_three(attack: &str, variant: &'static str, steps: &[usize], macs: impl Fn(Option<usize>) -> f64) -> Vec<Cell> {
-    let cell = |subject: Subject, timesteps: Option<usize>| Cell {
-        variant,
-        subject,
-        timesteps,
-        work: format!("{attack}/{}/{}", subject.name(), timesteps.unwrap_or(0)),
-        macs: macs(timesteps),
-    };
-    let spiking = steps.iter().map(|&t| cell(Subject::Snn, Some(t)));
-    std::iter::once(cell(Subject::Ann, None)).chain(spiking).chain([cell(Subject::Control, None)]).collect()
-}
-
-/// Inverts the float network of a subject.
-fn invert_float(case: &Case<'_>, subject: Subject, inversion: &Inversion) -> Result<Pictures> {
-    let graph = float(case, subject).ok_or_else(|| crate::error::Error::Internal("the SNN is no float network".into()))?;
-    let watched = Watched::nothing(graph)?;
-    reconstruct(case, &Matching { watched: &watched, dims: case.dims(), weight: 0.0, units: None }, inversion, 1)
+pub fn find(name: &str) -> Option<&'static dyn Attack> {
+    ATTACKS.into_iter().find(|attack| attack.name() == name)
 }

@@ -1,12 +1,12 @@
 //! Reconversion and class impressions: the PrivateSNN paper's attack 1, with the whole family of twins.
 
-use super::{descent_macs, float_cell, invert_float, steps, timesteps_of_twins};
+use super::cells::{descent_macs, float_cell, steps, timesteps_of_twins};
 use crate::{
     audit::{
         attack::{Attack, Cell, Knowledge, Loot, Subject},
         case::{Case, Effort},
         models::Planned,
-        reconstruct::{impressions, natural, reconstruct},
+        reconstruct::{impressions, invert_float, natural, reconstruct},
     },
     error::Result,
     train::plan::Twin,

@@ -1,13 +1,13 @@
 //! The gradient through the spiking network itself: the PrivateSNN paper's attack 2, with several surrogates, restarts, and the
 //! expectation over random input.
 
-use super::{descent_macs, float_cell, invert_float, steps, timesteps};
+use super::cells::{descent_macs, float_cell, steps, timesteps};
 use crate::{
     audit::{
         attack::{Attack, Cell, Knowledge, Loot, Subject},
         case::{Case, Effort},
         models::Planned,
-        reconstruct::{natural, reconstruct},
+        reconstruct::{invert_float, natural, reconstruct},
     },
     error::Result,
 };

@@ -1,6 +1,6 @@
 //! Weight readability: whoever holds a candidate for the source network compares.
 
-use super::{cells_of_three, timesteps};
+use super::cells::{cells_of_three, timesteps};
 use crate::{
     audit::{
         attack::{Attack, Cell, Knowledge, Loot},

@@ -1,12 +1,9 @@
 //! Channels of a source tensor that are left in a tensor of the artifact.
 //!
-//! What training has left, say: see [`crate::train::remains`].
+//! What training has left, say: see [`crate::artifact::remains`].
 
 use super::{How, Source};
-use crate::{
-    channels::{Shape, Side},
-    train::remains::left,
-};
+use crate::artifact::{Shape, Side, remains::left};
 
 /// The input or output channels, whichever are the greater part, of a source that the tensor of the same shape holds up to a factor each.
 /// `None` where there are none. Groups are not known here: a channel of a grouped convolution is taken with those in its place in

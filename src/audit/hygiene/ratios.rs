@@ -5,7 +5,7 @@ use super::{
     finder::{Filter, in_chunks},
     window::LENGTH,
 };
-use crate::train::remains::distance;
+use crate::artifact::remains::distance;
 
 /// Of the deviations from the mean of a stretch, the share that may differ, in units of the format's rounding.
 const TOLERANCE: f64 = 3.0;

@@ -2,12 +2,14 @@
 
 use super::{How, Source, channels as parts, element::Element, samples::correlation};
 use crate::{
+    artifact::{
+        Shape,
+        remains::{ROUNDED, distance},
+    },
     audit::weights::{
         LEAST_FREEDOM,
         equilibrate::{equilibrate, freedom},
     },
-    channels::Shape,
-    train::remains::{ROUNDED, distance},
 };
 use snnc_runtime::{Artifact, Tensor};
 

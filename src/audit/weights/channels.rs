@@ -1,6 +1,6 @@
 //! Channels in another order.
 
-use crate::{channels::Shape, synthesize::random::Random};
+use crate::{artifact::Shape, synthesize::random::Random};
 
 /// `values` with its input channels in another order: channel `c` of the result is channel `order[c]`. Where the input has
 /// several times as many channels as `order` (a flattened image, channels first), each stands for as many neighbours.

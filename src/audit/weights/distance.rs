@@ -1,7 +1,7 @@
 //! How far a weight is from another once the scalings between them are undone.
 
 use super::equilibrate::{factors, freedom};
-use crate::channels::Shape;
+use crate::artifact::Shape;
 
 /// Most rounds of alternating least squares.
 const ROUNDS: usize = 30;

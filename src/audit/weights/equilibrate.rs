@@ -5,7 +5,7 @@
 //! rows have one norm and all columns have one norm finds the one matrix of that class for which this holds (Sinkhorn and Knopp,
 //! Pacific J. Math. 21, 1967, on the squares; it exists where no zeros forbid it, and where they do the iteration is cut off).
 
-use crate::channels::Shape;
+use crate::artifact::Shape;
 
 /// Most rounds. Weights without many zeros take about ten.
 const ROUNDS: usize = 200;

@@ -1,7 +1,7 @@
 //! One layer of the artifact against one of the ANN.
 
 use super::{
-    Layer, LayerMatch,
+    Layer,
     channels::{shuffled, with_inputs, with_outputs},
     distance::relative_distance,
     equilibrate::equilibrate,
@@ -9,6 +9,38 @@ use super::{
     similarity::{cosine, cosines},
 };
 use crate::synthesize::random::Random;
+use serde::Serialize;
+
+/// A layer of the artifact beside the layer of the ANN that it was paired with.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LayerMatch {
+    /// Name of the tensor in the artifact.
+    pub artifact: String,
+    /// Name of the tensor in the ANN.
+    pub ann: String,
+    /// Cosine of the equilibrated weights, in place.
+    pub cosine: f64,
+    /// Whether the channels match better in another order than in place.
+    pub permuted: bool,
+    /// Share of the output channels that are recognised. In place: whose most similar channel of the ANN's layer, by magnitude of
+    /// the cosine, is the one in that place. Permuted: which a one-to-one assignment gives a channel more similar than
+    /// the most similar pair of the null.
+    pub matched_channels: f64,
+    /// Mean magnitude of the cosine of each output channel with the most similar one of the ANN's layer.
+    pub nearest_cosine: f64,
+    /// Output channels.
+    pub channels: usize,
+    /// `‖W′ - D_o W D_i‖ / ‖D_o W D_i‖` at the best positive diagonal `D_o`, `D_i` (W in the order found, where `permuted`), in
+    /// the units of W and corrected for what the factors absorb: the size of what training changed. Large for unrelated
+    /// weights, about 1000 at most.
+    pub relative_distance: f64,
+    /// [`LayerMatch::cosine`] with the ANN's weights in random order.
+    pub null_cosine: f64,
+    /// [`LayerMatch::matched_channels`] with the ANN's weights in random order.
+    pub null_matched_channels: f64,
+    /// [`LayerMatch::nearest_cosine`] with the ANN's weights in random order.
+    pub null_nearest_cosine: f64,
+}
 
 /// Two layers of one shape.
 pub(crate) struct Comparison<'a> {

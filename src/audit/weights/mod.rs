@@ -20,58 +20,15 @@ mod layer;
 mod matching;
 mod pairing;
 mod similarity;
+mod weight;
 
-use crate::{channels::Shape, synthesize::random::Random};
-use equilibrate::{equilibrate, freedom};
+pub use layer::LayerMatch;
+pub use weight::Weights;
+pub(crate) use weight::{LEAST_FREEDOM, Layer};
+
+use crate::synthesize::random::Random;
 use layer::{Comparison, compare};
 use serde::Serialize;
-
-/// Entries that scalings must leave free for a layer to be compared.
-pub(crate) const LEAST_FREEDOM: usize = 16;
-
-/// The weight of a layer.
-#[derive(Clone, Copy, Debug)]
-pub struct Weights<'a> {
-    /// Name of the tensor.
-    pub name: &'a str,
-    /// `[O, I / groups, kernel..]` or `[O, I]`.
-    pub dims: &'a [usize],
-    /// Groups of a convolution; 1 for others.
-    pub groups: usize,
-    /// Row-major entries.
-    pub values: &'a [f32],
-}
-
-/// A layer of the artifact beside the layer of the ANN that it was paired with.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct LayerMatch {
-    /// Name of the tensor in the artifact.
-    pub artifact: String,
-    /// Name of the tensor in the ANN.
-    pub ann: String,
-    /// Cosine of the equilibrated weights, in place.
-    pub cosine: f64,
-    /// Whether the channels match better in another order than in place.
-    pub permuted: bool,
-    /// Share of the output channels that are recognised. In place: whose most similar channel of the ANN's layer, by magnitude of
-    /// the cosine, is the one in that place. Permuted: which a one-to-one assignment gives a channel more similar than
-    /// the most similar pair of the null.
-    pub matched_channels: f64,
-    /// Mean magnitude of the cosine of each output channel with the most similar one of the ANN's layer.
-    pub nearest_cosine: f64,
-    /// Output channels.
-    pub channels: usize,
-    /// `‖W′ - D_o W D_i‖ / ‖D_o W D_i‖` at the best positive diagonal `D_o`, `D_i` (W in the order found, where `permuted`), in
-    /// the units of W and corrected for what the factors absorb: the size of what training changed. Large for unrelated
-    /// weights, about 1000 at most.
-    pub relative_distance: f64,
-    /// [`LayerMatch::cosine`] with the ANN's weights in random order.
-    pub null_cosine: f64,
-    /// [`LayerMatch::matched_channels`] with the ANN's weights in random order.
-    pub null_matched_channels: f64,
-    /// [`LayerMatch::nearest_cosine`] with the ANN's weights in random order.
-    pub null_nearest_cosine: f64,
-}
 
 /// What can be read off an artifact's weights by one who knows the ANN. Means are over output channels, so that every channel
 /// counts alike, whatever layer it is in.
@@ -94,23 +51,6 @@ pub struct Readability {
     pub null_nearest_cosine: f64,
     /// Output channels recognised by chance, and of how many.
     pub null_matched: (usize, usize),
-}
-
-/// A weight with its equilibrated form.
-pub(crate) struct Layer<'a> {
-    pub(crate) weight: Weights<'a>,
-    pub(crate) shape: Shape,
-    /// Equilibrated: rows have unit norm.
-    pub(crate) unit: Vec<f32>,
-}
-
-impl<'a> Layer<'a> {
-    /// `None` for weights that tell nothing.
-    fn new(weight: &Weights<'a>) -> Option<Self> {
-        let shape = Shape::new(weight.dims, weight.groups, weight.values.len())?;
-        let tells = freedom(weight.values, &shape) >= LEAST_FREEDOM && weight.values.iter().all(|v| v.is_finite());
-        tells.then(|| Self { weight: *weight, shape, unit: equilibrate(weight.values, &shape) })
-    }
 }
 
 /// Compares the weights of an artifact with those of an ANN, both front to back. `seed` is that of the null.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::artifact::Shape;
 
 struct Net(Vec<(String, Vec<usize>, usize, Vec<f32>)>);
 

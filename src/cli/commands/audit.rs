@@ -1,6 +1,5 @@
 //! `snnc audit MODEL.snn --ann MODEL.onnx`
 
-use super::table;
 use crate::{
     audit::{
         self, Audit, Conduct,
@@ -14,12 +13,14 @@ use crate::{
         verdict::main,
     },
     cli::{
-        Failure, Outcome, REFUSED,
         args::{AuditArgs, List},
-        files, interrupt, print,
+        files, interrupt,
+        numbers::table,
+        outcome::{Failure, Outcome, REFUSED},
+        output::print,
+        process::set_threads,
         progress::{Console, Verbosity},
         render::Style,
-        set_threads,
     },
     data::Images,
     error::{Error, Result},

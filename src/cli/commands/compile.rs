@@ -4,12 +4,13 @@ use super::audit::rulings;
 use crate::{
     audit::policy::Policy,
     cli::{
-        Failure, Outcome, REFUSED,
         args::{CompileArgs, Emit, EmitForm},
-        dot, files, interrupt, print,
+        dot, files, interrupt,
+        outcome::{Failure, Outcome, REFUSED},
+        output::print,
+        process::set_threads,
         progress::{Console, Verbosity},
         render::Style,
-        set_threads,
         summary::{Written, summary},
     },
     compile::{Compiled, compile},

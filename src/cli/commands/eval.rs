@@ -1,14 +1,15 @@
 //! `snnc eval MODEL.snn --data FILE.npz`
 
-use super::{argmax, joules, load_network, si, table};
+use super::load_network;
 use crate::{
     cli::{
-        Failure, Outcome,
         args::EvalArgs,
-        print,
+        numbers::{joules, si, table},
+        outcome::{Failure, Outcome},
+        output::print,
+        process::set_threads,
         progress::{Console, Verbosity},
         render::Style,
-        set_threads,
     },
     data::{Images, Plan},
     error::{Error, Result},
@@ -16,7 +17,7 @@ use crate::{
     observer::Observer,
 };
 use serde::Serialize;
-use snnc_runtime::{Energy, Network};
+use snnc_runtime::{Energy, Network, argmax};
 use std::{process::ExitCode, time::Instant};
 
 /// What was measured: the JSON object that scripts read.

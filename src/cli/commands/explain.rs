@@ -1,10 +1,8 @@
 //! `snnc explain CODE` and `snnc explain operators`
 
-use super::table;
 use crate::{
-    cli::{Outcome, args::ExplainArgs, print},
+    cli::{args::ExplainArgs, explain, numbers::table, outcome::Outcome, output::print},
     error::Error,
-    explain,
     import::{Support, operators},
 };
 use std::process::ExitCode;

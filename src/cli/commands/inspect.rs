@@ -1,11 +1,12 @@
 //! `snnc inspect FILE`
 
-use super::{si, table};
 use crate::{
     cli::{
-        Failure, Outcome,
         args::InspectArgs,
-        files, print,
+        files,
+        numbers::{si, table},
+        outcome::{Failure, Outcome},
+        output::print,
         progress::{Console, Verbosity},
         render::Style,
     },

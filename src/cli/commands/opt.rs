@@ -2,9 +2,9 @@
 
 use crate::{
     cli::{
-        Failure, Outcome,
         args::{OptArgs, parse_threshold},
-        print,
+        outcome::{Failure, Outcome},
+        output::print,
     },
     error::{Error, Result},
     float::passes::in_file,
@@ -29,21 +29,6 @@ pub(crate) fn run(args: &OptArgs) -> Outcome {
     let graph = transform(args).map_err(&about)?;
     print(snnc_ir::text::print(&graph))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The list of passes for `--help`.
-pub(crate) fn pass_list() -> String {
-    let lines: Vec<String> = snnc_passes::all()
-        .iter()
-        .map(|p| {
-            let phases = p.accepts();
-            let accepts =
-                if phases.start() == phases.end() { phases.start().to_string() } else { format!("{} to {}", phases.start(), phases.end()) };
-            let kind = if p.is_required() { "required" } else { "improves" };
-            format!("  {:<20} {kind}; on graphs that are {accepts}", p.name())
-        })
-        .collect();
-    format!("Passes:\n{}", lines.join("\n"))
 }
 
 fn transform(args: &OptArgs) -> Result<Graph> {

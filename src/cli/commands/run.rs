@@ -1,21 +1,22 @@
 //! `snnc run MODEL.snn INPUT.npy`
 
-use super::{argmax, table};
 use crate::{
     cli::{
-        Failure, Outcome,
         args::{RunArgs, Simulator},
-        files, print,
+        files,
+        numbers::table,
+        outcome::{Failure, Outcome},
+        output::print,
+        process::set_threads,
         progress::{Console, Verbosity},
         render::Style,
-        set_threads,
         simulated::Simulated,
     },
     data::{Images, Plan, npy_bytes},
     error::{Error, Result},
     observer::Observer,
 };
-use snnc_runtime::{Artifact, Network};
+use snnc_runtime::{Artifact, Network, argmax};
 use std::{process::ExitCode, time::Instant};
 
 /// Runs the command.

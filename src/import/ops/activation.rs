@@ -1,8 +1,8 @@
 //! Rectifiers, and softmax and sigmoid at the end.
 
 use crate::import::{
+    arguments::axis,
     cx::{Call, Cx, Value},
-    ops::axis,
     problem::{Outcome, Problem, batch_lost, malformed, no_counterpart, unsupported_use},
     unsupported,
 };

@@ -2,8 +2,8 @@
 
 use super::copies::transpose;
 use crate::import::{
+    arguments::sizes,
     cx::{Call, Cx, Value},
-    ops::sizes,
     problem::{Outcome, Problem, malformed},
 };
 use snnc_ir::NodeId;

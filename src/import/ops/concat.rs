@@ -2,10 +2,11 @@
 
 use super::copies::whole;
 use crate::import::{
-    constant::{Constant, Data, Made, strided, strides},
+    arguments::axis,
+    constant::{Constant, Data, Made},
     cx::{Call, Cx, Value, check_entries},
-    ops::axis,
     problem::{Outcome, batch_lost, malformed},
+    strides::{strided, strides},
 };
 use snnc_ir::{NodeId, Operator, Tensor, types::Dims};
 use std::rc::Rc;

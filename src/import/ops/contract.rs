@@ -4,12 +4,13 @@
 //! group), in `x` and `w` (summed over), in `x` and the result (a position), or in `w` and the result (an output). So the
 //! contraction is a grouped 1x1 convolution over positions, or, where only one position is left, a dense layer.
 
-use super::copies::transpose;
+use super::{copies::transpose, elementwise::scale_by};
 use crate::import::{
-    constant::{Constant, strided, strides},
+    constant::Constant,
     cx::{Call, Cx},
-    ops::{einsum::Label, elementwise::scale_by, linear::transposed},
+    equation::Label,
     problem::{Outcome, batch_lost, malformed},
+    strides::{strided, strides},
 };
 use snnc_ir::{Conv2d, NodeId, Operator, Tensor};
 
@@ -35,6 +36,13 @@ fn check_batch(call: &Call<'_>, batch: Label, result: &[Label]) -> Outcome<()> {
     }
     let what = if result.contains(&batch) { "moves the batch axis" } else { "sums over the batch" };
     Err(batch_lost(format!("operator `{}` {what}", call.node.op)).into())
+}
+
+/// A matrix with rows and columns exchanged, times a number.
+pub(super) fn transposed(tensor: &Tensor, scale: f32) -> Tensor {
+    let (rows, columns) = (tensor.dims[0], tensor.dims[1]);
+    let data = (0..columns).flat_map(|c| (0..rows).map(move |r| tensor.data[r * columns + c] * scale)).collect();
+    Tensor::new([columns, rows], data)
 }
 
 /// The sum over the axes that the result lacks, in the order of the result.

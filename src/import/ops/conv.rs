@@ -1,8 +1,8 @@
 //! Convolution, and what pooling shares with it: spatial attributes in one form for one and two dimensions.
 
 use crate::import::{
+    arguments::sizes,
     cx::{Call, Cx, Value},
-    ops::sizes,
     problem::{Outcome, malformed, unsupported_use},
     proto::Node,
 };

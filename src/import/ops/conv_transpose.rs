@@ -1,10 +1,13 @@
 //! `ConvTranspose`: the transpose of a convolution is a convolution, with the kernel turned round and input and output
 //! channels exchanged, of an image with `stride - 1` zeros behind every pixel.
 
-use super::conv::{as_image, from_image};
+use super::{
+    conv::{as_image, from_image},
+    copies::cut,
+};
 use crate::import::{
+    arguments::sizes,
     cx::{Call, Cx, Value, check_entries},
-    ops::{copies::cut, sizes},
     problem::{Outcome, malformed, unsupported_use},
 };
 use snnc_ir::{Conv2d, NodeId, Operator, Tensor};

@@ -2,7 +2,7 @@
 
 use super::{activation::bounded, copies::stretch};
 use crate::import::{
-    BatchKind,
+    batch::BatchKind,
     constant::Constant,
     cx::{Call, Cx, Value},
     problem::{Outcome, Problem, batch_lost, malformed, no_counterpart, unsupported_use},

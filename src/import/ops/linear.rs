@@ -1,23 +1,16 @@
 //! Matrix products with constant weights.
 
 use super::{
-    contract::contract,
+    contract::{contract, transposed},
     copies::transpose,
-    einsum::{Equation, matrix_product},
 };
 use crate::import::{
     constant::Constant,
     cx::{Call, Cx, Value},
+    equation::{Equation, matrix_product},
     problem::{Outcome, Problem, batch_lost, malformed, no_counterpart, unsupported_use},
 };
 use snnc_ir::{Conv2d, Operator, Tensor};
-
-/// A matrix with rows and columns exchanged, times a number.
-pub(super) fn transposed(tensor: &Tensor, scale: f32) -> Tensor {
-    let (rows, columns) = (tensor.dims[0], tensor.dims[1]);
-    let data = (0..columns).flat_map(|c| (0..rows).map(move |r| tensor.data[r * columns + c] * scale)).collect();
-    Tensor::new([columns, rows], data)
-}
 
 /// `Gemm`: `alpha · A · B + beta · C`.
 pub(super) fn gemm(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {

@@ -5,10 +5,12 @@ use super::{
     elementwise::{add, over},
 };
 use crate::import::{
-    constant::{Constant, Data, Made, Triangle, broadcast, common_shape, triangle},
+    arguments::{Triangle, axis, triangle},
+    constant::{Constant, Data, Made},
     cx::{Call, Cx, Value, check_entries},
-    ops::{axis, einsum::Label},
+    equation::Label,
     problem::{Outcome, batch_lost, malformed, no_counterpart},
+    strides::{broadcast, common_shape},
 };
 use snnc_ir::{NodeId, Operator};
 use std::rc::Rc;

@@ -1,7 +1,6 @@
 //! From ONNX operators to IR, one file per family. This file is the table.
 
 mod activation;
-mod arguments;
 mod bare;
 mod blocks;
 mod concat;
@@ -22,12 +21,7 @@ mod resize;
 mod rounding;
 mod shape;
 
-pub(super) use arguments::{
-    axis, flattened, gather_indices, permutation, reduced_axes, refuse_training, reshaped, shape_of, sizes, slice_ranges, split_sizes,
-    squeezed, unsqueezed,
-};
 pub(super) use bare::apply;
-pub(super) use einsum::{Equation, Label, equation, matrix_product};
 
 use super::{
     cx::{Call, Cx, Value},

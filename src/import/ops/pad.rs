@@ -2,8 +2,8 @@
 
 use super::copies::{cut, pick};
 use crate::import::{
+    arguments::{axis, sizes},
     cx::{Call, Cx, Value, check_entries},
-    ops::{axis, sizes},
     problem::{Outcome, batch_lost, malformed, unsupported_use},
 };
 use snnc_ir::{NodeId, Operator};

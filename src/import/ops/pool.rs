@@ -2,8 +2,8 @@
 
 use super::conv::{Spatial, as_image, from_image, spatial};
 use crate::import::{
+    arguments::sizes,
     cx::{Call, Cx, Value},
-    ops::sizes,
     problem::{Outcome, malformed, unsupported_use},
 };
 use snnc_ir::{Conv2d, NodeId, Operator, Tensor, Window};

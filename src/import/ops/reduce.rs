@@ -2,8 +2,8 @@
 
 use super::{copies::transpose, elementwise::scale_by, pool::full_max_pool};
 use crate::import::{
+    arguments::reduced_axes,
     cx::{Call, Cx, Value},
-    ops::reduced_axes,
     problem::{Outcome, batch_lost},
 };
 use snnc_ir::{NodeId, Operator};

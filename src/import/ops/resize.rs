@@ -3,9 +3,10 @@
 
 use super::{contract::contract, copies::pick};
 use crate::import::{
+    arguments::{axis, sizes},
     constant::{Data, Made},
     cx::{Call, Cx, Value, check_entries},
-    ops::{axis, einsum::Label, sizes},
+    equation::Label,
     problem::{Outcome, batch_lost, malformed, unsupported_use},
 };
 use snnc_ir::NodeId;

@@ -1,17 +1,16 @@
 //! Operators that move, copy or drop entries. None may touch the batch.
 
-use super::{
+use super::copies::{self, cut, pick, repeat, stretch, whole};
+use crate::import::{
     arguments::{
         axis, cuts, flattened, gather_indices, permutation, refuse_training, reshaped, shape_of, sizes, slice_ranges, split_sizes,
         squeezed, unsqueezed,
     },
-    copies::{self, cut, pick, repeat, stretch, whole},
-};
-use crate::import::{
-    BatchKind,
-    constant::{Data, Made, common_shape},
+    batch::BatchKind,
+    constant::{Data, Made},
     cx::{Call, Cx, Value},
     problem::{Outcome, batch_lost, malformed, no_counterpart},
+    strides::common_shape,
 };
 use snnc_ir::{NodeId, types::Dims};
 use tract_onnx::pb::tensor_proto::DataType;

@@ -1,9 +1,10 @@
 //! The attackers: at a glance, in numbers, in detail.
 
+use super::attack::{knows, name, shortfall};
 use super::measures::{Row, cell, chance, rows};
 use super::metrics::{known, title};
 use super::parts::{details, paragraph, section as whole, table};
-use super::text::{NONE, count, escape, float, list, number, scalar, string};
+use super::text::{NONE, count, float, list, number, scalar, string};
 use super::{forest, table as overview};
 use serde_json::Value;
 
@@ -20,29 +21,6 @@ pub(super) fn section(leakage: &Value) -> String {
         overview::attackers(attacks)
     );
     whole("attackers", "What attackers get", &body)
-}
-
-/// The title of an attack, escaped.
-pub(super) fn name(attack: &Value) -> String {
-    string(&attack["title"]).or_else(|| string(&attack["name"])).unwrap_or_else(|| NONE.to_owned())
-}
-
-/// What an attacker knows, as tags.
-pub(super) fn knows(attack: &Value) -> String {
-    let tags: String = list(&attack["knows"]).iter().filter_map(string).map(|tag| format!("<li>{tag}</li>")).collect();
-    if tags.is_empty() { String::new() } else { format!("<ul class=\"tags\" aria-label=\"Knows\">{tags}</ul>") }
-}
-
-/// Why an attack did not run, or not all of it.
-pub(super) fn shortfall(attack: &Value) -> Option<String> {
-    let why = || string(&attack["why"]).map_or_else(String::new, |why| format!(": {why}"));
-    match attack["status"].as_str() {
-        Some("ran") => None,
-        Some("partly") => Some(format!("<strong>Ran partly</strong>{}", why())),
-        Some("not run") => Some(format!("<strong>Not run</strong>{}", why())),
-        Some(other) => Some(format!("<strong>{}</strong>{}", escape(other), why())),
-        None => Some(format!("<strong>Status unknown</strong>{}", why())),
-    }
 }
 
 /// Objective, findings and every metric.

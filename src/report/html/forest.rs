@@ -1,6 +1,6 @@
 //! The main metric of every attack as dots with their intervals, the networks below each other and chance as a line through them.
 
-use super::attacks::{knows, name, shortfall};
+use super::attack::{knows, name, shortfall};
 use super::chart::{Mark, Scale, dashed, legend, percent};
 use super::measures::{Measure, Row, Subject, Unit, metric_title, rows};
 use super::metrics::{Leak, known};

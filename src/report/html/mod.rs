@@ -1,6 +1,7 @@
 //! The report as one HTML page that a browser may open anywhere: no script, no link, nothing is loaded, and a policy in the page
 //! itself that forbids all three. The same report gives the same bytes.
 
+mod attack;
 mod attacks;
 mod chart;
 mod closing;
@@ -18,30 +19,9 @@ mod text;
 mod tradeoff;
 mod verdict;
 
-use serde_json::Value;
+pub use sheets::Sheet;
 
-/// A contact sheet of reconstructions.
-#[derive(Clone, Debug)]
-pub struct Sheet {
-    /// The name of the attack, as in the report.
-    pub attack: String,
-    /// Its variant, as in the report.
-    pub variant: String,
-    /// What was attacked: `ann`, `snn` or `control`; `reference` for reference images.
-    pub subject: String,
-    /// T, for a spiking network.
-    pub timesteps: Option<u64>,
-    /// Images per class.
-    pub rows: usize,
-    /// Classes.
-    pub columns: usize,
-    /// The file.
-    pub png: Vec<u8>,
-    /// Of the sheet, in pixels.
-    pub width: usize,
-    /// Of the sheet, in pixels.
-    pub height: usize,
-}
+use serde_json::Value;
 
 /// Nothing may be loaded or run; images and styles are in the page.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";

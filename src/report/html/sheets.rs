@@ -1,13 +1,35 @@
 //! Grids of reconstructions, the networks side by side.
 
-use super::Sheet;
-use super::attacks::name;
+use super::attack::name;
 use super::measures::{Measure, Subject};
 use super::parts::{plural, section as whole};
 use super::text::{NONE, escape, list};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+
+/// A contact sheet of reconstructions.
+#[derive(Clone, Debug)]
+pub struct Sheet {
+    /// The name of the attack, as in the report.
+    pub attack: String,
+    /// Its variant, as in the report.
+    pub variant: String,
+    /// What was attacked: `ann`, `snn` or `control`; `reference` for reference images.
+    pub subject: String,
+    /// T, for a spiking network.
+    pub timesteps: Option<u64>,
+    /// Images per class.
+    pub rows: usize,
+    /// Classes.
+    pub columns: usize,
+    /// The file.
+    pub png: Vec<u8>,
+    /// Of the sheet, in pixels.
+    pub width: usize,
+    /// Of the sheet, in pixels.
+    pub height: usize,
+}
 
 /// A class gets this many pixels at least, gap included, before sheets go below each other.
 const CELL: usize = 36;

@@ -1,6 +1,6 @@
 //! The table of attackers: a row for each variant and T, its main metric on all three networks.
 
-use super::attacks::{knows, name, shortfall};
+use super::attack::{knows, name, shortfall};
 use super::measures::{Row, cell, chance, metric_title, rows};
 use super::parts::table;
 use super::text::{NONE, list};

@@ -1,7 +1,12 @@
 //! Arithmetic, comparison and logic on constants, with broadcasting.
 
-use super::{Call, Cx, Data, Made, Operands, Outcome, broadcast, common_shape, entries, malformed, operand};
-use crate::import::problem::Problem;
+use super::operands::{Operands, entries, operand};
+use crate::import::{
+    constant::{Data, Made},
+    cx::{Call, Cx},
+    problem::{Outcome, Problem, malformed},
+    strides::{broadcast, common_shape},
+};
 
 /// Operators on two numbers, and the n-ary ones folded from the left.
 pub(super) fn numbers(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {

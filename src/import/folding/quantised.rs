@@ -1,7 +1,13 @@
 //! Weights that are stored as small integers: `QuantizeLinear` and `DequantizeLinear` of constants.
 
-use super::{Call, Constant, Cx, Data, Made, Operands, Outcome, broadcast, entries, malformed, operand, strides};
-use crate::import::{ops, problem::unsupported_use};
+use super::operands::{Operands, entries, operand};
+use crate::import::{
+    arguments,
+    constant::{Constant, Data, Made},
+    cx::{Call, Cx},
+    problem::{Outcome, malformed, unsupported_use},
+    strides::{broadcast, strides},
+};
 use tract_onnx::pb::tensor_proto::DataType;
 
 /// For every entry of `source`, the entry of a scale that belongs to it.
@@ -16,7 +22,7 @@ fn places(call: &Call<'_>, source: &Constant, scale: &Constant) -> Outcome<Vec<u
         malformed(format!("the scale of operator `{}` does not fit its operand", node.op))
             .note(format!("`{}` has the shape {:?}, `{}` {:?}", scale.name, scale.dims, source.name, source.dims))
     };
-    let axis = ops::axis(call, axis, source.dims.len())?;
+    let axis = arguments::axis(call, axis, source.dims.len())?;
     if block == 0 {
         if scale.dims != [source.dims[axis]] {
             return Err(misfit().into());
@@ -25,7 +31,7 @@ fn places(call: &Call<'_>, source: &Constant, scale: &Constant) -> Outcome<Vec<u
         along[axis] = source.dims[axis];
         return Ok(broadcast(&along, &source.dims));
     }
-    let block = ops::sizes(call, "`block_size`", &[block], 1)?[0];
+    let block = arguments::sizes(call, "`block_size`", &[block], 1)?[0];
     let mut blocks = source.dims.clone();
     blocks[axis] = blocks[axis].div_ceil(block);
     if scale.dims != blocks {

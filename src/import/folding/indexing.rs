@@ -1,36 +1,14 @@
 //! Operators on constants that look entries up, put them in place, or count them.
 
-use super::{Call, Cx, Data, Made, Operands, Outcome, entries, malformed, operand, strides};
+use super::operands::{Operands, entries, operand};
 use crate::import::{
-    ops::{axis, sizes},
-    problem::unsupported_use,
+    arguments::{Triangle, axis, sizes, triangle},
+    constant::{Constant, Data, Made},
+    cx::{Call, Cx},
+    problem::{Outcome, malformed, unsupported_use},
+    strides::strides,
 };
 use tract_onnx::pb::tensor_proto::DataType;
-
-/// Which half of a matrix `Trilu` keeps.
-pub(in crate::import) struct Triangle {
-    upper: bool,
-    diagonal: i64,
-}
-
-impl Triangle {
-    pub fn of(call: &Call<'_>) -> Outcome<Self> {
-        let diagonal = call.optional_constant(1)?.map_or(Ok(0), |k| match k.data.to_int()[..] {
-            [k] => Ok(k),
-            _ => Err(malformed("operator `Trilu` wants one diagonal")),
-        })?;
-        Ok(Self { upper: call.node.int("upper", 1)? != 0, diagonal })
-    }
-}
-
-/// Whether each entry of a matrix is kept, row by row.
-pub(in crate::import) fn triangle(shape: &Triangle, rows: usize, columns: usize) -> Vec<bool> {
-    let kept = |row: usize, column: usize| {
-        let distance = column as i128 - row as i128;
-        if shape.upper { distance >= shape.diagonal.into() } else { distance <= shape.diagonal.into() }
-    };
-    (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))).map(|(row, column)| kept(row, column)).collect()
-}
 
 /// `Trilu`.
 pub(super) fn trilu(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
@@ -81,7 +59,7 @@ pub(super) fn gather_elements(cx: &mut Cx, call: &Call<'_>, operands: Operands<'
 }
 
 /// For every tuple of indices, where the entries that it names begin; and how many those are.
-fn tuples(call: &Call<'_>, dims: &[usize], indices: &super::Constant, batch: usize) -> Outcome<(Vec<usize>, usize)> {
+fn tuples(call: &Call<'_>, dims: &[usize], indices: &Constant, batch: usize) -> Outcome<(Vec<usize>, usize)> {
     let Some(&depth) = indices.dims.last().filter(|&&d| d > 0 && batch.checked_add(d).is_some_and(|n| n <= dims.len())) else {
         return Err(malformed(format!("indices of operator `{}` do not fit its operand", call.node.op)).into());
     };

@@ -1,7 +1,7 @@
 //! What attributes and constant operands say, checked and in one form for all operator sets. Serves activations and
 //! constants alike; sizes are those of the file.
 
-use crate::import::{
+use super::{
     constant::{Constant, Data, Made},
     cx::Call,
     problem::{Outcome, malformed, unsupported_use},
@@ -11,7 +11,7 @@ use crate::import::{
 const MAX_SIZE: i64 = 1 << 24;
 
 /// Checks that all values lie in `least ..= MAX_SIZE`; `what` names them.
-pub(in crate::import) fn sizes(call: &Call<'_>, what: &str, values: &[i64], least: i64) -> Outcome<Vec<usize>> {
+pub(super) fn sizes(call: &Call<'_>, what: &str, values: &[i64], least: i64) -> Outcome<Vec<usize>> {
     let convert = |&v: &i64| {
         usize::try_from(v).ok().filter(|_| (least..=MAX_SIZE).contains(&v)).ok_or_else(|| {
             malformed(format!("operator `{}` has {what} of {v}", call.node.op))
@@ -23,7 +23,7 @@ pub(in crate::import) fn sizes(call: &Call<'_>, what: &str, values: &[i64], leas
 }
 
 /// Counts a negative axis from the end.
-pub(in crate::import) fn axis(call: &Call<'_>, axis: i64, rank: usize) -> Outcome<usize> {
+pub(super) fn axis(call: &Call<'_>, axis: i64, rank: usize) -> Outcome<usize> {
     let from_front = if axis < 0 { axis.checked_add(rank as i64) } else { Some(axis) };
     from_front
         .and_then(|a| usize::try_from(a).ok())
@@ -41,7 +41,7 @@ fn axes(call: &Call<'_>, values: &[i64], rank: usize) -> Outcome<Vec<usize>> {
 }
 
 /// The axes of a reduction; `None` where nothing is reduced.
-pub(in crate::import) fn reduced_axes(call: &Call<'_>, rank: usize) -> Outcome<Option<Vec<usize>>> {
+pub(super) fn reduced_axes(call: &Call<'_>, rank: usize) -> Outcome<Option<Vec<usize>>> {
     call.check_counts(2, 1)?;
     let nothing = call.node.int("noop_with_empty_axes", 0)? != 0;
     match call.attribute_or_input("axes", 1)? {
@@ -52,7 +52,7 @@ pub(in crate::import) fn reduced_axes(call: &Call<'_>, rank: usize) -> Outcome<O
 }
 
 /// What `Shape` makes of a tensor of shape `dims`.
-pub(in crate::import) fn shape_of(call: &Call<'_>, dims: &[usize]) -> Outcome<Made> {
+pub(super) fn shape_of(call: &Call<'_>, dims: &[usize]) -> Outcome<Made> {
     let rank = dims.len() as i64;
     let position = |v: i64| (if v < 0 { v.saturating_add(rank) } else { v }).clamp(0, rank) as usize;
     let (start, end) = (position(call.node.int("start", 0)?), position(call.node.int("end", rank)?));
@@ -61,7 +61,7 @@ pub(in crate::import) fn shape_of(call: &Call<'_>, dims: &[usize]) -> Outcome<Ma
 }
 
 /// The shape that `Reshape` gives to a tensor of shape `dims`.
-pub(in crate::import) fn reshaped(call: &Call<'_>, dims: &[usize]) -> Outcome<Vec<usize>> {
+pub(super) fn reshaped(call: &Call<'_>, dims: &[usize]) -> Outcome<Vec<usize>> {
     call.check_counts(2, 1)?;
     let keep_zeros = call.node.int("allowzero", 0)? != 0;
     let wanted = match call.optional_ints(1)? {
@@ -98,7 +98,7 @@ pub(in crate::import) fn reshaped(call: &Call<'_>, dims: &[usize]) -> Outcome<Ve
 }
 
 /// The shape that `Flatten` gives to a tensor of shape `dims`.
-pub(in crate::import) fn flattened(call: &Call<'_>, dims: &[usize]) -> Outcome<Vec<usize>> {
+pub(super) fn flattened(call: &Call<'_>, dims: &[usize]) -> Outcome<Vec<usize>> {
     call.check_counts(1, 1)?;
     let rank = dims.len();
     let split = call.node.int("axis", 1)?;
@@ -108,7 +108,7 @@ pub(in crate::import) fn flattened(call: &Call<'_>, dims: &[usize]) -> Outcome<V
 }
 
 /// The axes that `Squeeze` removes; `None` where it is to remove every axis of size 1.
-pub(in crate::import) fn squeezed(call: &Call<'_>, dims: &[usize]) -> Outcome<Option<Vec<usize>>> {
+pub(super) fn squeezed(call: &Call<'_>, dims: &[usize]) -> Outcome<Option<Vec<usize>>> {
     call.check_counts(2, 1)?;
     let Some(values) = call.attribute_or_input("axes", 1)? else { return Ok(None) };
     let axes = axes(call, values, dims.len())?;
@@ -119,7 +119,7 @@ pub(in crate::import) fn squeezed(call: &Call<'_>, dims: &[usize]) -> Outcome<Op
 }
 
 /// The shape that `Unsqueeze` gives, and which axes of it are new.
-pub(in crate::import) fn unsqueezed(call: &Call<'_>, dims: &[usize]) -> Outcome<(Vec<usize>, Vec<usize>)> {
+pub(super) fn unsqueezed(call: &Call<'_>, dims: &[usize]) -> Outcome<(Vec<usize>, Vec<usize>)> {
     call.check_counts(2, 1)?;
     let Some(values) = call.attribute_or_input("axes", 1)? else {
         return Err(malformed("operator `Unsqueeze` has no axes").into());
@@ -133,7 +133,7 @@ pub(in crate::import) fn unsqueezed(call: &Call<'_>, dims: &[usize]) -> Outcome<
 }
 
 /// The permutation of `Transpose`.
-pub(in crate::import) fn permutation(call: &Call<'_>, rank: usize) -> Outcome<Vec<usize>> {
+pub(super) fn permutation(call: &Call<'_>, rank: usize) -> Outcome<Vec<usize>> {
     call.check_counts(1, 1)?;
     let Some(values) = call.node.ints("perm")? else { return Ok((0..rank).rev().collect()) };
     let permutation = values.iter().map(|&a| axis(call, a, rank)).collect::<Outcome<Vec<_>>>()?;
@@ -144,10 +144,10 @@ pub(in crate::import) fn permutation(call: &Call<'_>, rank: usize) -> Outcome<Ve
 }
 
 /// One axis of a slice as the file writes it: axis, start, end, step.
-pub(in crate::import) type Cut = (usize, i64, i64, i64);
+pub(super) type Cut = (usize, i64, i64, i64);
 
 /// The cuts of `Slice` from attributes (before operator set 10) or inputs.
-pub(in crate::import) fn cuts(call: &Call<'_>, rank: usize) -> Outcome<Vec<Cut>> {
+pub(super) fn cuts(call: &Call<'_>, rank: usize) -> Outcome<Vec<Cut>> {
     call.check_counts(5, 1)?;
     let (starts, ends) = (call.attribute_or_input("starts", 1)?, call.attribute_or_input("ends", 2)?);
     let (Some(starts), Some(ends)) = (starts, ends) else {
@@ -167,7 +167,7 @@ pub(in crate::import) fn cuts(call: &Call<'_>, rank: usize) -> Outcome<Vec<Cut>>
 }
 
 /// What `Slice` takes of each axis: `(start, step, len)`.
-pub(in crate::import) fn slice_ranges(call: &Call<'_>, dims: &[usize]) -> Outcome<Vec<(usize, isize, usize)>> {
+pub(super) fn slice_ranges(call: &Call<'_>, dims: &[usize]) -> Outcome<Vec<(usize, isize, usize)>> {
     let mut ranges: Vec<(usize, isize, usize)> = dims.iter().map(|&d| (0, 1, d)).collect();
     for (axis, start, end, step) in cuts(call, dims.len())? {
         ranges[axis] = taken(dims[axis], start, end, step);
@@ -193,7 +193,7 @@ fn taken(size: usize, start: i64, end: i64, step: i64) -> (usize, isize, usize) 
 }
 
 /// Axis and sizes of the parts of `Split`.
-pub(in crate::import) fn split_sizes(call: &Call<'_>, dims: &[usize]) -> Outcome<(usize, Vec<usize>)> {
+pub(super) fn split_sizes(call: &Call<'_>, dims: &[usize]) -> Outcome<(usize, Vec<usize>)> {
     let axis = axis(call, call.node.int("axis", 0)?, dims.len())?;
     let (size, parts) = (dims[axis], call.node.outputs.len());
     let misfit = || malformed(format!("parts of operator `Split` do not add up to {size}"));
@@ -219,7 +219,7 @@ pub(in crate::import) fn split_sizes(call: &Call<'_>, dims: &[usize]) -> Outcome
 }
 
 /// The entries that `Gather` takes of an axis of that size.
-pub(in crate::import) fn gather_indices(call: &Call<'_>, indices: &Constant, size: usize) -> Outcome<Vec<usize>> {
+pub(super) fn gather_indices(call: &Call<'_>, indices: &Constant, size: usize) -> Outcome<Vec<usize>> {
     call.check_counts(2, 1)?;
     let Data::Int(values) = &indices.data else {
         return Err(malformed("indices of operator `Gather` are not integers").into());
@@ -237,11 +237,36 @@ pub(in crate::import) fn gather_indices(call: &Call<'_>, indices: &Constant, siz
 }
 
 /// Checks that `Dropout` draws no random numbers.
-pub(in crate::import) fn refuse_training(call: &Call<'_>) -> Outcome<()> {
+pub(super) fn refuse_training(call: &Call<'_>) -> Outcome<()> {
     if call.optional_constant(2)?.is_some_and(|c| c.data.to_bool().contains(&true)) {
         return Err(unsupported_use("operator `Dropout` in training mode").help("call `model.eval()` before the export").into());
     }
     Ok(())
+}
+
+/// Which half of a matrix `Trilu` keeps.
+pub(super) struct Triangle {
+    upper: bool,
+    diagonal: i64,
+}
+
+impl Triangle {
+    pub fn of(call: &Call<'_>) -> Outcome<Self> {
+        let diagonal = call.optional_constant(1)?.map_or(Ok(0), |k| match k.data.to_int()[..] {
+            [k] => Ok(k),
+            _ => Err(malformed("operator `Trilu` wants one diagonal")),
+        })?;
+        Ok(Self { upper: call.node.int("upper", 1)? != 0, diagonal })
+    }
+}
+
+/// Whether each entry of a matrix is kept, row by row.
+pub(super) fn triangle(shape: &Triangle, rows: usize, columns: usize) -> Vec<bool> {
+    let kept = |row: usize, column: usize| {
+        let distance = column as i128 - row as i128;
+        if shape.upper { distance >= shape.diagonal.into() } else { distance <= shape.diagonal.into() }
+    };
+    (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))).map(|(row, column)| kept(row, column)).collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,13 @@
 //! Matrix products and `Einsum` of constants.
 
-use super::{Call, Cx, Data, Made, Operands, Outcome, malformed, operand, strided, strides};
-use crate::import::ops::{Equation, Label, equation, matrix_product};
+use super::operands::{Operands, entries, operand};
+use crate::import::{
+    constant::{Data, Made},
+    cx::{Call, Cx},
+    equation::{Equation, Label, equation, matrix_product},
+    problem::{Outcome, malformed},
+    strides::{strided, strides},
+};
 
 /// `MatMul`.
 pub(super) fn matmul(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
@@ -37,7 +43,7 @@ fn contracted(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>, equation: &E
         }
     }
     let sizes: Vec<usize> = axes.iter().map(|a| a.1).collect();
-    super::entries(cx, call, &sizes)?;
+    entries(cx, call, &sizes)?;
     let mut products = vec![1.0; sizes.iter().product()];
     for (index, labels) in equation.operands.iter().enumerate() {
         let constant = operand(call, operands, index)?;

@@ -1,5 +1,7 @@
 //! Settings of the process that its speed hangs on. They change no result.
 
+use crate::error::Error;
+
 /// Prepares the process. Call it once, first of all, while there is one thread.
 ///
 /// - Freed memory is kept. Tensors of a few megabytes come and go with every operator; the C library of Linux would ask the
@@ -32,3 +34,14 @@ fn keep_freed_memory() {
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 fn keep_freed_memory() {}
+
+/// Sets how many threads work; without a number, all cores.
+pub(crate) fn set_threads(threads: Option<usize>) -> Result<(), Error> {
+    match threads {
+        Some(n) => rayon::ThreadPoolBuilder::new()
+            .num_threads(n)
+            .build_global()
+            .map_err(|e| Error::Usage(format!("{n} threads cannot be started: {e}"))),
+        None => Ok(()),
+    }
+}

@@ -1,11 +1,17 @@
 //! Operators that move, copy or drop entries of constants, and those that look at shapes.
 
-use super::{Call, Cx, Data, Made, Operands, Outcome, broadcast, common_shape, entries, malformed, operand, strided, strides};
-use crate::import::ops::{self, axis};
+use super::operands::{Operands, entries, operand};
+use crate::import::{
+    arguments::{self, axis},
+    constant::{Constant, Data, Made},
+    cx::{Call, Cx},
+    problem::{Outcome, malformed},
+    strides::{broadcast, common_shape, strided, strides},
+};
 
 /// `Shape`, with the part from `start` to `end` since operator set 15.
 pub(super) fn shape(_: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
-    Ok(vec![ops::shape_of(call, &operand(call, operands, 0)?.dims)?])
+    Ok(vec![arguments::shape_of(call, &operand(call, operands, 0)?.dims)?])
 }
 
 /// `Size`.
@@ -16,21 +22,21 @@ pub(super) fn size(_: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outco
 /// `Reshape`.
 pub(super) fn reshape(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
     let source = operand(call, operands, 0)?;
-    let dims = ops::reshaped(call, &source.dims)?;
+    let dims = arguments::reshaped(call, &source.dims)?;
     renamed(cx, call, operands, dims)
 }
 
 /// `Flatten`.
 pub(super) fn flatten(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
     let source = operand(call, operands, 0)?;
-    let dims = ops::flattened(call, &source.dims)?;
+    let dims = arguments::flattened(call, &source.dims)?;
     renamed(cx, call, operands, dims)
 }
 
 /// `Squeeze`.
 pub(super) fn squeeze(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
     let source = operand(call, operands, 0)?;
-    let gone = match ops::squeezed(call, &source.dims)? {
+    let gone = match arguments::squeezed(call, &source.dims)? {
         Some(axes) => axes,
         None => (0..source.dims.len()).filter(|&axis| source.dims[axis] == 1).collect(),
     };
@@ -40,7 +46,7 @@ pub(super) fn squeeze(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> O
 
 /// `Unsqueeze`.
 pub(super) fn unsqueeze(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
-    let (dims, _) = ops::unsqueezed(call, &operand(call, operands, 0)?.dims)?;
+    let (dims, _) = arguments::unsqueezed(call, &operand(call, operands, 0)?.dims)?;
     renamed(cx, call, operands, dims)
 }
 
@@ -54,7 +60,7 @@ fn renamed(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>, dims: Vec<usize
 /// `Transpose`.
 pub(super) fn transpose(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
     let source = operand(call, operands, 0)?;
-    let permutation = ops::permutation(call, source.dims.len())?;
+    let permutation = arguments::permutation(call, source.dims.len())?;
     let own = strides(&source.dims);
     let dims: Vec<usize> = permutation.iter().map(|&axis| source.dims[axis]).collect();
     entries(cx, call, &dims)?;
@@ -65,14 +71,14 @@ pub(super) fn transpose(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) ->
 /// `Slice`.
 pub(super) fn slice(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
     let source = operand(call, operands, 0)?;
-    let ranges = ops::slice_ranges(call, &source.dims)?;
+    let ranges = arguments::slice_ranges(call, &source.dims)?;
     Ok(vec![cut(cx, call, source, &ranges)?])
 }
 
 /// `Split`.
 pub(super) fn split(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
     let source = operand(call, operands, 0)?;
-    let (axis, sizes) = ops::split_sizes(call, &source.dims)?;
+    let (axis, sizes) = arguments::split_sizes(call, &source.dims)?;
     let mut start = 0;
     let mut parts = Vec::new();
     for size in sizes {
@@ -84,7 +90,7 @@ pub(super) fn split(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Out
     Ok(parts)
 }
 
-fn cut(cx: &mut Cx, call: &Call<'_>, source: &super::Constant, ranges: &[(usize, isize, usize)]) -> Outcome<Made> {
+fn cut(cx: &mut Cx, call: &Call<'_>, source: &Constant, ranges: &[(usize, isize, usize)]) -> Outcome<Made> {
     let own = strides(&source.dims);
     let dims: Vec<usize> = ranges.iter().map(|r| r.2).collect();
     entries(cx, call, &dims)?;
@@ -138,7 +144,7 @@ pub(super) fn concat(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Ou
 pub(super) fn gather(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
     let (source, indices) = (operand(call, operands, 0)?, operand(call, operands, 1)?);
     let axis = axis(call, call.node.int("axis", 0)?, source.dims.len())?;
-    let picked = ops::gather_indices(call, indices, source.dims[axis])?;
+    let picked = arguments::gather_indices(call, indices, source.dims[axis])?;
     let dims: Vec<usize> = source.dims[..axis].iter().chain(&indices.dims).chain(&source.dims[axis + 1..]).copied().collect();
     entries(cx, call, &dims)?;
     let (outer, inner): (usize, usize) = (source.dims[..axis].iter().product(), source.dims[axis + 1..].iter().product());
@@ -151,7 +157,7 @@ pub(super) fn gather(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Ou
 /// `Expand`.
 pub(super) fn expand(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
     let source = operand(call, operands, 0)?;
-    let wanted = ops::sizes(call, "a size", &operand(call, operands, 1)?.data.to_int(), 0)?;
+    let wanted = arguments::sizes(call, "a size", &operand(call, operands, 1)?.data.to_int(), 0)?;
     let dims = common_shape(call, &source.dims, &wanted)?;
     entries(cx, call, &dims)?;
     Ok(vec![Made::New(dims.clone(), source.data.pick(&broadcast(&source.dims, &dims)))])
@@ -160,7 +166,7 @@ pub(super) fn expand(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Ou
 /// `Tile`.
 pub(super) fn tile(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {
     let source = operand(call, operands, 0)?;
-    let repeats = ops::sizes(call, "a size", &operand(call, operands, 1)?.data.to_int(), 0)?;
+    let repeats = arguments::sizes(call, "a size", &operand(call, operands, 1)?.data.to_int(), 0)?;
     if repeats.len() != source.dims.len() {
         return Err(malformed("operator `Tile` wants one number per axis").into());
     }

@@ -1,7 +1,13 @@
 //! Reductions of constants.
 
-use super::{Call, Cx, Data, Made, Operands, Outcome, broadcast, entries, malformed, operand};
-use crate::import::ops::reduced_axes;
+use super::operands::{Operands, entries, operand};
+use crate::import::{
+    arguments::reduced_axes,
+    constant::{Data, Made},
+    cx::{Call, Cx},
+    problem::{Outcome, malformed},
+    strides::broadcast,
+};
 
 /// Sum, product, mean, extrema and norms over axes.
 pub(super) fn reduce(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> Outcome<Vec<Made>> {

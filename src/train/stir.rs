@@ -1,4 +1,4 @@
-//! What of the source network is left in trained weights, and what is done about it.
+//! What is done about what training has left of the source network.
 //!
 //! Training moves no weight that no sample reaches: those of input channels that never spike, those of output channels that nothing drives
 //! near the threshold. Others it moves together, which hides as little as the factor of a channel, by which a conversion scales them. Such
@@ -8,65 +8,15 @@
 
 use super::plan::{Kind, Op, Plan, Slot};
 use crate::{
-    channels::{Shape, Side},
+    artifact::{
+        Shape, Side,
+        remains::{ROUNDED, distances},
+    },
     synthesize::random::Random,
 };
 
-/// Distance up to which one list of numbers is a multiple of the other: the rounding of a 16-bit float (bfloat16: 1.1e-3).
-pub const ROUNDED: f64 = 2e-3;
-/// Numbers that a channel must have for being a multiple to mean anything, and how many of them must carry its length (the inverse
-/// participation ratio): a list with one large entry is a multiple of any other such list.
-const LEAST_ENTRIES: usize = 16;
-const LEAST_CARRYING: f64 = 4.0;
 /// A channel that has moved by less than this share of what the channels of its layer have moved was not trained.
 const UNMOVED: f64 = 0.1;
-
-/// Distance between the direction of `b` and that of `a`: what the best multiple of `a` leaves of `b`, relative to the deviations of `b`
-/// from its mean. Infinite where there is no telling.
-#[must_use]
-pub fn distance(a: &[f32], b: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
-    let factor = dot(a, b) / dot(a, a);
-    let left: f64 = a.iter().zip(b).map(|(&a, &b)| (f64::from(b) - factor * f64::from(a)).powi(2)).sum();
-    let mean = b.iter().map(|&b| f64::from(b)).sum::<f64>() / b.len().max(1) as f64;
-    let spread: f64 = b.iter().map(|&b| (f64::from(b) - mean).powi(2)).sum();
-    let distance = (left / spread).sqrt();
-    // Bytes that are no numbers may read as numbers of any size.
-    if factor.is_finite() && factor != 0.0 && distance.is_finite() { distance } else { f64::INFINITY }
-}
-
-/// Whether a channel has enough numbers, carried by enough of them, for a copy of it to mean something.
-#[must_use]
-pub fn is_telling(values: &[f32]) -> bool {
-    let power = |exponent: i32| values.iter().map(|&v| f64::from(v).powi(exponent)).sum::<f64>();
-    values.len() >= LEAST_ENTRIES && power(2).powi(2) >= LEAST_CARRYING * power(4) && power(4) > 0.0
-}
-
-/// For every telling channel of a side, its number and its [`distance`] between two weights.
-#[must_use]
-pub fn distances(shape: &Shape, side: Side, before: &[f32], after: &[f32]) -> Vec<(usize, f64)> {
-    let (mut a, mut b) = (Vec::new(), Vec::new());
-    let gather = |values: &[f32], channel: usize, into: &mut Vec<f32>| {
-        into.clear();
-        into.extend(shape.places(side, channel).map(|at| values[at]));
-    };
-    let mut found = Vec::new();
-    for channel in 0..shape.count(side) {
-        gather(before, channel, &mut a);
-        gather(after, channel, &mut b);
-        if is_telling(&a) {
-            found.push((channel, distance(&a, &b)));
-        }
-    }
-    found
-}
-
-/// How many channels of a side are multiples of what they were, and of how many that tell anything.
-#[must_use]
-pub fn left(shape: &Shape, side: Side, before: &[f32], after: &[f32]) -> (usize, usize) {
-    let distances = distances(shape, side, before, after);
-    (distances.iter().filter(|(_, distance)| *distance <= ROUNDED).count(), distances.len())
-}
 
 /// The channels of a weight of a plan; `None` for a factor, which has none.
 pub(super) fn shape(plan: &Plan, slot: Slot, entries: usize) -> Option<Shape> {
@@ -133,22 +83,11 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::artifact::remains::left;
 
     fn normal(count: usize, seed: u64) -> Vec<f32> {
         let mut random = Random::new(seed, 0);
         (0..count).map(|_| random.normal()).collect()
-    }
-
-    #[test]
-    fn multiples_are_near_and_lists_of_one_number_tell_nothing() {
-        let a = normal(64, 1);
-        let b: Vec<f32> = a.iter().map(|v| -0.3 * v).collect();
-        assert!(distance(&a, &b) < 1e-6 && distance(&a, &normal(64, 2)) > 0.5);
-        assert!(distance(&[0.0; 8], &a[..8]).is_infinite() && distance(&a[..8], &[0.0; 8]).is_infinite());
-        assert!(is_telling(&a) && !is_telling(&a[..15]) && !is_telling(&[0.0; 64]));
-        // What weight decay leaves of a channel that is of no use: numbers of all orders of magnitude, one of which is all there is.
-        let decayed: Vec<f32> = (0..30).map(|k| 10f32.powi(-k)).collect();
-        assert!(!is_telling(&decayed));
     }
 
     #[test]

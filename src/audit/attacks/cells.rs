@@ -1,0 +1,62 @@
+//! Cells that several attacks make alike.
+
+use crate::audit::{
+    attack::{Cell, Subject},
+    case::{Case, Effort},
+};
+
+/// Steps of a descent on images.
+#[must_use]
+pub(super) fn steps(effort: Effort) -> usize {
+    match effort {
+        Effort::Quick => 40,
+        Effort::Full => 120,
+    }
+}
+
+/// Most time steps at which a quick audit does what costs in proportion to them; a full one does it there too, and at T.
+const QUICK_STEPS: usize = 8;
+
+/// Numbers of time steps for what costs in proportion to them: those that the user chose, if any.
+#[must_use]
+pub(super) fn timesteps(case: &Case<'_>, effort: Effort) -> Vec<usize> {
+    if !case.given.timesteps.is_empty() {
+        return case.given.timesteps.clone();
+    }
+    let compiled = case.timesteps();
+    let mut steps = vec![compiled.min(QUICK_STEPS)];
+    if effort == Effort::Full && compiled > QUICK_STEPS {
+        steps.push(compiled);
+    }
+    steps
+}
+
+/// Numbers of time steps for what costs the same at any: those that the user chose, or T.
+pub(super) fn timesteps_of_twins(case: &Case<'_>) -> Vec<usize> {
+    if case.given.timesteps.is_empty() { vec![case.timesteps()] } else { case.given.timesteps.clone() }
+}
+
+/// Multiply-accumulates of a descent: forward, and about as much backward, for every step of every image.
+pub(super) fn descent_macs(case: &Case<'_>, of_one: f64, steps: usize, restarts: usize) -> f64 {
+    2.0 * of_one * (steps * restarts * case.shown.len()) as f64
+}
+
+/// The cell of inverting a float network: the same work whichever attack it stands beside.
+pub(super) fn float_cell(case: &Case<'_>, variant: &'static str, subject: Subject, way: &str, steps: usize) -> Cell {
+    let work = format!("inversion/{way}/{}", subject.name());
+    Cell { variant, subject, timesteps: None, work, macs: descent_macs(case, case.float_macs(), steps, 1) }
+}
+
+/// A cell for the ANN, for the SNN at each number of steps, and for the control, of an attack that does the same to all; `macs` is what one
+/// costs, given T for the SNN.
+pub(super) fn cells_of_three(attack: &str, variant: &'static str, steps: &[usize], macs: impl Fn(Option<usize>) -> f64) -> Vec<Cell> {
+    let cell = |subject: Subject, timesteps: Option<usize>| Cell {
+        variant,
+        subject,
+        timesteps,
+        work: format!("{attack}/{}/{}", subject.name(), timesteps.unwrap_or(0)),
+        macs: macs(timesteps),
+    };
+    let spiking = steps.iter().map(|&t| cell(Subject::Snn, Some(t)));
+    std::iter::once(cell(Subject::Ann, None)).chain(spiking).chain([cell(Subject::Control, None)]).collect()
+}
