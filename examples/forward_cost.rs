@@ -6,16 +6,15 @@
 //! ORT_DYLIB_PATH=libonnxruntime.so cargo run --features onnxruntime --example forward_cost -- MODEL.onnx [BATCH] [ROUNDS]
 //! ```
 
-use candle_core::{Device, Tensor};
 use snnc::{
     data::{judge::Judge, layout},
     float::{canonical, with_batch_norms},
     observer::Silent,
     options::{Layout, Preprocess, Synthesis},
-    simulate::{FloatNetwork, Workspace},
     synthesize::{Canvas, Recipe, Source, synthesize},
 };
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use snnc_engine::{Buffers, Losses, Network};
+use std::{path::Path, time::Duration};
 
 /// CPU time of this thread.
 fn cpu() -> Duration {
@@ -36,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut judge = Judge::open(Path::new(&library), Path::new(&model))?;
     let (imported, graph) = canonical(Path::new(&model), None, &mut Silent)?;
     let normed = with_batch_norms(&imported.graph)?;
-    let network = FloatNetwork::new(&graph)?;
+    let network = Network::float(&graph, &[])?;
     let mut dims = graph[graph.input().ok_or("no input")?].ty.dims.clone();
     dims[0] = batch;
     let len = dims.iter().product();
@@ -52,7 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let source = Source { float: &graph, normed: normed.as_ref(), canvas: &canvas };
     // Those of odd index are inverted.
     let indices: Vec<usize> = (0..batch).map(|k| 2 * k + 1).collect();
-    let mut workspace = Workspace::default();
+    let mut buffers = Buffers::default();
     let mut best = [f64::INFINITY; 4];
     for _ in 0..rounds {
         for (slot, best) in best.iter_mut().enumerate() {
@@ -60,11 +59,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let count = if slot == 3 { STEPS } else { INNER };
             match slot {
                 0 => (0..INNER).try_for_each(|_| judge.outputs(None, &dims, &values).map(drop))?,
-                1 => (0..INNER).try_for_each(|_| network.logits(&Tensor::from_slice(&values, dims.clone(), &Device::Cpu)?).map(drop))?,
-                2 => (0..INNER).try_for_each(|_| {
+                1 => (0..INNER).for_each(|_| drop(network.logits(&values, batch, &mut buffers))),
+                2 => (0..INNER).for_each(|_| {
                     let squares = |z: &[f32]| (0.0, z.iter().map(|z| 2.0 * z).collect());
-                    network.gradient(&values, &dims, (&BTreeMap::new(), 0.0), &mut workspace, squares).map(drop)
-                })?,
+                    drop(network.input_gradient(&values, batch, &Losses { output: &squares, inside: &[] }, &mut buffers));
+                }),
                 _ => drop(synthesize(source, &recipe, &indices, &mut Silent)?),
             }
             *best = best.min((cpu() - start).as_secs_f64() * 1e3 / count as f64);

@@ -19,7 +19,8 @@ use ndarray::ArrayD;
 use ndarray_npy::ReadNpyExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use snnc::{error::Error, float::canonical, observer::Silent, simulate::FloatNetwork};
+use snnc::{error::Error, float::canonical, observer::Silent};
+use snnc_engine::Network;
 use snnc_ir::{
     Graph, Phase, Tensor,
     eval::{self, EvalError, Mode},
@@ -80,8 +81,8 @@ fn meaning(case: &Case) -> Result<Value, Error> {
     let images = Tensor::new(images.shape().to_vec(), images.iter().copied().collect());
     let of_imported = evaluated(&imported.graph, &images)?;
     let of_canonical = evaluated(&float, &images)?;
-    let dims: Vec<usize> = std::iter::once(1).chain(images.dims[1..].iter().copied()).collect();
-    let by_kernels = FloatNetwork::new(&float)?.batched(&images.data, &dims, FloatNetwork::outputs)?;
+    let network = Network::float(&float, &[])?;
+    let by_kernels = network.head(&network.all_logits(&images.data));
     // One score has become two, of which the file knows the second.
     let is_split = of_canonical.data.len() == 2 * of_imported.data.len();
     let of_file = |scores: &[f32]| -> Vec<f32> { if is_split { scores.chunks(2).map(|pair| pair[1]).collect() } else { scores.to_vec() } };

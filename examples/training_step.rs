@@ -10,18 +10,14 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints")]
 
-use candle_core::DType;
 use snnc::{
     options,
     train::{
-        engine::Engine,
-        loss::Distillation,
-        network::{Buffers, Hints, Network, Wanted},
+        device,
         optimiser::{Descent, Optimiser},
-        plan::Plan,
-        tensor::TensorNetwork,
     },
 };
+use snnc_engine::{Buffers, Device, Losses, Network, Plan, TensorNetwork, Wanted, loss::Distillation, plan::Tail};
 use snnc_kernels::neuron::{Derivation, Surrogate};
 use std::{fmt::Write, time::Instant};
 
@@ -43,13 +39,13 @@ fn main() {
         eprintln!("usage: training_step [ROUNDS] [--batch N] [--network peer|vgg16] [--device cpu|cuda]");
         std::process::exit(2);
     };
-    let engine = Engine::open(options.device).unwrap_or_else(|e| {
+    let device = device::open(options.device).unwrap_or_else(|e| {
         eprintln!("{e}");
         std::process::exit(2);
     });
     // One thread that is this thread: the clock below is per thread.
     rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global().expect("no pool was built before");
-    measure(&options, &engine);
+    measure(&options, &device);
 }
 
 /// What the command line asks for; none where it cannot be understood.
@@ -79,10 +75,10 @@ fn options() -> Option<Options> {
     Some(options)
 }
 
-fn measure(options: &Options, engine: &Engine) {
+fn measure(options: &Options, device: &Device) {
     let &Options { rounds, batch, layers, .. } = options;
     let graph = snnc_ir::text::parse(&network(layers)).expect("the network is well formed");
-    let plan = Plan::new(&graph, TIMESTEPS, true).expect("the network can be planned");
+    let plan = Plan::spiking(&graph, TIMESTEPS, true, Tail::OnMean).expect("the network can be planned");
     let mut values = plan.values(&graph);
     drop(graph);
     let trained = vec![true; values.len()];
@@ -103,27 +99,28 @@ fn measure(options: &Options, engine: &Engine) {
     let mut least = f64::INFINITY;
     for _ in 0..rounds {
         let (start, start_wall) = (cpu_seconds(), Instant::now());
-        let gradients = match engine {
-            Engine::Cpu => {
+        let losses = Losses { output: &loss, inside: &[] };
+        let gradients = match device {
+            Device::Cpu => {
                 let network = Network::new(&plan, &values);
-                network.gradients(&images, batch, &wanted, how, (&loss, &Hints::default()), &mut buffers)
+                network.gradients(&images, batch, &wanted, how, &losses, &mut buffers)
             }
-            Engine::Card(device) => {
-                let network = TensorNetwork::new(&plan, device, DType::F32, how).expect("candle has these convolutions");
-                network.gradients(&values, &images, batch, &wanted, &loss).expect("the card works")
+            Device::Card(card) => {
+                let network = TensorNetwork::on_card(&plan, card, how).expect("candle has these convolutions");
+                network.gradients(&values, &images, batch, &wanted, &losses).expect("the card works")
             }
         };
         optimiser.step(&plan.parameters, &mut values, &gradients.parameters);
         assert!(gradients.loss.is_finite());
-        least = least.min(match engine {
-            Engine::Cpu => cpu_seconds() - start,
-            Engine::Card(_) => start_wall.elapsed().as_secs_f64(),
+        least = least.min(match device {
+            Device::Cpu => cpu_seconds() - start,
+            Device::Card(_) => start_wall.elapsed().as_secs_f64(),
         });
     }
-    let name = engine.name();
-    let cost = match engine {
-        Engine::Cpu => format!("\"step_cpu_s\": {least:.3}, \"extra_mib\": {:.0}", memory("VmHWM:") - before),
-        Engine::Card(_) => format!("\"step_wall_s\": {least:.4}"),
+    let name = device.name();
+    let cost = match device {
+        Device::Cpu => format!("\"step_cpu_s\": {least:.3}, \"extra_mib\": {:.0}", memory("VmHWM:") - before),
+        Device::Card(_) => format!("\"step_wall_s\": {least:.4}"),
     };
     println!("{{\"backend\": \"snnc\", \"device\": \"{name}\", \"batch\": {batch}, \"steps\": {TIMESTEPS}, {cost}}}");
 }

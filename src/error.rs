@@ -70,9 +70,14 @@ impl From<PassError> for Error {
     }
 }
 
-impl From<candle_core::Error> for Error {
-    /// Shapes were verified before a tensor was made, so a tensor error is a bug.
-    fn from(error: candle_core::Error) -> Self {
-        Self::Internal(error.to_string())
+impl From<snnc_engine::Error> for Error {
+    fn from(error: snnc_engine::Error) -> Self {
+        match error {
+            snnc_engine::Error::Unsupported(reason) => Self::Usage(reason),
+            snnc_engine::Error::Card(reason) => {
+                Self::Usage(format!("the graphics card failed: {reason}; try a smaller `--batch`, or `--device cpu`"))
+            }
+            snnc_engine::Error::Bug(reason) => Self::Internal(reason),
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! model.onnx ─▶ import ─▶ IR ─▶ passes ─▶ IR (phase by phase) ─▶ emit ─▶ model.snn + model.report.json
 //!                                │  asks through a trait
 //!                                ▼
-//!                     simulate · synthesize · calibrate · train   (candle)
+//!                     synthesize · calibrate · train              (snnc-engine)
 //! model.snn ─▶ snnc-runtime ─▶ predictions
 //! ```
 
@@ -12,6 +12,7 @@ pub mod artifact;
 pub mod audit;
 pub mod calibrate;
 pub mod cli;
+pub mod coding;
 pub mod compile;
 pub mod data;
 pub mod error;
@@ -19,8 +20,6 @@ pub mod float;
 pub mod import;
 pub mod observer;
 pub mod options;
-pub mod parallel;
 pub mod report;
-pub mod simulate;
 pub mod synthesize;
 pub mod train;

@@ -72,7 +72,7 @@ fn difference(entry: &Value) -> Result<f32, String> {
 fn the_runtime_computes_what_the_graph_means() {
     let good = good();
     assert!(good.len() > 100, "the index lists the fixtures");
-    let differences = snnc::parallel::over(good.iter().collect(), |_, entry| difference(entry));
+    let differences = snnc_engine::parallel::over(good.iter().collect(), |_, entry| difference(entry));
     let failures: Vec<String> = good
         .iter()
         .zip(differences)

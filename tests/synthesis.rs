@@ -3,13 +3,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
-use candle_core::{Device, Tensor};
 use snnc::{
     observer::Silent,
     options::{Layout, Preprocess, Synthesis},
-    simulate::{FloatNetwork, Workspace},
-    synthesize::{Canvas, Recipe, Samples, Source, statistics::Watched, synthesize},
+    synthesize::{
+        Canvas, Recipe, Samples, Source,
+        differentiable::{Differentiable, Matching},
+        statistics::Watched,
+        synthesize,
+    },
 };
+use snnc_engine::{Buffers, Network};
 use snnc_ir::{Graph, text};
 use snnc_passes::{CANONICALISE, PassCx, Settings, manager};
 
@@ -59,22 +63,22 @@ fn made(method: Synthesis, steps: usize, indices: &[usize]) -> Samples {
 }
 
 /// Distance from the recorded statistics, all batch norms together.
-fn distance(watched: &Watched, samples: &Samples) -> (f64, Vec<f32>) {
+fn distance(watched: &Watched<'_>, samples: &Samples) -> (f64, Vec<f32>) {
     let nothing = |logits: &[f32]| (0.0, vec![0.0; logits.len()]);
-    let dims = [samples.count, 3, 8, 8];
-    let mut workspace = Workspace::default();
-    let gradient = watched.network.gradient(&samples.data, &dims, (&watched.nodes, 1.0), &mut workspace, nothing).unwrap();
-    (gradient.loss, gradient.images)
+    // The weight is that of one image.
+    let matching = Matching { watched, weight: 1.0 / samples.count as f64, units: None };
+    let found = matching.gradient(&samples.data, (samples.count, 0), &nothing, &mut Buffers::default()).unwrap();
+    (found.loss, found.images)
 }
 
 #[test]
 fn folded_and_separate_batch_norms_say_the_same() {
     let (normed, float, _) = networks();
     let samples = made(Synthesis::Prior, 0, &(0..16).collect::<Vec<_>>());
-    let folded = Watched::norms(&float, &normed, &samples.tensor(&[1, 3, 8, 8]).unwrap()).unwrap();
-    assert!(folded.nodes.len() == 2, "both batch norms are watched");
+    let folded = Watched::norms(&float, &normed, &samples.data).unwrap();
+    assert!(folded.layers.len() == 2, "both batch norms are watched");
     // Against themselves, nothing is folded.
-    let separate = Watched::norms(&normed, &normed, &samples.tensor(&[1, 3, 8, 8]).unwrap()).unwrap();
+    let separate = Watched::norms(&normed, &normed, &samples.data).unwrap();
     let ((a, left), (b, right)) = (distance(&folded, &samples), distance(&separate, &samples));
     assert!((a - b).abs() < 1e-4 * a, "{a} {b}");
     let largest = left.iter().fold(0.0f32, |m, g| m.max(g.abs()));
@@ -86,7 +90,7 @@ fn steps_bring_samples_nearer_to_what_was_recorded() {
     let (normed, float, _) = networks();
     let odd: Vec<usize> = (0..16).map(|k| 2 * k + 1).collect();
     let [start, end] = [0, 60].map(|steps| made(Synthesis::Natural, steps, &odd));
-    let watched = Watched::norms(&float, &normed, &start.tensor(&[1, 3, 8, 8]).unwrap()).unwrap();
+    let watched = Watched::norms(&float, &normed, &start.data).unwrap();
     let (before, after) = (distance(&watched, &start).0, distance(&watched, &end).0);
     assert!(after < 0.5 * before, "{before} {after}");
     assert!(end.data.iter().all(|v| (0.0..=1.0).contains(v)), "samples stay in the range of pixels");
@@ -95,7 +99,7 @@ fn steps_bring_samples_nearer_to_what_was_recorded() {
 #[test]
 fn inverted_samples_show_their_classes() {
     let (_, float, canvas) = networks();
-    let network = FloatNetwork::new(&float).unwrap();
+    let network = Network::float(&float, &[]).unwrap();
     let recipe = Recipe { method: Synthesis::Natural, steps: None, budget: None, seed: 3 };
     let indices: Vec<usize> = (0..20).map(|k| 2 * k + 1).collect();
     // Without batch norms: towards soft targets, held near the start.
@@ -103,11 +107,10 @@ fn inverted_samples_show_their_classes() {
     assert_eq!(inverted.steps, Some((60, 60)));
     let start = made(Synthesis::Prior, 0, &indices);
     let wanted = |samples: &Samples| -> f32 {
-        let images = Tensor::from_slice(&samples.data, (20, 3, 8, 8), &Device::Cpu).unwrap();
-        let rows = network.logits(&images).unwrap().to_vec2::<f32>().unwrap();
+        let logits = network.all_logits(&samples.data);
         // The classes come in turn.
-        let gap = |(k, row): (usize, &Vec<f32>)| row[k % 5] - row.iter().sum::<f32>() / 5.0;
-        rows.iter().enumerate().map(gap).sum::<f32>() / 20.0
+        let gap = |(k, row): (usize, &[f32])| row[k % 5] - row.iter().sum::<f32>() / 5.0;
+        logits.chunks(5).enumerate().map(gap).sum::<f32>() / 20.0
     };
     assert!(wanted(&inverted.samples) > wanted(&start) + 0.1, "{} {}", wanted(&inverted.samples), wanted(&start));
 }

@@ -35,6 +35,12 @@ impl Device {
         Err(Error::Unsupported("built without support for graphics cards".into()))
     }
 
+    /// candle tensors on the processor, in the place of a card: for tests.
+    #[must_use]
+    pub fn stand_in() -> Self {
+        Self::Card(candle_core::Device::Cpu)
+    }
+
     /// How many images can go through a network together.
     ///
     /// # Errors

@@ -12,8 +12,8 @@ use crate::{
     import::Imported,
     options::Preprocess,
     synthesize::{Canvas, random::Random},
-    train::plan::Plan,
 };
+use snnc_engine::{Plan, plan::Tail};
 use snnc_ir::{Graph, Operator, ParamId, Provenance, TensorType};
 use snnc_runtime::{
     Network,
@@ -155,7 +155,7 @@ impl<'a> Case<'a> {
     /// # Errors
     /// Only on a bug.
     pub fn plan(&self, timesteps: usize) -> Result<Plan> {
-        Plan::new(&self.spiking, timesteps, self.units.is_none())
+        Ok(Plan::spiking(&self.spiking, timesteps, self.units.is_none(), Tail::OnMean)?)
     }
 
     /// Shape of the input; the first dimension is the batch and is 1.

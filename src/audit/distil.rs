@@ -8,15 +8,17 @@ use super::{
 };
 use crate::{
     error::Result,
-    parallel,
     synthesize::{prior, random::Random},
     train::{
         augment,
-        loss::Distillation,
-        network::{Buffers, Gradients, Hints, Network, Wanted},
         optimiser::{Descent, Optimiser},
-        plan::{Kind, Plan, Twin},
     },
+};
+use snnc_engine::{
+    Buffers, Gradients, Losses, Network, Plan, Wanted,
+    loss::Distillation,
+    parallel,
+    plan::{Kind, NeuronSlots, Op, Twin},
 };
 use snnc_ir::Provenance;
 use snnc_kernels::neuron::{Derivation, Surrogate};
@@ -107,10 +109,10 @@ fn distil(case: &Case<'_>, timesteps: usize, effort: Effort) -> Result<Distilled
 /// Lets potentials start at half the threshold: then a twin's mean current is the current alone.
 fn rest_at_half(plan: &Plan, values: &mut [Vec<f32>]) {
     for step in &plan.steps {
-        let crate::train::plan::Op::Neuron(slots) = &step.op else { continue };
-        let ((threshold, of_threshold), (initial, of_initial)) = (&slots.threshold, &slots.initial);
-        for (&t, &i) in of_threshold.iter().zip(of_initial) {
-            values[*initial][i] = 0.5 * values[*threshold][t];
+        let Op::Neuron(slots) = &step.op else { continue };
+        let NeuronSlots { threshold, initial, .. } = slots;
+        for (&t, &i) in threshold.index.iter().zip(&initial.index) {
+            values[initial.slot][i as usize] = 0.5 * values[threshold.slot][t as usize];
         }
     }
 }
@@ -136,7 +138,7 @@ fn train(case: &Case<'_>, twin: &Plan, values: &mut [Vec<f32>], (images, answers
                     gradient.iter_mut().for_each(|g| *g /= batch.len() as f32);
                     (value, gradient)
                 };
-                network.gradients(&input, shard.len(), &wanted, how, (&of, &Hints::default()), &mut Buffers::default())
+                network.gradients(&input, shard.len(), &wanted, how, &Losses { output: &of, inside: &[] }, &mut Buffers::default())
             });
             let mut sum = Gradients::zeros(values, &wanted);
             parts.iter().for_each(|part| sum.add(part));

@@ -9,11 +9,8 @@ use crate::{
     float::{canonical, preprocessing},
     observer::Silent,
     options::{Pixels, Preprocess},
-    parallel,
-    simulate::FloatNetwork,
-    train::loss::log_softmax,
 };
-use candle_core::{Device, Tensor};
+use snnc_engine::{Network, Pool, loss::log_softmax, parallel};
 use snnc_ir::{Graph, NodeId, Operator};
 use snnc_runtime::argmax;
 use std::path::Path;
@@ -23,7 +20,7 @@ const BATCH: usize = 32;
 
 /// A classifier that looks at pictures.
 pub struct Juror {
-    network: FloatNetwork,
+    network: Network<'static>,
     /// What its last linear layer reads, if it has one: its features.
     before_last: Option<NodeId>,
     dims: Vec<usize>,
@@ -61,7 +58,7 @@ impl Juror {
         let before_last = before_last(graph, output.node);
         let kept: Vec<NodeId> = before_last.into_iter().collect();
         Ok(Self {
-            network: FloatNetwork::keeping(graph, &kept)?,
+            network: Network::float(graph, &kept)?.into_owned(),
             before_last,
             dims: graph[input].ty.dims.clone(),
             classes: graph[output.node].ty.len(),
@@ -93,22 +90,12 @@ impl Juror {
         let images = pictures.to_model(name, &self.dims, &self.preprocess)?;
         let len: usize = self.dims[1..].iter().product();
         let batches: Vec<&[f32]> = images.chunks(BATCH * len).collect();
-        let parts = parallel::over(batches, |_, batch| -> Result<[Vec<f32>; 2]> {
-            let shape: Vec<usize> = std::iter::once(batch.len() / len).chain(self.dims[1..].iter().copied()).collect();
-            let results = self.network.run(&Tensor::from_slice(batch, shape, &Device::Cpu)?)?;
-            let values = |node: NodeId| -> Result<Vec<f32>> {
-                let tensor = results.get(&node).ok_or_else(|| Error::Internal("a kept node was computed".into()))?;
-                Ok(tensor.flatten_all()?.to_vec1::<f32>()?)
-            };
-            let logits = values(self.network.output())?;
-            let features = self.before_last.map_or_else(|| Ok(logits.clone()), values)?;
-            Ok([logits, features])
-        });
+        let (kept, pool): (Vec<NodeId>, _) = (self.before_last.into_iter().collect(), Pool::default());
+        let look = |_, batch: &[f32]| pool.with(|buffers| self.network.results(batch, batch.len() / len, &kept, buffers));
         let mut seen = Seen::default();
-        for part in parts {
-            let [logits, features] = part?;
+        for (logits, features) in parallel::over(batches, look) {
+            seen.features.extend(features.first().unwrap_or(&logits));
             seen.logits.extend(logits);
-            seen.features.extend(features);
         }
         Ok(seen)
     }

@@ -2,15 +2,11 @@
 
 use super::{attack::Subject, case::Case};
 use crate::{
+    coding::spikes,
     error::{Error, Result},
-    parallel,
-    simulate::{FloatNetwork, Gradient, poisson::spikes},
-    synthesize::differentiable::Differentiable,
-    train::{
-        network::{Buffers, Hints, Loss, Network, Wanted},
-        plan::Plan,
-    },
+    synthesize::differentiable::{Differentiable, Gradient},
 };
+use snnc_engine::{Buffers, Loss, Losses, Network, Plan, Pool, Wanted, parallel};
 use snnc_ir::Graph;
 use snnc_kernels::neuron::Derivation;
 
@@ -47,9 +43,9 @@ impl<'a> Planned<'a> {
 
 impl Differentiable for Planned<'_> {
     fn gradient(&self, images: &[f32], (count, step): (usize, usize), loss: Loss<'_>, buffers: &mut Buffers) -> Result<Gradient> {
-        let hints = Hints::default();
+        let losses = Losses { output: loss, inside: &[] };
         let mut run = |input: &[f32]| {
-            let found = self.network.gradients(input, count, &self.wanted, self.derivation, (loss, &hints), buffers);
+            let found = self.network.gradients(input, count, &self.wanted, self.derivation, &losses, buffers);
             (found.loss, found.input)
         };
         let Some(units) = self.units else {
@@ -84,10 +80,13 @@ impl Differentiable for Planned<'_> {
     }
 }
 
+/// Images that are asked about together.
+const BATCH: usize = 32;
+
 /// A network that answers.
 pub enum Oracle<'a> {
     /// A float network.
-    Float(FloatNetwork, &'a [usize]),
+    Float(Network<'a>),
     /// The artifact, as it is deployed, for so many steps.
     Spiking(&'a snnc_runtime::Network, usize),
 }
@@ -99,7 +98,7 @@ impl<'a> Oracle<'a> {
     /// Only on a bug.
     pub fn new(case: &'a Case<'_>, subject: Subject, timesteps: usize) -> Result<Self> {
         Ok(match float(case, subject) {
-            Some(graph) => Self::Float(FloatNetwork::new(graph)?, case.dims()),
+            Some(graph) => Self::Float(Network::float(graph, &[])?),
             None => Self::Spiking(&case.network, timesteps),
         })
     }
@@ -110,10 +109,10 @@ impl<'a> Oracle<'a> {
     /// Only on a bug.
     pub fn logits(&self, images: &[f32]) -> Result<Vec<f32>> {
         match self {
-            Self::Float(network, dims) => {
-                let len: usize = dims[1..].iter().product();
-                let parts = parallel::over(images.chunks(32 * len).collect(), |_, part| network.batched(part, dims, FloatNetwork::logits));
-                Ok(parts.into_iter().collect::<Result<Vec<_>>>()?.concat())
+            Self::Float(network) => {
+                let (len, pool) = (network.input_len(), Pool::default());
+                let answer = |_, part: &[f32]| pool.with(|buffers| network.logits(part, part.len() / len, buffers));
+                Ok(parallel::over(images.chunks(BATCH * len).collect(), answer).concat())
             }
             Self::Spiking(network, timesteps) => {
                 let outcome = network.run(images, *timesteps, 0).map_err(|e| Error::Internal(e.to_string()))?;

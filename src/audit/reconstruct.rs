@@ -3,7 +3,6 @@
 use super::{attack::Subject, case::Case, models::float, pictures::Pictures};
 use crate::{
     error::{Error, Result},
-    parallel,
     synthesize::{
         differentiable::{Differentiable, Matching},
         inversion::{Descent, Inversion, cross_entropy},
@@ -11,8 +10,8 @@ use crate::{
         random::Random,
         statistics::Watched,
     },
-    train::network::Buffers,
 };
+use snnc_engine::{Buffers, parallel};
 use std::sync::Mutex;
 
 /// Images that are optimised together.
@@ -70,7 +69,7 @@ pub fn reconstruct(case: &Case<'_>, model: &dyn Differentiable, inversion: &Inve
 pub fn invert_float(case: &Case<'_>, subject: Subject, inversion: &Inversion) -> Result<Pictures> {
     let graph = float(case, subject).ok_or_else(|| Error::Internal("the SNN is no float network".into()))?;
     let watched = Watched::nothing(graph)?;
-    reconstruct(case, &Matching { watched: &watched, dims: case.dims(), weight: 0.0, units: None }, inversion, 1)
+    reconstruct(case, &Matching { watched: &watched, weight: 0.0, units: None }, inversion, 1)
 }
 
 /// An image to start from: natural structure, or noise.

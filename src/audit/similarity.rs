@@ -1,11 +1,8 @@
 //! How alike the layers of two networks are in what they answer to the same images.
 
 use super::{attack::Subject, case::Case, models::float};
-use crate::{
-    error::{Error, Result},
-    simulate::{FloatNetwork, Signal, SpikingSimulator, poisson::spikes},
-};
-use candle_core::{Device, Tensor};
+use crate::{coding::spikes, error::Result};
+use snnc_engine::{Buffers, Network, Plan, plan::Tail};
 use snnc_ir::{Graph, NodeId, Operator};
 
 /// The centred kernel alignment (linear; Kornblith et al., ICML 2019, with the unbiased estimate of Nguyen, Raghu and Kornblith, ICLR 2021)
@@ -21,25 +18,19 @@ pub fn mean(case: &Case<'_>, subject: Subject, timesteps: Option<usize>, images:
     if ann.is_empty() || ann.len() != own.len() || count < 4 {
         return Ok(None);
     }
-    let shape: Vec<usize> = std::iter::once(count).chain(case.dims()[1..].iter().copied()).collect();
-    let images = Tensor::from_slice(images, shape, &Device::Cpu)?;
-    let kept = |graph: &Graph, nodes: &[NodeId]| FloatNetwork::keeping(graph, nodes)?.run(&images);
-    let of_ann = kept(case.given.float, &ann)?;
+    let kept = |network: &Network<'_>, nodes: &[NodeId], input: &[f32]| network.results(input, count, nodes, &mut Buffers::default()).1;
+    let of_ann = kept(&Network::float(case.given.float, &ann)?, &ann, images);
     let of_subject = match float(case, subject) {
-        Some(graph) => kept(graph, &own)?,
+        Some(graph) => kept(&Network::float(graph, &own)?, &own, images),
         None => {
             let timesteps = timesteps.unwrap_or(case.timesteps());
-            SpikingSimulator { timesteps }.means(&case.spiking, &signal(case, &images, timesteps)?, &own)?
+            let plan = Plan::spiking(&case.spiking, timesteps, case.units.is_none(), Tail::EveryStep)?;
+            let input = case.units.as_ref().map(|units| spikes(images, units, timesteps, case.given.seed, 0));
+            kept(&Network::of(plan, &case.spiking), &own, input.as_deref().unwrap_or(images))
         }
     };
-    let mut sum = 0.0;
-    for (a, b) in ann.iter().zip(&own) {
-        let values = |from: &std::collections::BTreeMap<NodeId, Tensor>, node: &NodeId| -> Result<Vec<f32>> {
-            let tensor = from.get(node).ok_or_else(|| Error::Internal("a kept node was computed".into()))?;
-            Ok(tensor.flatten_all()?.to_vec1::<f32>()?)
-        };
-        sum += alignment(&gram(&values(&of_ann, a)?, count), &gram(&values(&of_subject, b)?, count), count);
-    }
+    let pairs = of_ann.iter().zip(&of_subject);
+    let sum: f64 = pairs.map(|(a, b)| alignment(&gram(a, count), &gram(b, count), count)).sum();
     Ok(Some((sum / ann.len() as f64, ann.len())))
 }
 
@@ -47,14 +38,6 @@ pub fn mean(case: &Case<'_>, subject: Subject, timesteps: Option<usize>, images:
 fn activations(graph: &Graph) -> Vec<NodeId> {
     let is = |id: &NodeId| graph[*id].op.is_rectifier() || matches!(graph[*id].op, Operator::Neuron { .. });
     graph.topological().into_iter().filter(is).collect()
-}
-
-fn signal(case: &Case<'_>, images: &Tensor, timesteps: usize) -> Result<Signal> {
-    let Some(units) = &case.units else { return Ok(Signal::Static(images.clone())) };
-    let values = images.flatten_all()?.to_vec1::<f32>()?;
-    let spikes = spikes(&values, units, timesteps, case.given.seed, 0);
-    let shape: Vec<usize> = std::iter::once(timesteps * images.dim(0)?).chain(images.dims()[1..].iter().copied()).collect();
-    Ok(Signal::Temporal(Tensor::from_vec(spikes, shape, &Device::Cpu)?))
 }
 
 /// Products of all pairs of rows.

@@ -1,11 +1,7 @@
-//! An artifact in the simulator that the compiler calibrates with: a second opinion on the runtime, made of other code.
+//! An artifact in the engine that the compiler calibrates with: a second opinion on the runtime, made of other code.
 
-use crate::{
-    artifact::lift,
-    error::Result,
-    simulate::{Signal, SpikingSimulator, poisson::spikes},
-};
-use candle_core::{Device, Tensor};
+use crate::{artifact::lift, coding::spikes, error::Result};
+use snnc_engine::{Buffers, Network, Plan, plan::Tail};
 use snnc_ir::Graph;
 use snnc_runtime::artifact::{self, Artifact, Coding, InputSpec};
 
@@ -38,18 +34,14 @@ impl Simulated {
     pub(crate) fn logits(&self, images: &[f32], timesteps: usize, first: usize) -> Result<Vec<f32>> {
         let len: usize = self.input.shape.iter().product();
         let count = images.len() / len;
-        let (steps, values) = match &self.input.coding {
-            Coding::Direct => (1, images.to_vec()),
-            Coding::Poisson { amplitude } => (timesteps, self.draw(images, len, timesteps, first, amplitude)),
+        let drawn = match &self.input.coding {
+            Coding::Direct => None,
+            Coding::Poisson { amplitude } => Some(self.draw(images, len, timesteps, first, amplitude)),
         };
-        let mut shape = self.input.shape.clone();
-        shape[0] = steps * count;
-        let tensor = Tensor::from_vec(values, shape, &Device::Cpu)?;
-        let signal = match self.input.coding {
-            Coding::Direct => Signal::Static(tensor),
-            Coding::Poisson { .. } => Signal::Temporal(tensor),
-        };
-        let mut logits = SpikingSimulator { timesteps }.logits(&self.graph, &signal)?.flatten_all()?.to_vec1::<f32>()?;
+        // As the runtime does: whatever lies behind the last neurons runs at every step.
+        let plan = Plan::spiking(&self.graph, timesteps, drawn.is_none(), Tail::EveryStep)?;
+        let network = Network::of(plan, &self.graph);
+        let mut logits = network.logits(drawn.as_deref().unwrap_or(images), count, &mut Buffers::default());
         if self.rectified {
             logits.iter_mut().for_each(|v| *v = v.max(0.0));
         }

@@ -1,18 +1,16 @@
 //! The training that the pass `train-weights` asks for: what it is given, what is kept of it.
 
-use super::{coding::Encoder, decision::estimate, material, recipe::recipe, sampled::Sampled};
+use super::{decision::estimate, material, recipe::recipe, sampled::Sampled};
 use crate::{
+    coding::Encoder,
     error::{Error, Result},
     observer::Observer,
-    simulate::FloatNetwork,
     train::{
-        self, Checkpoint, Lessons, Limits, Trained,
-        engine::Engine,
-        plan::{Op, Plan},
-        reading,
+        self, Checkpoint, Lessons, Limits, Trained, device, reading,
         record::{Ran, TrainingRecord},
     },
 };
+use snnc_engine::{Network, Plan, plan::Op};
 use snnc_ir::{Diagnostic, Graph, NodeId, ParamId};
 
 /// A training of one conversion.
@@ -41,23 +39,20 @@ impl<'a> Course<'a> {
         let (sampled, plan) = (self.sampled, &self.plan);
         let (options, source) = (sampled.canonical.options, sampled.source());
         let recipe = recipe(options);
-        let engine = Engine::open(options.training.device)?;
+        let device = device::open(options.training.device)?;
         let samples = material::lessons(source, options, &sampled.material, self.observer)?;
         let neurons = neurons(plan, graph);
         let kept: Vec<NodeId> = if recipe.hints > 0.0 { neurons.iter().map(|(_, node, _)| *node).collect() } else { Vec::new() };
-        let teacher = FloatNetwork::keeping(source.float, &kept)?;
-        let input = graph.input().ok_or_else(|| Error::Internal("a verified graph has an input".into()))?;
-        let dims = graph[input].ty.dims.clone();
+        let teacher = Network::float(source.float, &kept)?;
         let (held_out, timesteps) = (&sampled.material.held_out, plan.timesteps);
         let encoder = Encoder::new(options.coding, source.canvas);
         // A stream of random spikes for every call.
         let seed = |stream: u64| options.seed ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let encode = |images: &[f32], stream: u64| encoder.values(images, &dims, timesteps, seed(stream));
+        let encode = |images: &[f32], stream: u64| encoder.input(images, timesteps, seed(stream));
         let still = |images: &[f32]| encoder.mean(images);
         let lessons = Lessons {
             teacher: &teacher,
             neurons: &neurons,
-            dims: &dims,
             canvas: source.canvas,
             samples: &samples.data,
             held_out: &held_out.samples.data,
@@ -76,7 +71,7 @@ impl<'a> Course<'a> {
             );
             Checkpoint::new(folder, what, options.training.resume)
         });
-        let limits = Limits { engine: &engine, deadline: sampled.deadline, checkpoint: checkpoint.as_ref() };
+        let limits = Limits { device: &device, deadline: sampled.deadline, checkpoint: checkpoint.as_ref() };
         let Trained { values, curve, best, end } = train::train(plan, before.clone(), &lessons, &recipe, &limits, self.observer)?;
         tell(best, end, curve.len() - 1, self.observer);
         let noisy = reading::noisy(plan, &before, &values, options.seed);
@@ -87,11 +82,11 @@ impl<'a> Course<'a> {
             estimate: estimate(plan, options),
             curve,
             best,
-            device: engine.name(),
+            device: device.name(),
             end,
             is_sealed: false,
             drift: reading::drift(plan, &names, &before, &values),
-            readings: [read(&before)?, read(&values)?, read(&noisy)?],
+            readings: [read(&before), read(&values), read(&noisy)],
         };
         let trained = recipe.trained(plan);
         let moved = plan.parameters.iter().zip(values).zip(trained).filter(|(_, is)| *is && best > 0);
@@ -142,9 +137,8 @@ fn neurons(plan: &Plan, graph: &Graph) -> Vec<(usize, NodeId, Vec<f32>)> {
     let mut neurons = Vec::new();
     for (at, step) in plan.steps.iter().enumerate() {
         if let (Op::Neuron(slots), Some(node)) = (&step.op, step.node) {
-            let (slot, index) = &slots.threshold;
-            let theta = &graph.param(plan.parameters[*slot].id).tensor.data;
-            neurons.push((at, node, index.iter().map(|&i| theta[i]).collect()));
+            let theta = &graph.param(plan.parameters[slots.threshold.slot].id).tensor.data;
+            neurons.push((at, node, slots.threshold.of(theta)));
         }
     }
     neurons

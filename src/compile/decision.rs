@@ -3,11 +3,9 @@
 use crate::{
     observer::Observer,
     options::{Options, Rule, Threshold, Train},
-    train::{
-        plan::{Op, Plan},
-        record::TrainingRecord,
-    },
+    train::record::TrainingRecord,
 };
+use snnc_engine::Plan;
 use snnc_ir::Diagnostic;
 
 /// Multiply-accumulates a second on two cores, by which the time of a training is estimated. It is a constant, not measured, so that the
@@ -20,12 +18,11 @@ const DEFAULT_BUDGET: f64 = 600.0;
 /// Whether there is to be no training, and why. `None`: there is to be one.
 pub fn decide(plan: &Plan, options: &Options, observer: &mut dyn Observer) -> Option<TrainingRecord> {
     let training = &options.training;
-    let has_neurons = plan.steps.iter().any(|step| matches!(step.op, Op::Neuron(_)));
     let is_fixed = matches!(options.threshold, Threshold::Rule(Rule::Fixed(_)));
     match training.train {
         Train::None => return Some(TrainingRecord::NotAsked),
         // Fixed thresholds are for those who want nothing to be chosen for them.
-        Train::Auto if is_fixed || !has_neurons => return Some(TrainingRecord::NotAsked),
+        Train::Auto if is_fixed || !plan.has_neurons() => return Some(TrainingRecord::NotAsked),
         Train::Temporal => return None,
         Train::Auto => {}
     }

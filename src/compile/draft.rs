@@ -1,16 +1,15 @@
 //! One spiking graph: by one threshold rule, for one number of time steps.
 
-use super::{coding::Encoder, sampled::Sampled};
+use super::sampled::Sampled;
 use crate::{
-    calibrate::Laboratory,
+    calibrate::{Laboratory, recorded},
+    coding::Encoder,
     error::{Error, Result},
     float::passes::{PassRecord, Stage},
     observer::Observer,
     options::{InitialPotential, Options, Rule, Spikes},
-    recorded,
     report::layer::{Layer, relative_error},
 };
-use candle_core::Tensor;
 use snnc_ir::{Graph, Operator, Phase, Reset};
 use snnc_passes::{Calibration, PassCx, Settings};
 
@@ -49,9 +48,10 @@ pub fn draft(sampled: &Sampled<'_>, rule: Rule, timesteps: usize, observer: &mut
     let mut laboratory = if samples == 0 {
         None
     } else {
-        let encode = |images: &Tensor| encoder.signal(images, timesteps, options.seed);
         let recorded = recorded::before_rectifiers(&sampled.canonical.imported.graph);
-        Some(Laboratory::new(&sampled.rectified, &available.take(samples), timesteps, recorded, encode)?)
+        let samples = available.take(samples);
+        let input = encoder.input(&samples.data, timesteps, options.seed);
+        Some(Laboratory::new(&sampled.rectified, &samples, timesteps, recorded, (input, encoder.varies()))?)
     };
     let mut cx = PassCx { calibration: laboratory.as_mut().map(|l| l as &mut dyn Calibration), ..PassCx::new(&settings) };
     passes.extend(CALIBRATE.run(&mut graph, &mut cx, model, observer)?);

@@ -2,7 +2,7 @@
 
 use super::{measured::Measured, sampled::Sampled, trained::Trained};
 use crate::{
-    emit,
+    artifact::emit::recorded,
     options::{Calibration, Spikes},
     report::{Judges, Report, layer},
 };
@@ -31,7 +31,7 @@ pub fn emit(trained: Trained<'_>) -> Emitted<'_> {
         source_sha256: imported.source_sha256.clone(),
         opset: imported.opset,
         producer: imported.producer.clone(),
-        options: emit::recorded(options),
+        options: recorded(options),
         seed: options.seed,
         timesteps: draft.settings.timesteps,
         timesteps_tried: search.timesteps,

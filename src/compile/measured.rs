@@ -1,8 +1,9 @@
 //! A spiking graph is emitted, and what was emitted runs on the samples that judge.
 
-use super::{coding::Encoder, draft::Draft, sampled::Sampled};
+use super::{draft::Draft, sampled::Sampled};
 use crate::{
-    emit::{self, Provenance, emit},
+    artifact::emit::{self, Provenance, emit},
+    coding::Encoder,
     error::{Error, Result},
     observer::Observer,
     report::agreement::Agreement,

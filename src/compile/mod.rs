@@ -17,7 +17,6 @@
 //! | file | content |
 //! |---|---|
 //! | `input` | layout and range of the input |
-//! | `coding` | images as the spiking network's input |
 //! | `material` | which samples there are, and how they are shared out |
 //! | `ranges` | what bounded activations see of samples |
 //! | `draft` | a spiking graph by one rule, for one number of time steps |
@@ -28,7 +27,6 @@
 mod audited;
 mod calibrated;
 mod canonical;
-mod coding;
 mod course;
 mod decision;
 mod draft;

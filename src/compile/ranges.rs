@@ -1,11 +1,8 @@
 //! What values the operands of bounded activations take on samples: a bound that none comes near is no bound.
 
 use super::material::Material;
-use crate::{
-    error::{Error, Result},
-    simulate::FloatNetwork,
-};
-use candle_core::{Device, Tensor};
+use crate::error::Result;
+use snnc_engine::{Buffers, Network};
 use snnc_ir::{Graph, NodeId, Operator};
 use snnc_passes::Ranges;
 
@@ -23,16 +20,12 @@ pub fn of_clips(float: &Graph, material: &Material) -> Result<Ranges> {
     if operands.is_empty() {
         return Ok(ranges);
     }
-    let network = FloatNetwork::keeping(float, &operands)?;
-    let input = float.input().ok_or_else(|| Error::Internal("a verified graph has an input".into()))?;
-    let dims = &float[input].ty.dims;
-    let len = float[input].ty.len();
+    let network = Network::float(float, &operands)?;
+    let (len, mut buffers) = (network.input_len(), Buffers::default());
     for samples in [&material.calibration.samples, &material.held_out.samples] {
         for batch in samples.data.chunks(BATCH * len) {
-            let shape: Vec<usize> = std::iter::once(batch.len() / len).chain(dims[1..].iter().copied()).collect();
-            let results = network.run(&Tensor::from_slice(batch, shape, &Device::Cpu)?)?;
-            for &node in &operands {
-                let values = results[&node].flatten_all()?.to_vec1::<f32>()?;
+            let (_, results) = network.results(batch, batch.len() / len, &operands, &mut buffers);
+            for (&node, values) in operands.iter().zip(results) {
                 let range = ranges.entry(node).or_insert((f32::INFINITY, f32::NEG_INFINITY));
                 *range = values.iter().fold(*range, |(low, high), &v| (low.min(v), high.max(v)));
             }

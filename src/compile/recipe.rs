@@ -2,12 +2,11 @@
 
 use crate::{
     options::{Options, Part, Surrogate},
-    train::{
-        Recipe, Seal,
-        loss::Distillation,
-        optimiser::Descent,
-        plan::{Kind, Twin},
-    },
+    train::{Recipe, Seal, optimiser::Descent},
+};
+use snnc_engine::{
+    loss::Distillation,
+    plan::{Kind, Twin},
 };
 use snnc_kernels::neuron::{self, Derivation};
 

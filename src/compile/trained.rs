@@ -12,8 +12,9 @@ use crate::{
     float::passes::{self, in_file},
     observer::Observer,
     options::{Coding, Device, Train, Training},
-    train::{engine::Engine, plan::Plan, record::TrainingRecord},
+    train::{device, record::TrainingRecord},
 };
+use snnc_engine::{Plan, plan::Tail};
 use snnc_ir::{Phase, verify};
 use snnc_passes::{PassCx, TRAIN};
 
@@ -35,7 +36,7 @@ pub struct Trained<'a> {
 /// If a graphics card was asked for that cannot be used.
 pub fn check_device(training: &Training) -> Result<()> {
     if let (Device::Cuda(_), true) = (training.device, training.train != Train::None) {
-        Engine::open(training.device)?;
+        device::open(training.device)?;
     }
     Ok(())
 }
@@ -47,7 +48,7 @@ pub fn check_device(training: &Training) -> Result<()> {
 pub fn train<'a>(calibrated: Calibrated<'a>, observer: &mut dyn Observer) -> Result<Trained<'a>> {
     let Calibrated { sampled, network, search } = calibrated;
     let options = sampled.canonical.options;
-    let plan = Plan::new(&network.draft.graph, network.draft.settings.timesteps, options.coding == Coding::Direct)?;
+    let plan = Plan::spiking(&network.draft.graph, network.draft.settings.timesteps, options.coding == Coding::Direct, Tail::OnMean)?;
     if let Some(training) = decide(&plan, options, observer) {
         return Ok(Trained { sampled, network, search, training });
     }

@@ -4,15 +4,14 @@ use super::canonical;
 use crate::{
     error::{Error, Result},
     observer::Silent,
-    simulate::FloatNetwork,
 };
-use candle_core::Tensor;
+use snnc_engine::Network;
 use snnc_ir::Head;
 use std::path::Path;
 
 /// A float network that is ready to run.
 pub struct Ann {
-    network: FloatNetwork,
+    network: Network<'static>,
     dims: Vec<usize>,
     classes: usize,
     sha256: String,
@@ -29,7 +28,7 @@ impl Ann {
         let input = graph.input().ok_or_else(broken)?;
         let output = graph.output().ok_or_else(broken)?;
         Ok(Self {
-            network: FloatNetwork::new(&graph)?,
+            network: Network::float(&graph, &[])?.into_owned(),
             dims: graph[input].ty.dims.clone(),
             classes: graph[output.node].ty.len(),
             sha256: imported.source_sha256,
@@ -60,7 +59,8 @@ impl Ann {
     /// # Errors
     /// [`Error::Internal`] if `images` are not `count` images.
     pub fn logits(&self, images: &[f32], count: usize) -> Result<Vec<f32>> {
-        self.batched(images, count, if self.network.head() == Head::Relu { FloatNetwork::outputs } else { FloatNetwork::logits })
+        let logits = self.run(images, count)?;
+        Ok(if self.network.plan().head == Head::Relu { self.network.head(&logits) } else { logits })
     }
 
     /// As [`Ann::logits`], with any head applied.
@@ -68,14 +68,14 @@ impl Ann {
     /// # Errors
     /// As [`Ann::logits`].
     pub fn outputs(&self, images: &[f32], count: usize) -> Result<Vec<f32>> {
-        self.batched(images, count, FloatNetwork::outputs)
+        Ok(self.network.head(&self.run(images, count)?))
     }
 
-    fn batched(&self, images: &[f32], count: usize, of: impl Fn(&FloatNetwork, &Tensor) -> Result<Tensor>) -> Result<Vec<f32>> {
-        let len: usize = self.dims.iter().product();
+    fn run(&self, images: &[f32], count: usize) -> Result<Vec<f32>> {
+        let len = self.network.input_len();
         if images.len() != count * len {
             return Err(Error::Internal(format!("{} values are not {count} images of {len}", images.len())));
         }
-        self.network.batched(images, &self.dims, of)
+        Ok(self.network.all_logits(images))
     }
 }

@@ -8,10 +8,9 @@
 use crate::{
     error::{Error, Result},
     import::{Imported, second_opinion},
-    simulate::{FloatNetwork, action::apply_head},
     synthesize::{Canvas, prior, random::Random},
 };
-use candle_core::Device;
+use snnc_engine::Network;
 use snnc_ir::{
     Diagnostic, Graph, NodeId, Operator, Tensor,
     eval::{self, Mode},
@@ -45,15 +44,12 @@ pub fn check(model: &Path, imported: &Imported, float: &Graph, canvas: &Canvas, 
     let as_imported = &values[&output.node].data;
     // A network with one score has become one with two classes, of which that is the second.
     let is_split = as_imported.len() == count && float.output().is_some_and(|output| float[output.node].ty.len() == 2);
-    let of_file = |scores: candle_core::Tensor| -> Result<Vec<f32>> {
-        let scores = scores.flatten_all()?.to_vec1::<f32>()?;
-        Ok(if is_split { scores.chunks(2).map(|pair| pair[1]).collect() } else { scores })
-    };
+    let of_file = |scores: Vec<f32>| -> Vec<f32> { if is_split { scores.chunks(2).map(|pair| pair[1]).collect() } else { scores } };
     let tolerance = if rounds(graph) { TOLERANCE_IN_STEPS } else { TOLERANCE };
 
-    let network = FloatNetwork::new(float)?;
-    let logits = network.logits(&candle_core::Tensor::from_slice(&images.data, images.dims.clone(), &Device::Cpu)?)?;
-    let (scores, logits) = (of_file(apply_head(network.head(), &logits)?)?, of_file(logits)?);
+    let network = Network::float(float, &[])?;
+    let logits = network.all_logits(&images.data);
+    let (scores, logits) = (of_file(network.head(&logits)), of_file(logits));
     let told =
         |problem: Option<Difference>, by: &str| problem.map_or(Ok(()), |found| Err(Error::from(found.diagnostic(model, &output.name, by))));
     told(difference(as_imported, &scores, tolerance), THE_IMPORTED)?;

@@ -1,11 +1,9 @@
 //! What the report says of the training through time.
 
 use super::round;
-use crate::train::{
-    plan::Twin,
-    record::{Ran, TrainingRecord},
-};
+use crate::train::record::{Ran, TrainingRecord};
 use serde_json::{Value, json};
+use snnc_engine::plan::Twin;
 
 /// The section `training`.
 pub(super) fn section(record: &TrainingRecord) -> Value {
@@ -24,7 +22,7 @@ pub(super) fn section(record: &TrainingRecord) -> Value {
 fn ran_section(ran: &Ran) -> Value {
     let percent = |(agreeing, of): (usize, usize)| round(100.0 * agreeing as f64 / of.max(1) as f64);
     let [before, after, noise] = &ran.readings;
-    let twins = Twin::ALL.iter().enumerate().map(|(k, twin)| {
+    let twins = Twin::ATTACKS.iter().enumerate().map(|(k, twin)| {
         json!({
             "twin": twin.name(),
             "before_percent": percent((before.agreeing[k], before.of)),

@@ -1,11 +1,17 @@
 //! Networks whose answers can be differentiated with respect to the image: what an inversion needs to know of one.
 
 use super::statistics::Watched;
-use crate::{
-    error::Result,
-    simulate::Gradient,
-    train::network::{Buffers, Loss},
-};
+use crate::error::Result;
+use snnc_engine::{Buffers, Inside, Loss, Losses, loss::Statistics};
+
+/// A loss and its gradient.
+#[derive(Clone, Debug)]
+pub struct Gradient {
+    /// The loss, with all that is added to it.
+    pub loss: f64,
+    /// With respect to the images, in their shape.
+    pub images: Vec<f32>,
+}
 
 /// A network that can be inverted.
 pub trait Differentiable: Sync {
@@ -20,9 +26,7 @@ pub trait Differentiable: Sync {
 /// A float network whose layers should have the statistics that were recorded for them, beside a loss of its answers.
 pub struct Matching<'a> {
     /// The network and what was recorded.
-    pub watched: &'a Watched,
-    /// Shape of its input; the first dimension is the batch.
-    pub dims: &'a [usize],
+    pub watched: &'a Watched<'a>,
     /// Weight of the distance of an image's statistics.
     pub weight: f64,
     /// Units of the input's entries, where the network reads multiples of them (a spiking network with Poisson coding does).
@@ -31,14 +35,18 @@ pub struct Matching<'a> {
 
 impl Differentiable for Matching<'_> {
     fn gradient(&self, images: &[f32], (count, _): (usize, usize), loss: Loss<'_>, buffers: &mut Buffers) -> Result<Gradient> {
-        let shape: Vec<usize> = std::iter::once(count).chain(self.dims[1..].iter().copied()).collect();
-        let Watched { network, nodes } = self.watched;
-        let watched = (nodes, self.weight * count as f64);
+        let Watched { network, layers } = self.watched;
+        let weight = self.weight * count as f64;
+        let statistics: Vec<(usize, Statistics<'_>)> =
+            layers.iter().map(|(step, recorded)| (*step, Statistics { recorded, weight })).collect();
+        let inside: Vec<(usize, &dyn Inside)> = statistics.iter().map(|(step, watch)| (*step, watch as &dyn Inside)).collect();
+        let losses = Losses { output: loss, inside: &inside };
         let Some(units) = self.units else {
-            return network.gradient(images, &shape, watched, &mut buffers.floats, loss);
+            let found = network.input_gradient(images, count, &losses, buffers);
+            return Ok(Gradient { loss: found.loss, images: found.input });
         };
         let in_units = |values: &[f32]| values.iter().enumerate().map(|(k, x)| x / units[k % units.len()]).collect::<Vec<f32>>();
-        let Gradient { loss, images } = network.gradient(&in_units(images), &shape, watched, &mut buffers.floats, loss)?;
-        Ok(Gradient { loss, images: in_units(&images) })
+        let found = network.input_gradient(&in_units(images), count, &losses, buffers);
+        Ok(Gradient { loss: found.loss, images: in_units(&found.input) })
     }
 }

@@ -10,13 +10,8 @@ use super::{
     random::Random,
     statistics::Watched,
 };
-use crate::{
-    error::Result,
-    observer::Observer,
-    parallel,
-    train::{loss::log_softmax, network::Buffers},
-};
-use candle_core::{Device, Tensor};
+use crate::{error::Result, observer::Observer};
+use snnc_engine::{Buffers, loss::log_softmax, parallel};
 use std::{
     sync::Mutex,
     time::{Duration, Instant},
@@ -86,16 +81,10 @@ pub fn invert(
     observer: &mut dyn Observer,
 ) -> Result<usize> {
     let Source { float, normed, canvas } = source;
-    let input = float.input().expect("a verified graph has an input");
-    let dims = float[input].ty.dims.clone();
     let output = float.output().expect("a verified graph has an output").node;
     let classes = float[output].ty.len();
     let watched = match normed.filter(|_| inversion.statistics > 0.0 && !images.is_empty()) {
-        Some(normed) => {
-            let shape: Vec<usize> = std::iter::once(1).chain(dims[1..].iter().copied()).collect();
-            let image = Tensor::from_slice(&images[..canvas.len()], shape, &Device::Cpu)?;
-            Watched::norms(float, normed, &image)?
-        }
+        Some(normed) => Watched::norms(float, normed, &images[..canvas.len()])?,
         None => Watched::nothing(float)?,
     };
     let concentrations = if inversion.dirichlet { concentrations(float, classes) } else { None };
@@ -103,7 +92,7 @@ pub fn invert(
     // Batches run side by side on the threads there are; each gets its share of the time.
     let rounds = batches.len().div_ceil(rayon::current_num_threads()).max(1);
     let allowance = recipe.budget.map(|seconds| Duration::from_secs_f64(seconds / rounds as f64));
-    let model = Matching { watched: &watched, dims: &dims, weight: inversion.statistics, units: None };
+    let model = Matching { watched: &watched, weight: inversion.statistics, units: None };
     let descent = Descent { model: &model, canvas, inversion, seed: recipe.seed, allowance };
     // Whoever finishes a step reports it; the observer hears one at a time.
     let listener = Mutex::new((0, observer));

@@ -1,10 +1,8 @@
 //! Samples and what the float network says of them.
 
 use super::Samples;
-use crate::{
-    error::{Error, Result},
-    simulate::FloatNetwork,
-};
+use crate::error::{Error, Result};
+use snnc_engine::Network;
 use snnc_ir::{Graph, Head};
 use snnc_runtime::argmax;
 
@@ -25,10 +23,8 @@ impl Labelled {
     /// # Errors
     /// Only on a bug.
     pub fn new(float: &Graph, samples: Samples) -> Result<Self> {
-        let broken = || Error::Internal("a verified graph has an input and an output".into());
-        let (input, output) = (float.input().ok_or_else(broken)?, float.output().ok_or_else(broken)?);
-        let network = FloatNetwork::new(float)?;
-        let mut logits = network.batched(&samples.data, &float[input].ty.dims, FloatNetwork::logits)?;
+        let output = float.output().ok_or_else(|| Error::Internal("a verified graph has an output".into()))?;
+        let mut logits = Network::float(float, &[])?.all_logits(&samples.data);
         if output.head == Head::Relu {
             logits.iter_mut().for_each(|z| *z = z.max(0.0));
         }

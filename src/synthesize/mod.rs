@@ -23,7 +23,6 @@ pub use canvas::Canvas;
 pub use labelled::{Diversity, Labelled};
 
 use crate::{error::Result, observer::Observer, options::Synthesis};
-use candle_core::{Device, Tensor};
 use random::Random;
 use snnc_ir::Graph;
 
@@ -37,15 +36,6 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// As a tensor `[N, ..]`.
-    ///
-    /// # Errors
-    /// Only on a bug.
-    pub fn tensor(&self, dims: &[usize]) -> Result<Tensor> {
-        let shape: Vec<usize> = std::iter::once(self.count).chain(dims[1..].iter().copied()).collect();
-        Ok(Tensor::from_slice(&self.data, shape, &Device::Cpu)?)
-    }
-
     /// Root mean square difference of two samples (each with the next, the last with the first) over that of an entry from its mean over
     /// the samples. Unrelated samples have 1.41; 0 means that all are the same.
     #[must_use]

@@ -3,24 +3,20 @@
 //! The network is run with its batch norms folded wherever that computes the same values, since a separate normalisation is one
 //! more sweep over every activation.
 
-use crate::{
-    error::{Error, Result},
-    simulate::FloatNetwork,
-};
-use candle_core::Tensor;
+use crate::error::Result;
+use snnc_engine::{Buffers, Network};
 use snnc_ir::{Graph, NodeId, Operator};
 use snnc_passes::threshold::Recorded;
-use std::collections::BTreeMap;
 
 /// Relative difference up to which a folded batch norm is the same.
 const SAME: f32 = 1e-3;
 
 /// A network and what to watch in it.
-pub struct Watched {
-    /// Keeps the watched nodes.
-    pub network: FloatNetwork,
-    /// By node.
-    pub nodes: BTreeMap<NodeId, Recorded>,
+pub struct Watched<'a> {
+    /// The network.
+    pub network: Network<'a>,
+    /// By the place of a step in its plan, what was recorded of the step's result.
+    pub layers: Vec<(usize, Recorded)>,
 }
 
 /// A batch norm, and where its values are.
@@ -33,13 +29,24 @@ struct Norm {
     after: Recorded,
 }
 
-impl Watched {
+impl<'a> Watched<'a> {
     /// Nothing to watch.
     ///
     /// # Errors
     /// Only on a bug.
-    pub fn nothing(float: &Graph) -> Result<Self> {
-        Ok(Self { network: FloatNetwork::new(float)?, nodes: BTreeMap::new() })
+    pub fn nothing(float: &'a Graph) -> Result<Self> {
+        Ok(Self { network: Network::float(float, &[])?, layers: Vec::new() })
+    }
+
+    /// Nodes of a network, with what was recorded of them.
+    ///
+    /// # Errors
+    /// Only on a bug.
+    pub fn nodes(float: &'a Graph, recorded: Vec<(NodeId, Recorded)>) -> Result<Self> {
+        let nodes: Vec<NodeId> = recorded.iter().map(|(node, _)| *node).collect();
+        let network = Network::float(float, &nodes)?;
+        let layers = recorded.into_iter().filter_map(|(node, recorded)| Some((network.plan().at(node)?, recorded))).collect();
+        Ok(Self { network, layers })
     }
 
     /// The batch norms of `normed`, in `float`, which is the same network with them folded, if `images` show them to be the
@@ -47,19 +54,14 @@ impl Watched {
     ///
     /// # Errors
     /// Only on a bug.
-    pub fn norms(float: &Graph, normed: &Graph, images: &Tensor) -> Result<Self> {
+    pub fn norms(float: &'a Graph, normed: &'a Graph, images: &[f32]) -> Result<Self> {
         let norms = norms(normed);
         let folded =
             |norm: &Norm| matches!(float.get(norm.operand).map(|n| &n.op), Some(Operator::Conv2d { .. } | Operator::Linear { .. }));
-        if norms.iter().all(folded) {
-            let kept: Vec<NodeId> = norms.iter().map(|n| n.operand).collect();
-            let network = FloatNetwork::keeping(float, &kept)?;
-            if same(&network, normed, &norms, images)? {
-                return Ok(Self { network, nodes: norms.into_iter().map(|n| (n.operand, n.after)).collect() });
-            }
+        if norms.iter().all(folded) && same(float, normed, &norms, images)? {
+            return Self::nodes(float, norms.into_iter().map(|n| (n.operand, n.after)).collect());
         }
-        let kept: Vec<NodeId> = norms.iter().map(|n| n.operand).collect();
-        Ok(Self { network: FloatNetwork::keeping(normed, &kept)?, nodes: norms.into_iter().map(|n| (n.operand, n.before)).collect() })
+        Self::nodes(normed, norms.into_iter().map(|n| (n.operand, n.before)).collect())
     }
 }
 
@@ -85,21 +87,16 @@ fn norms(normed: &Graph) -> Vec<Norm> {
 }
 
 /// Whether the folded network makes the same values where the batch norms were.
-fn same(folded: &FloatNetwork, normed: &Graph, norms: &[Norm], images: &Tensor) -> Result<bool> {
-    let kept: Vec<NodeId> = norms.iter().map(|n| n.node).collect();
-    let expected = FloatNetwork::keeping(normed, &kept)?.run(images)?;
-    let found = folded.run(images)?;
-    for norm in norms {
-        let missing = || Error::Internal("a kept node was computed".into());
-        let (a, b) = (expected.get(&norm.node).ok_or_else(missing)?, found.get(&norm.operand).ok_or_else(missing)?);
-        if a.dims() != b.dims() {
-            return Ok(false);
-        }
-        let (a, b) = (a.flatten_all()?.to_vec1::<f32>()?, b.flatten_all()?.to_vec1::<f32>()?);
+fn same(folded: &Graph, normed: &Graph, norms: &[Norm], images: &[f32]) -> Result<bool> {
+    let run = |graph: &Graph, nodes: Vec<NodeId>| -> Result<Vec<Vec<f32>>> {
+        let network = Network::float(graph, &nodes)?;
+        Ok(network.results(images, images.len() / network.input_len(), &nodes, &mut Buffers::default()).1)
+    };
+    let expected = run(normed, norms.iter().map(|n| n.node).collect())?;
+    let found = run(folded, norms.iter().map(|n| n.operand).collect())?;
+    let is_same = |(a, b): (&Vec<f32>, &Vec<f32>)| {
         let size = a.iter().fold(1e-6f32, |m, v| m.max(v.abs()));
-        if a.iter().zip(&b).any(|(a, b)| (a - b).abs() > SAME * size) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= SAME * size)
+    };
+    Ok(expected.iter().zip(&found).all(is_same))
 }

@@ -3,7 +3,10 @@
 //! A checkpoint is one safetensors file, replaced as a whole after every epoch. It holds the weights as they are, those of the source
 //! network among them: keep it as private as the model.
 
-use super::{End, Epoch, State};
+use super::{
+    curve::{End, Epoch},
+    state::State,
+};
 use crate::error::{Error, Result};
 use safetensors::{Dtype, SafeTensors, View, serialize};
 use serde_json::{Value, json};

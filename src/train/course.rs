@@ -1,21 +1,27 @@
 //! One training: epochs, batches, shards.
 
 use super::{
-    End, Epoch, Lessons, Limits, Pool, RUNAWAY, Recipe, SHARD, State, augment,
-    engine::Engine,
-    loss::Distillation,
-    network::{Gradients, Hints, Network, Wanted},
-    plan::Plan,
-    tensor::TensorNetwork,
+    augment,
+    curve::{End, Epoch},
+    lessons::{Lessons, SHARD},
+    recipe::Recipe,
+    state::State,
 };
 use crate::{
     error::{Error, Result},
     observer::Observer,
-    parallel,
     synthesize::random::Random,
 };
-use candle_core::{DType, Device, Tensor};
+use snnc_engine::{
+    Device, Gradients, Inside, Losses, Network, Plan, Pool, TensorNetwork, Wanted,
+    loss::{Distillation, Hint},
+    parallel,
+};
 use snnc_ir::NodeId;
+use std::time::Instant;
+
+/// A held-out loss so many times that before training (and at least this large) is one that does not come back.
+const RUNAWAY: f64 = 20.0;
 
 /// Epochs over which weights are averaged.
 const WINDOW: usize = 2;
@@ -35,7 +41,9 @@ pub(super) struct Course<'a> {
     pub(super) lessons: &'a Lessons<'a>,
     pub(super) recipe: &'a Recipe,
     pub(super) wanted: &'a Wanted,
-    pub(super) engine: &'a Engine,
+    pub(super) device: &'a Device,
+    /// When its time is up.
+    pub(super) deadline: Option<Instant>,
     /// Images that a card takes at once. Found out when the training starts, so that all its batches are cut alike.
     pub(super) part: usize,
     pub(super) pool: &'a Pool,
@@ -43,7 +51,7 @@ pub(super) struct Course<'a> {
 
 impl Course<'_> {
     /// One pass over the samples. Says how the training has ended, if it has.
-    pub(super) fn epoch(&self, epoch: usize, state: &mut State, limits: &Limits<'_>, observer: &mut dyn Observer) -> Result<Option<End>> {
+    pub(super) fn epoch(&self, epoch: usize, state: &mut State, observer: &mut dyn Observer) -> Result<Option<End>> {
         let Self { plan, lessons, recipe, .. } = *self;
         let count = lessons.samples.len() / lessons.canvas.len();
         let batches = count.div_ceil(recipe.batch);
@@ -65,11 +73,11 @@ impl Course<'_> {
             if observer.is_interrupted() {
                 return Ok(Some(End::Interrupted));
             }
-            if limits.is_late() {
+            if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Ok(Some(End::OutOfTime));
             }
         }
-        let judged = Epoch { loss: Some(total / batches as f64), ..self.judge(&state.average)? };
+        let judged = Epoch { loss: Some(total / batches as f64), ..self.judge(&state.average) };
         let result = &mut state.result;
         result.curve.push(judged);
         if !judged.held_out_loss.is_finite() || judged.held_out_loss > RUNAWAY * result.curve[0].held_out_loss.max(1.0) {
@@ -94,7 +102,7 @@ impl Course<'_> {
         let mut answers = Vec::new();
         let mut sum: Option<Gradients> = None;
         for part in parts {
-            let (gradients, part_answers) = part?;
+            let (gradients, part_answers) = part;
             answers.extend(part_answers);
             match &mut sum {
                 Some(sum) => sum.add(&gradients),
@@ -102,15 +110,14 @@ impl Course<'_> {
             }
         }
         let mut sum = sum.ok_or_else(|| Error::Internal("a batch has images".into()))?;
-        if let Engine::Card(device) = self.engine {
-            let network = TensorNetwork::new(self.plan, device, DType::F32, self.recipe.derivation)?;
+        if let Device::Card(device) = self.device {
+            let network = TensorNetwork::on_card(self.plan, device, self.recipe.derivation)?;
             let part = count.div_ceil(count.div_ceil(self.part));
             let parts = images.chunks(part * len).zip(answers.chunks(part * self.lessons.classes));
             for (k, (images, answers)) in parts.enumerate() {
-                let input = (self.lessons.encode)(images, number * 1000 + k as u64)?;
+                let input = (self.lessons.encode)(images, number * 1000 + k as u64);
                 let loss = self.distillation(answers, count);
-                let gradients = network.gradients(values, &input, images.len() / len, self.wanted, &loss);
-                sum.add(&gradients.map_err(|e| self.engine.blame(e))?);
+                sum.add(&network.gradients(values, &input, images.len() / len, self.wanted, &Losses { output: &loss, inside: &[] })?);
             }
         }
         Ok(sum)
@@ -125,36 +132,34 @@ impl Course<'_> {
         images: &[f32],
         count: usize,
         stream: u64,
-    ) -> Result<(Gradients, Vec<f32>)> {
+    ) -> (Gradients, Vec<f32>) {
         let Self { lessons, recipe, wanted, pool, .. } = *self;
         let here = images.len() / lessons.canvas.len();
-        let shape: Vec<usize> = std::iter::once(here).chain(lessons.dims[1..].iter().copied()).collect();
-        let mut answers = lessons.teacher.run(&Tensor::from_slice(images, shape, &Device::Cpu)?)?;
-        let mut take = |node: NodeId| -> Result<Vec<f32>> {
-            let tensor = answers.remove(&node).ok_or_else(|| Error::Internal("the teacher keeps its activations".into()))?;
-            Ok(tensor.flatten_all()?.to_vec1::<f32>()?)
-        };
-        let mut hints = Hints { weight: recipe.hints * here as f64 / count as f64, ..Hints::default() };
-        if recipe.hints > 0.0 {
-            for (step, node, size) in lessons.neurons {
-                hints.layers.insert(*step, (take(*node)?, size.clone()));
+        let is_hinted = recipe.hints > 0.0;
+        let nodes: Vec<NodeId> = lessons.neurons.iter().map(|(_, node, _)| *node).filter(|_| is_hinted).collect();
+        let (answers, activations) = pool.with(|buffers| lessons.teacher.results(images, here, &nodes, buffers));
+        let weight = recipe.hints * here as f64 / count as f64;
+        let hints: Vec<(usize, Hint)> = lessons
+            .neurons
+            .iter()
+            .zip(activations)
+            .map(|((step, _, size), target)| (*step, Hint { weight, layers: nodes.len(), target, size: size.clone() }))
+            .collect();
+        let inside: Vec<(usize, &dyn Inside)> = hints.iter().map(|(step, hint)| (*step, hint as &dyn Inside)).collect();
+        let mut sum = match self.device {
+            Device::Cpu => {
+                let input = (lessons.encode)(images, stream);
+                let losses = Losses { output: &self.distillation(&answers, count), inside: &inside };
+                pool.with(|buffers| network.gradients(&input, here, wanted, recipe.derivation, &losses, buffers))
             }
-        }
-        let answers = take(lessons.teacher.output())?;
-        let mut sum = match self.engine {
-            Engine::Cpu => {
-                let input = (lessons.encode)(images, stream)?;
-                let loss = self.distillation(&answers, count);
-                pool.with(|buffers| network.gradients(&input, here, wanted, recipe.derivation, (&loss, &hints), buffers))
-            }
-            Engine::Card(_) => Gradients::zeros(values, wanted),
+            Device::Card(_) => Gradients::zeros(values, wanted),
         };
         for twin in twins {
-            let against = self.against_twins(&answers, count);
-            let (input, nothing) = ((lessons.still)(images), Hints::default());
-            sum.add(&pool.with(|buffers| twin.gradients(&input, here, wanted, recipe.derivation, (&against, &nothing), buffers)));
+            let losses = Losses { output: &self.against_twins(&answers, count), inside: &[] };
+            let input = (lessons.still)(images);
+            sum.add(&pool.with(|buffers| twin.gradients(&input, here, wanted, recipe.derivation, &losses, buffers)));
         }
-        Ok((sum, answers))
+        (sum, answers)
     }
 
     /// The loss of the spiking network's logits, averaged over the `count` images of a batch.
@@ -186,12 +191,12 @@ impl Course<'_> {
     }
 
     /// How the network does on held-out samples.
-    pub(super) fn judge(&self, values: &[Vec<f32>]) -> Result<Epoch> {
+    pub(super) fn judge(&self, values: &[Vec<f32>]) -> Epoch {
         let Self { plan, lessons, recipe, pool, .. } = *self;
         let input = |images: &[f32], k: usize| (lessons.encode)(images, u64::MAX - k as u64);
-        let (logits, agreeing) = lessons.held_out_answers(&Network::new(plan, values), pool, input)?;
+        let (logits, agreeing) = lessons.held_out_answers(&Network::new(plan, values), pool, input);
         let (loss, _) = recipe.loss.of(&logits, lessons.held_out_logits, lessons.classes);
-        Ok(Epoch { loss: None, held_out_loss: loss / agreeing.1.max(1) as f64, agreeing })
+        Epoch { loss: None, held_out_loss: loss / agreeing.1.max(1) as f64, agreeing }
     }
 }
 
@@ -200,10 +205,10 @@ mod tests {
     use super::*;
     use crate::{
         options::{Layout, Preprocess},
-        simulate::FloatNetwork,
         synthesize::Canvas,
         train::optimiser::Descent,
     };
+    use snnc_engine::plan::Tail;
     use snnc_kernels::neuron::{Derivation, Surrogate};
 
     const FLOAT: &str = r#"
@@ -232,20 +237,19 @@ graph @g imported {
     #[test]
     fn a_batch_has_the_same_gradients_however_it_is_cut() {
         let graph = snnc_ir::text::parse(FLOAT).expect("the graph is well formed");
-        let teacher = FloatNetwork::new(&graph).expect("the graph runs");
+        let teacher = Network::float(&graph, &[]).expect("the graph runs");
         let input = &graph[graph.input().expect("there is one")].ty;
         let canvas = Canvas::new(input, Layout::Nchw, &Preprocess::default());
         let spiking = spiking();
-        let plan = Plan::new(&spiking, 5, true).expect("the graph can be planned");
+        let plan = Plan::spiking(&spiking, 5, true, Tail::OnMean).expect("the graph can be planned");
         let values = plan.values(&spiking);
         let count = 11;
         let images = snnc_ir::text::noise(count * 16, 9, 1.0);
-        let encode = |images: &[f32], _: u64| Ok(images.to_vec());
+        let encode = |images: &[f32], _: u64| images.to_vec();
         let still = |images: &[f32]| images.to_vec();
         let lessons = Lessons {
             teacher: &teacher,
             neurons: &[],
-            dims: &input.dims,
             canvas: &canvas,
             samples: &[],
             held_out: &[],
@@ -267,15 +271,15 @@ graph @g imported {
         };
         let wanted = Wanted { parameters: vec![true; values.len()], input: false };
         let pool = Pool::default();
-        let gradients = |engine: &Engine, part: usize| {
+        let gradients = |device: &Device, part: usize| {
             let (lessons, recipe, wanted, pool) = (&lessons, &recipe, &wanted, &pool);
-            let course = Course { plan: &plan, twins: &[], lessons, recipe, wanted, engine, part, pool };
+            let course = Course { plan: &plan, twins: &[], lessons, recipe, wanted, device, deadline: None, part, pool };
             course.gradients(&values, &images, 0).expect("the network runs")
         };
-        let expected = gradients(&Engine::Cpu, 1);
+        let expected = gradients(&Device::Cpu, 1);
         assert!(expected.loss > 0.0);
         for part in [1, 4, count, usize::MAX] {
-            let found = gradients(&Engine::Card(Device::Cpu), part);
+            let found = gradients(&Device::stand_in(), part);
             assert!((found.loss - expected.loss).abs() < 1e-5 * expected.loss, "{part}: {} {}", found.loss, expected.loss);
             for (found, expected) in found.parameters.iter().zip(&expected.parameters) {
                 let size = expected.iter().fold(0.0f32, |size, v| size.max(v.abs()));

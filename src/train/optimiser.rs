@@ -5,7 +5,7 @@
 //! square of the weights into its neuron; thresholds move by that share of themselves, start potentials by that share of the
 //! threshold. What is learned then does not depend on how a network was scaled.
 
-use super::plan::{Kind, Parameter};
+use snnc_engine::plan::{Kind, Parameter};
 
 /// How to descend.
 #[derive(Clone, Copy, Debug, PartialEq)]

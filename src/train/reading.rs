@@ -5,16 +5,14 @@
 //! of the network before training, after it, and of a control, the network before training with noise added to its weights that is as long
 //! as what training has changed. A defence that does no better than noise is none.
 
-use super::{
-    Lessons, Pool,
-    network::Network,
-    plan::{Kind, Plan, Twin},
-    stir,
-};
+use super::{lessons::Lessons, stir};
 use crate::{
     artifact::{Side, remains::left},
-    error::Result,
     synthesize::random::Random,
+};
+use snnc_engine::{
+    Network, Plan, Pool,
+    plan::{Kind, Twin},
 };
 
 /// What became of a layer's weights.
@@ -33,27 +31,25 @@ pub struct Drift {
 /// What twins of a network answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
-    /// For each of [`Twin::ALL`], the number of held-out samples for which it chooses the float network's class.
+    /// For each of [`Twin::ATTACKS`], the number of held-out samples for which it chooses the float network's class.
     pub agreeing: Vec<usize>,
     /// Number of held-out samples.
     pub of: usize,
 }
 
 /// Reads a network with these values of its parameters.
-///
-/// # Errors
-/// Only on a bug.
-pub fn read(plan: &Plan, values: &[Vec<f32>], lessons: &Lessons<'_>) -> Result<Reading> {
+#[must_use]
+pub fn read(plan: &Plan, values: &[Vec<f32>], lessons: &Lessons<'_>) -> Reading {
     let pool = Pool::default();
     let mut reading = Reading { agreeing: Vec::new(), of: 0 };
-    for twin in Twin::ALL {
+    for twin in Twin::ATTACKS {
         let plan = plan.twin(twin);
-        let input = |images: &[f32], _| Ok((lessons.still)(images));
-        let (_, (agreeing, of)) = lessons.held_out_answers(&Network::new(&plan, values), &pool, input)?;
+        let input = |images: &[f32], _| (lessons.still)(images);
+        let (_, (agreeing, of)) = lessons.held_out_answers(&Network::new(&plan, values), &pool, input);
         reading.agreeing.push(agreeing);
         reading.of = of;
     }
-    Ok(reading)
+    reading
 }
 
 /// The values before training with noise in the weights, in every layer as long as what training has changed.

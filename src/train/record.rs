@@ -1,7 +1,7 @@
 //! What is said of a training: whether there was one, and what it was and did.
 
 use super::{
-    End, Epoch,
+    curve::{End, Epoch},
     reading::{Drift, Reading},
 };
 

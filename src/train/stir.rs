@@ -6,7 +6,6 @@
 //! from the others. Where training has hardly moved a layer at all, noise would be a pretence: then it is said that the
 //! source network's channels are still there, and the network is not sealed.
 
-use super::plan::{Kind, Op, Plan, Slot};
 use crate::{
     artifact::{
         Shape, Side,
@@ -14,6 +13,7 @@ use crate::{
     },
     synthesize::random::Random,
 };
+use snnc_engine::plan::{Kind, Op, Plan, Slot};
 
 /// A channel that has moved by less than this share of what the channels of its layer have moved was not trained.
 const UNMOVED: f64 = 0.1;

@@ -23,6 +23,7 @@ pub(crate) use data::{Data, add, add_steps};
 pub(crate) use work::{Work, spread};
 
 use crate::{
+    error::Result,
     loss::Losses,
     plan::{Plan, Span},
 };
@@ -93,6 +94,14 @@ impl<'a> Network<'a> {
     pub fn of(plan: Plan, graph: &'a Graph) -> Self {
         let values = plan.parameters.iter().map(|p| Cow::Borrowed(&graph.param(p.id).tensor.data[..])).collect();
         Self::ready(Cow::Owned(plan), values)
+    }
+
+    /// A float network, or what the rates of a spiking one tend to, in which the results of `kept` nodes can be asked for.
+    ///
+    /// # Errors
+    /// Only on a bug: the graph was verified.
+    pub fn float(graph: &'a Graph, kept: &[NodeId]) -> Result<Self> {
+        Ok(Self::of(Plan::float(graph, kept)?, graph))
     }
 
     fn ready(plan: Cow<'a, Plan>, values: Vec<Cow<'a, [f32]>>) -> Self {

@@ -49,6 +49,14 @@ impl<'a> TensorNetwork<'a> {
         Ok(Self { plan, device, dtype, products: dtype, derivation })
     }
 
+    /// As [`TensorNetwork::new`], in 32 bits.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn on_card(plan: &'a Plan, device: &'a Device, derivation: Derivation) -> Result<Self> {
+        Self::new(plan, device, DType::F32, derivation)
+    }
+
     /// The same network with the products of convolutions and linear layers, forward and backward, in a format of their own: in 16 bits,
     /// say, which a card multiplies faster, while potentials and all else stay in the network's format.
     #[must_use]

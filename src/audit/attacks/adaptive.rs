@@ -11,13 +11,11 @@ use crate::{
         reconstruct::{natural, reconstruct},
     },
     error::{Error, Result},
-    simulate::FloatNetwork,
     synthesize::{differentiable::Matching, statistics::Watched},
 };
-use candle_core::{Device, Tensor};
+use snnc_engine::{Buffers, Network};
 use snnc_ir::{Graph, NodeId, Operator};
 use snnc_passes::threshold::Recorded;
-use std::collections::BTreeMap;
 
 /// Distils, then inverts.
 pub struct Adaptive;
@@ -91,23 +89,20 @@ impl Attack for Adaptive {
         let mut inversion = natural(steps(effort));
         let is_matched = cell.variant == STATISTICS;
         inversion.statistics = if is_matched { WEIGHT } else { 0.0 };
-        let watch = |graph: &Graph, is_spiking: bool| {
-            if is_matched { recorded(case, graph, is_spiking) } else { Watched::nothing(graph) }
-        };
-        let invert = |watched: &Watched, units: Option<&[f32]>| {
-            reconstruct(case, &Matching { watched, dims: case.dims(), weight: inversion.statistics, units }, &inversion, 1)
+        let invert = |watched: &Watched<'_>, units: Option<&[f32]>| {
+            reconstruct(case, &Matching { watched, weight: inversion.statistics, units }, &inversion, 1)
         };
         let Some(timesteps) = cell.timesteps else {
             let graph = float(case, cell.subject).ok_or_else(|| Error::Internal("the SNN is no float network".into()))?;
             let watched = match case.given.normed.filter(|_| is_matched && cell.subject == Subject::Ann) {
-                Some(normed) => Watched::norms(graph, normed, &tensor(case, &own_images(case, 1, 3))?)?,
-                None => watch(graph, false)?,
+                Some(normed) => Watched::norms(graph, normed, &own_images(case, 1, 3))?,
+                None => watched(case, graph, is_matched, false)?,
             };
             return Ok(Loot { pictures: Some(invert(&watched, None)?), ..Loot::default() });
         };
         let distilled = twin(case, timesteps, effort)?;
         let units = case.units.as_deref();
-        let pictures = invert(&watch(&distilled.graph, true)?, units)?;
+        let pictures = invert(&watched(case, &distilled.graph, is_matched, true)?, units)?;
         let chance = Some(1.0 / case.classes as f64);
         let [before, after] = distilled.agreeing;
         Ok(Loot {
@@ -121,27 +116,25 @@ impl Attack for Adaptive {
     }
 }
 
-fn tensor(case: &Case<'_>, images: &[f32]) -> Result<Tensor> {
-    let shape: Vec<usize> = std::iter::once(images.len() / case.canvas.len()).chain(case.dims()[1..].iter().copied()).collect();
-    Ok(Tensor::from_slice(images, shape, &Device::Cpu)?)
+/// A network, with what is to be matched in it.
+fn watched<'g>(case: &Case<'_>, graph: &'g Graph, is_matched: bool, is_spiking: bool) -> Result<Watched<'g>> {
+    if is_matched { recorded(case, graph, is_spiking) } else { Watched::nothing(graph) }
 }
 
 /// A network with the statistics that the currents of its neurons, or the operands of its rectifiers, have on procedural images.
-fn recorded(case: &Case<'_>, graph: &Graph, is_spiking: bool) -> Result<Watched> {
+fn recorded<'g>(case: &Case<'_>, graph: &'g Graph, is_spiking: bool) -> Result<Watched<'g>> {
     let is_activation = |id: &NodeId| graph[*id].op.is_rectifier() || matches!(graph[*id].op, Operator::Neuron { .. });
     let mut kept: Vec<NodeId> = graph.topological().into_iter().filter(is_activation).filter_map(|id| graph.operand(id)).collect();
     kept.sort_unstable();
     kept.dedup();
-    let network = FloatNetwork::keeping(graph, &kept)?;
+    let network = Network::float(graph, &kept)?;
     let images = own_images(case, RECORDED, 3);
     let images = if is_spiking { case.in_units(images) } else { images };
-    let results = network.run(&tensor(case, &images)?)?;
-    let mut nodes = BTreeMap::new();
-    for node in kept {
-        let values = results.get(&node).ok_or_else(|| Error::Internal("a kept node was computed".into()))?;
-        let channels = values.dim(1)?;
-        let count = values.dim(0)?;
-        let values = values.flatten_all()?.to_vec1::<f32>()?;
+    let count = images.len() / network.input_len();
+    let (_, results) = network.results(&images, count, &kept, &mut Buffers::default());
+    let mut layers = Vec::new();
+    for (node, values) in kept.into_iter().zip(results) {
+        let channels = graph[node].ty.channels();
         let plane = values.len() / count / channels;
         let (mut sums, mut squares) = (vec![0.0f64; channels], vec![0.0f64; channels]);
         for (k, plane) in values.chunks(plane).enumerate() {
@@ -151,7 +144,7 @@ fn recorded(case: &Case<'_>, graph: &Graph, is_spiking: bool) -> Result<Watched>
         let n = (count * plane) as f64;
         let mean: Vec<f32> = sums.iter().map(|s| (s / n) as f32).collect();
         let deviation = squares.iter().zip(&sums).map(|(q, s)| ((q / n - (s / n).powi(2)).max(1e-12)).sqrt() as f32).collect();
-        nodes.insert(node, Recorded { mean, deviation });
+        layers.push((node, Recorded { mean, deviation }));
     }
-    Ok(Watched { network, nodes })
+    Watched::nodes(graph, layers)
 }

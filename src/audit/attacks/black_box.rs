@@ -15,8 +15,8 @@ use crate::{
     },
     error::Result,
     synthesize::{pyramid::Pyramid, random::Random},
-    train::loss::log_softmax,
 };
+use snnc_engine::loss::log_softmax;
 
 /// Asks.
 pub struct BlackBox;

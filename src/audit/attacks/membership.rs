@@ -9,17 +9,16 @@ use crate::{
         models::float,
     },
     error::{Error, Result},
-    parallel,
-    simulate::FloatNetwork,
-    train::loss::log_softmax,
 };
-use candle_core::{Device, Tensor};
+use snnc_engine::{Network, Pool, loss::log_softmax, parallel};
 use snnc_ir::NodeId;
 
 /// Scores images by what the network answers.
 pub struct Membership;
 
 const VARIANT: &str = "scores of answers";
+/// Images that go through a network together.
+const BATCH: usize = 32;
 
 /// Most images of each set.
 fn most(effort: Effort) -> usize {
@@ -117,20 +116,20 @@ fn answers(case: &Case<'_>, cell: &Cell, set: &Labelled, most: usize) -> Result<
         let graph = float(case, cell.subject).ok_or_else(|| Error::Internal("the SNN is no float network".into()))?;
         let is = |id: &NodeId| graph[*id].op.is_rectifier();
         let kept: Vec<NodeId> = graph.topological().into_iter().filter(is).collect();
-        let network = FloatNetwork::keeping(graph, &kept)?;
-        let len = case.canvas.len();
-        let parts = parallel::over(images.chunks(32 * len).collect(), |_, part: &[f32]| -> Result<(Vec<f32>, Vec<Vec<f64>>)> {
-            let shape: Vec<usize> = std::iter::once(part.len() / len).chain(case.dims()[1..].iter().copied()).collect();
-            let results = network.run(&Tensor::from_slice(part, shape, &Device::Cpu)?)?;
-            let mut activity = vec![Vec::new(); part.len() / len];
-            for node in &kept {
-                for (image, mean) in activity.iter_mut().zip(results[node].flatten_from(1)?.mean(1)?.to_vec1::<f32>()?) {
-                    image.push(f64::from(mean));
+        let network = Network::float(graph, &kept)?;
+        let (len, pool) = (network.input_len(), Pool::default());
+        let parts = parallel::over(images.chunks(BATCH * len).collect(), |_, part: &[f32]| {
+            let count = part.len() / len;
+            let (logits, results) = pool.with(|buffers| network.results(part, count, &kept, buffers));
+            let mut activity = vec![Vec::new(); count];
+            for values in results {
+                let share = (1.0 / (values.len() / count) as f64) as f32;
+                for (image, values) in activity.iter_mut().zip(values.chunks(values.len() / count)) {
+                    image.push(f64::from(values.iter().sum::<f32>() * share));
                 }
             }
-            Ok((results[&network.output()].flatten_all()?.to_vec1::<f32>()?, activity))
+            (logits, activity)
         });
-        let parts = parts.into_iter().collect::<Result<Vec<_>>>()?;
         let (logits, activity): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         return Ok(Answers { classes: case.classes, logits: logits.concat(), labels, activity: activity.concat() });
     };

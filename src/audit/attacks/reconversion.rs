@@ -9,8 +9,8 @@ use crate::{
         reconstruct::{impressions, invert_float, natural, reconstruct},
     },
     error::Result,
-    train::plan::Twin,
 };
+use snnc_engine::plan::Twin;
 use snnc_kernels::neuron::{Derivation, Surrogate};
 
 /// Puts static activations in the place of neurons and inverts the float network that results.
@@ -20,7 +20,7 @@ pub struct Reconversion;
 const PAPER: &str = "relu, class impressions";
 
 fn twin(variant: &str) -> Twin {
-    Twin::ALL.into_iter().find(|twin| twin.name() == variant).unwrap_or(Twin::Relu)
+    Twin::ATTACKS.into_iter().find(|twin| twin.name() == variant).unwrap_or(Twin::Relu)
 }
 
 impl Attack for Reconversion {

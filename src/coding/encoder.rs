@@ -1,12 +1,11 @@
-//! How images enter the spiking network: as constant currents, or as random spikes.
+//! The input of a network that is being compiled.
 
+use super::poisson::spikes;
 use crate::{
     error::{Error, Result},
     options::{Coding, Layout},
-    simulate::{Signal, poisson::spikes},
     synthesize::Canvas,
 };
-use candle_core::{Device, Tensor};
 use snnc_ir::{Graph, Operator, Origin, Provenance};
 use snnc_runtime::artifact;
 
@@ -53,25 +52,19 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
-    /// The input over all steps for images `[N, ..]`; random spikes follow from the seed.
-    ///
-    /// # Errors
-    /// Only on a bug.
-    pub fn signal(&self, images: &Tensor, timesteps: usize, seed: u64) -> Result<Signal> {
-        let Some(units) = self.units() else { return Ok(Signal::Static(images.clone())) };
-        let spikes = spikes(&images.flatten_all()?.to_vec1::<f32>()?, &units, timesteps, seed, 0);
-        let shape: Vec<usize> = std::iter::once(timesteps * images.dim(0)?).chain(images.dims()[1..].iter().copied()).collect();
-        Ok(Signal::Temporal(Tensor::from_vec(spikes, shape, &Device::Cpu)?))
+    /// Whether the input differs from step to step.
+    #[must_use]
+    pub fn varies(&self) -> bool {
+        matches!(self.coding, artifact::Coding::Poisson { .. })
     }
 
-    /// The values of [`Encoder::signal`] for images whose shape, batch first, is `dims` but for their number.
-    ///
-    /// # Errors
-    /// Only on a bug.
-    pub fn values(&self, images: &[f32], dims: &[usize], timesteps: usize, seed: u64) -> Result<Vec<f32>> {
-        let shape: Vec<usize> = std::iter::once(images.len() / self.canvas.len()).chain(dims[1..].iter().copied()).collect();
-        match self.signal(&Tensor::from_slice(images, shape, &Device::Cpu)?, timesteps, seed)? {
-            Signal::Static(tensor) | Signal::Temporal(tensor) => Ok(tensor.flatten_all()?.to_vec1::<f32>()?),
+    /// The input for images `[N, ..]`: as many values, or where it [varies](Encoder::varies) those of all steps, `[T, N, ..]`. Random spikes
+    /// follow from the seed.
+    #[must_use]
+    pub fn input(&self, images: &[f32], timesteps: usize, seed: u64) -> Vec<f32> {
+        match self.units() {
+            Some(units) => spikes(images, &units, timesteps, seed, 0),
+            None => images.to_vec(),
         }
     }
 

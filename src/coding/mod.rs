@@ -1,0 +1,12 @@
+//! How images enter the spiking network: as constant currents, or as random spikes.
+//!
+//! | file | content |
+//! |---|---|
+//! | [`encoder`] | the input of a network that is being compiled |
+//! | [`poisson`] | random spikes |
+
+pub mod encoder;
+pub mod poisson;
+
+pub use encoder::Encoder;
+pub use poisson::spikes;
