@@ -14,6 +14,7 @@
 //!
 //! | module | content |
 //! |---|---|
+//! | `options` | what is asked for |
 //! | `proto` | the file, its operator set, functions inlined |
 //! | `wire` | default attributes of functions, which the protobuf library's schema lacks |
 //! | `tensor` | values of tensors, in the file or beside it |

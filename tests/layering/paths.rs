@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
         let mut leaves = Vec::new();
         self.leaves(&[], &mut leaves);
         for leaf in leaves {
-            let Some(path) = self.from_root(&leaf.path) else { continue };
+            let Some(path) = self.resolved(&leaf.path) else { continue };
             if let (Some(name), true) = (leaf.name, self.inside.is_empty()) {
                 self.found.brought.insert(name.to_owned(), path.clone());
             }
@@ -162,13 +162,13 @@ impl<'a> Reader<'a> {
             path.push(self.text(self.at + 1));
             self.at += 2;
         }
-        if let Some(path) = self.from_root(&path) {
+        if let Some(path) = self.resolved(&path) {
             self.found.named.push(Named { path, line, is_handed_on: false });
         }
     }
 
     /// The path from the root of the crate; none if it leads to another crate, or to something in this very file.
-    fn from_root(&self, path: &[&str]) -> Option<ModulePath> {
+    fn resolved(&self, path: &[&str]) -> Option<ModulePath> {
         let mut module = self.file.to_vec();
         let (first, mut rest) = path.split_first()?;
         match *first {
