@@ -26,9 +26,9 @@ mod tests {
     fn every_entry_is_a_product_with_a_row_of_the_weight() {
         let text = r#"graph @g imported {
   %0 = input : f32[1x4x5x5] "x"
-  %1 = conv2d %0, @w {stride=[1, 1], pads=[1, 1, 1, 1], dilation=[1, 1], groups=2} : f32[1x6x5x5] "/conv"
+  %1 = conv2d %0, @w {groups=2, pads=1} : f32[1x6x5x5] "/conv"
   %2 = relu %1 : f32[1x6x5x5] "/relu"
-  %3 = reshape %2 {dims=[1, 150]} : f32[1x150] "/flatten"
+  %3 = reshape %2 : f32[1x150] "/flatten"
   %4 = linear %3, @v : f32[1x3] "/fc"
   output %4 "y"
   @v : f32[3x150] = splat(1) source

@@ -1,6 +1,6 @@
 //! What was emitted is attacked, if it is to be.
 
-use super::{Compiled, canonical::Canonical, emitted::Emitted};
+use super::{canonical::Canonical, emitted::Emitted};
 use crate::{
     audit::{
         self, Audit, Conduct,
@@ -11,7 +11,28 @@ use crate::{
     observer::Observer,
     options::{Calibration, Effort},
     report::{html::Sheet, leakage},
+    synthesize::Labelled,
 };
+use snnc_ir::Graph;
+use snnc_runtime::Artifact;
+use std::path::PathBuf;
+
+/// What a compilation makes. Nothing of it is on disk yet.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The spiking network.
+    pub artifact: Artifact,
+    /// The report.
+    pub report: serde_json::Value,
+    /// The graph that the artifact was emitted from.
+    pub graph: Graph,
+    /// What it was calibrated on. Samples made from a network show what it knows: they are a leak.
+    pub samples: Labelled,
+    /// Every file that was read, for a build system.
+    pub dependencies: Vec<PathBuf>,
+    /// The audit and its reconstructions, if there was to be one.
+    pub audit: Option<Audited>,
+}
 
 /// The audit of a compilation.
 #[derive(Debug)]

@@ -41,29 +41,10 @@ mod rules;
 mod sampled;
 mod trained;
 
-pub use audited::Audited;
+pub use audited::{Audited, Compiled};
 
-use crate::{error::Result, observer::Observer, options::Options, synthesize::Labelled};
-use snnc_ir::Graph;
-use snnc_runtime::Artifact;
-use std::path::{Path, PathBuf};
-
-/// What a compilation makes. Nothing of it is on disk yet.
-#[derive(Debug)]
-pub struct Compiled {
-    /// The spiking network.
-    pub artifact: Artifact,
-    /// The report.
-    pub report: serde_json::Value,
-    /// The graph that the artifact was emitted from.
-    pub graph: Graph,
-    /// What it was calibrated on. Samples made from a network show what it knows: they are a leak.
-    pub samples: Labelled,
-    /// Every file that was read, for a build system.
-    pub dependencies: Vec<PathBuf>,
-    /// The audit and its reconstructions, if there was to be one.
-    pub audit: Option<Audited>,
-}
+use crate::{error::Result, observer::Observer, options::Options};
+use std::path::Path;
 
 /// Compiles one model.
 ///

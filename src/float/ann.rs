@@ -1,6 +1,6 @@
 //! The float network of a file, ready to answer.
 
-use super::canonical;
+use super::canonical::canonical;
 use crate::{
     error::{Error, Result},
     observer::Silent,
