@@ -1,6 +1,6 @@
 //! What the report says of the audit: the section `leakage`. Its shape is fixed by `docs/report.schema.json`.
 
-use super::{html::Sheet, round, sheet};
+use super::{html::Sheet, round::round, sheet};
 use crate::{
     audit::{Attacked, Audit, Row, Skipped, attack::Subject, case::Case, metrics::Metric, policy::Ruled, verdict::main},
     error::Result,

@@ -6,12 +6,14 @@ pub mod agreement;
 pub mod html;
 pub mod layer;
 pub mod leakage;
+mod round;
 mod sheet;
 mod training;
 
 use crate::{float::passes::PassRecord, synthesize::Diversity, train::record::TrainingRecord};
 use agreement::Agreement;
 use layer::Layer;
+use round::round;
 use serde_json::{Value, json};
 use snnc_runtime::{Cost, Energy};
 use std::collections::BTreeMap;
@@ -202,9 +204,4 @@ impl Report {
             "gain_input_every_step": gain(cost.energy_pj_without_reuse(energy)),
         })
     }
-}
-
-/// Four decimals: what lies behind them is noise of the samples.
-fn round(value: f64) -> f64 {
-    (value * 1e4).round() / 1e4
 }

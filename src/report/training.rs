@@ -1,6 +1,6 @@
 //! What the report says of the training through time.
 
-use super::round;
+use super::round::round;
 use crate::train::record::{Ran, TrainingRecord};
 use serde_json::{Value, json};
 use snnc_engine::plan::Twin;

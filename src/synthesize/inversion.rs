@@ -1,13 +1,13 @@
 //! Inversion: images that a network answers as asked, by gradient descent on the pixels.
 
 use super::{
-    Recipe, Source,
     canvas::Canvas,
     differentiable::{Differentiable, Matching},
     dirichlet::{concentrations, confident, dirichlet},
     prior,
     pyramid::Pyramid,
     random::Random,
+    recipe::{Recipe, Source},
     statistics::Watched,
 };
 use crate::{error::Result, observer::Observer};

@@ -1,6 +1,6 @@
 //! Samples and what the float network says of them.
 
-use super::Samples;
+use super::samples::Samples;
 use crate::error::{Error, Result};
 use snnc_engine::Network;
 use snnc_ir::{Graph, Head};
