@@ -33,6 +33,7 @@ pub mod loss;
 pub mod parallel;
 pub mod plan;
 pub mod processor;
+mod sums;
 pub mod tensors;
 pub mod walk;
 

@@ -1,22 +1,13 @@
 //! `train-weights`: parameters are replaced by what a training through time made of them.
 //!
-//! Requires: thresholds are set and weights are in spike units; a training ([`Training`]).
+//! Requires: thresholds are set and weights are in spike units; a training ([`Training`](crate::Training)).
 //! Leaves: every parameter that the training names with its new values, which are `trained`; the others as they were. Nothing, where
 //! the training found nothing better.
 //! Keeps: the operators and their shapes. What the network computes changes, on purpose.
 
 use crate::{Changed, Pass, PassCx, PassError};
-use snnc_ir::{Graph, ParamId, Phase, Provenance, Tensor};
+use snnc_ir::{Graph, Phase, Provenance};
 use std::ops::RangeInclusive;
-
-/// Something that can train a spiking network.
-pub trait Training {
-    /// Trains the network and returns new values for its parameters, of the same shapes; none if it found nothing better.
-    ///
-    /// # Errors
-    /// If the network cannot be run.
-    fn train(&mut self, graph: &Graph) -> Result<Vec<(ParamId, Tensor)>, String>;
-}
 
 pub struct TrainWeights;
 

@@ -50,21 +50,30 @@ fn of_table(table: &Table) -> Vec<String> {
 fn inside(tree: &Tree, table: &Table) -> Vec<String> {
     let mut found = Vec::new();
     for folder in tree.folders().iter().filter(|folder| !folder.is_empty()) {
-        let arrows = tree.arrows(folder);
-        let circles = circles(arrows.keys().map(|(from, to)| (from.as_str(), to.as_str())));
+        let circles = of_folder(tree, folder, "src");
         let is_excused = folder.len() == 1 && table.get(&folder[0]).is_some_and(|row| row.has_circles);
-        if is_excused {
-            if circles.is_empty() {
-                found.push(format!("the table of {PAGE} excuses circles inside of `{}`, where there are none", folder[0]));
-            }
-            continue;
-        }
-        for circle in circles {
-            let next = circle.iter().cycle().skip(1);
-            let first = |(from, to): (&&str, &&str)| arrows[&((*from).to_owned(), (*to).to_owned())].first().map(ToString::to_string);
-            let places: Vec<String> = circle.iter().zip(next).filter_map(first).collect();
-            found.push(format!("src/{}: a circle, {}: {}", folder.join("/"), told(&circle), places.join(", ")));
+        if !is_excused {
+            found.extend(circles);
+        } else if circles.is_empty() {
+            found.push(format!("the table of {PAGE} excuses circles inside of `{}`, where there are none", folder[0]));
         }
     }
     found
+}
+
+/// Circles among the files and folders of all folders of a crate, whose sources stand in its folder `src`.
+pub fn circles_inside(tree: &Tree, name: &str) -> Vec<String> {
+    tree.folders().iter().flat_map(|folder| of_folder(tree, folder, &format!("{name}/src"))).collect()
+}
+
+fn of_folder(tree: &Tree, folder: &[String], root: &str) -> Vec<String> {
+    let arrows = tree.arrows(folder);
+    let sentence = |circle: &Vec<&str>| {
+        let next = circle.iter().cycle().skip(1);
+        let first = |(from, to): (&&str, &&str)| arrows[&((*from).to_owned(), (*to).to_owned())].first().map(ToString::to_string);
+        let places: Vec<String> = circle.iter().zip(next).filter_map(first).collect();
+        let at: Vec<&str> = std::iter::once(root).chain(folder.iter().map(String::as_str)).collect();
+        format!("{}: a circle, {}: {}", at.join("/"), told(circle), places.join(", "))
+    };
+    circles(arrows.keys().map(|(from, to)| (from.as_str(), to.as_str()))).iter().map(sentence).collect()
 }

@@ -30,3 +30,14 @@ fn the_sources_keep_to_the_table() {
     let complaints = check::complaints(&tree::Tree::read(&root.join("src")), &table);
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
 }
+
+/// Other crates have no table: Cargo keeps the order among them. Inside of these, files form no circles either.
+#[test]
+fn other_crates_have_no_circles() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let complaints: Vec<String> = ["passes", "kernels", "engine"]
+        .iter()
+        .flat_map(|name| check::circles_inside(&tree::Tree::read(&root.join(name).join("src")), name))
+        .collect();
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}

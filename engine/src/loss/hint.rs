@@ -1,6 +1,7 @@
 //! What neurons should stand for beside the output: the activations of the float network.
 
-use super::Inside;
+use super::objective::Inside;
+use crate::sums::{add, add_steps};
 
 /// The error of a layer's mean spikes.
 #[derive(Clone, Debug)]
@@ -21,7 +22,7 @@ impl Inside for Hint {
         let Self { weight, layers, target, size } = self;
         let steps = (spikes.len() / target.len()) as f32;
         let mut error = vec![0.0f32; target.len()];
-        crate::processor::add_steps(spikes, &mut error);
+        add_steps(spikes, &mut error);
         let mut square = 0.0f64;
         for (error, target) in error.chunks_mut(size.len()).zip(target.chunks(size.len())) {
             for (e, (t, s)) in error.iter_mut().zip(target.iter().zip(size)) {
@@ -35,7 +36,7 @@ impl Inside for Hint {
         for error in error.chunks_mut(size.len()) {
             error.iter_mut().zip(size).for_each(|(e, s)| *e *= s * factor);
         }
-        gradient.chunks_mut(error.len()).for_each(|flow| crate::processor::add(flow, &error));
+        gradient.chunks_mut(error.len()).for_each(|flow| add(flow, &error));
         weight * (square / (norm * share))
     }
 }

@@ -1,7 +1,7 @@
 //! The distance of a layer's values from what batch norms recorded of it, compared and differentiated on the way of a backward pass
 //! (DeepInversion; Yin et al., CVPR 2020).
 
-use super::Inside;
+use super::objective::Inside;
 use snnc_passes::threshold::Recorded;
 
 /// `weight` times the mean over channels of `((μ - mean) / deviation)² + (σ² / deviation² - 1)²`, μ and σ being those of the batch. A

@@ -1,6 +1,9 @@
 //! What a plan costs.
 
-use super::{Op, Plan, Step};
+use super::{
+    op::Op,
+    step::{Plan, Step},
+};
 
 /// Values that candle's kernels can tell apart in one tensor, with a bit to spare: they count in 32 bits.
 const COUNTABLE: usize = 1 << 31;

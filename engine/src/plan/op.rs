@@ -1,6 +1,6 @@
 //! What steps do.
 
-use super::Twin;
+use super::twin::Twin;
 use snnc_kernels::{Conv2d, Pool2d, neuron};
 
 /// Place of a parameter in the list of parameters.

@@ -1,8 +1,10 @@
 //! From a graph to a plan.
 
 use super::{
-    Activation, Kind, NeuronSlots, Op, Parameter, Plan, Pool, Slot, Span, Spread, Step, Tail, Twin,
+    op::{Activation, NeuronSlots, Op, Pool, Slot, Spread},
     places::{concat, mean, pad, slice, transpose},
+    step::{Kind, Parameter, Plan, Span, Step, Tail},
+    twin::Twin,
 };
 use crate::error::{Error, Result};
 use snnc_ir::{Graph, NodeId, Operator, ParamId, Provenance, Reset, Window, types::broadcast_index};

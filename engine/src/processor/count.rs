@@ -1,7 +1,10 @@
 //! Max pools over time: the largest accumulated count of every window, as it grows.
 
-use super::data::{Buffers, add, add_steps};
-use crate::plan::Pool;
+use super::data::Buffers;
+use crate::{
+    plan::Pool,
+    sums::{add, add_steps},
+};
 
 /// Values of one time step of the operand and of the result.
 fn sizes(pool: &Pool, images: usize) -> (usize, usize, usize) {

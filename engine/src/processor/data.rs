@@ -1,5 +1,6 @@
 //! What steps make, and buffers for it that go round.
 
+use crate::sums::add_steps;
 use std::{collections::BTreeMap, sync::Mutex};
 
 /// Buffers that are done with, to be used again: one a thread, over all steps of a descent, so that a descent allocates nothing after its
@@ -121,14 +122,4 @@ impl Data {
         mean.iter_mut().for_each(|m| *m /= steps as f32);
         mean
     }
-}
-
-/// Adds entry by entry.
-pub(crate) fn add(sum: &mut [f32], part: &[f32]) {
-    sum.iter_mut().zip(part).for_each(|(s, p)| *s += p);
-}
-
-/// Adds every step of `values` to `sum`, in order.
-pub(crate) fn add_steps(values: &[f32], sum: &mut [f32]) {
-    values.chunks(sum.len().max(1)).for_each(|step| add(sum, step));
 }

@@ -18,14 +18,15 @@ mod moves;
 mod twin;
 mod work;
 
+pub(crate) use data::Data;
 pub use data::{Buffers, Pool};
-pub(crate) use data::{Data, add, add_steps};
 pub(crate) use work::{Work, spread};
 
 use crate::{
     error::Result,
     loss::Losses,
     plan::{Plan, Span},
+    sums::{add, add_steps},
 };
 use snnc_ir::{Graph, NodeId};
 use snnc_kernels::neuron::{Derivation, Surrogate};

@@ -5,10 +5,13 @@
 
 use super::{
     activation, count,
-    data::{Buffers, Data, add, add_steps},
+    data::{Buffers, Data},
     moves, twin,
 };
-use crate::plan::{Activation, NeuronSlots, Op, Span, Spread, Step};
+use crate::{
+    plan::{Activation, NeuronSlots, Op, Span, Spread, Step},
+    sums::{add, add_steps},
+};
 use snnc_kernels::{
     bias_gradient, linear_forward, linear_input_gradient, linear_weight_gradient,
     neuron::{Derivation, NeuronGradients, Neurons},

@@ -1,6 +1,6 @@
 //! Functions of every entry, or of entries along an axis.
 
-use super::TensorNetwork;
+use super::network::TensorNetwork;
 use crate::plan::Activation;
 use candle_core::{Tensor, Var};
 

@@ -4,7 +4,7 @@
 //! surrogate; nothing here is shared with the sweep that [`snnc_kernels::neuron`] makes backward, and that is what makes it a reference. On a
 //! graphics card in 32 bits, neurons run in a kernel of their own (`crate::cuda`), which does what that sweep does.
 
-use super::TensorNetwork;
+use super::network::TensorNetwork;
 use crate::plan::{NeuronSlots, Spread, Twin};
 use candle_core::{Tensor, Var};
 use snnc_kernels::neuron::{Reset, Surrogate};

@@ -1,6 +1,6 @@
 //! Windows of planes: convolutions and pools.
 
-use super::TensorNetwork;
+use super::network::TensorNetwork;
 use crate::plan::Pool;
 use candle_core::{D, Tensor};
 use snnc_kernels::{Conv2d, Pool2d};

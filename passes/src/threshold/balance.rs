@@ -2,7 +2,7 @@
 //! gradient of the squared clipping error, `θ ← θ + 2·mean((a - θ)·1[a > θ])`, batch after batch, and stops after a fixed
 //! number of batches, before the last outliers are reached.
 
-use super::{Layer, Method};
+use super::method::{Layer, Method};
 
 /// Passes over the images, each image being one batch.
 const PASSES: usize = 4;

@@ -1,6 +1,6 @@
 //! Thresholds from what batch norms recorded, without a sample.
 
-use super::{Layer, Method};
+use super::method::{Layer, Method};
 
 /// `mean + k · deviation` before the rectifier: for one batch norm, `β + k·|γ|`.
 pub(super) struct BatchNorm {

@@ -3,7 +3,7 @@
 //! The formula `n = clamp(⌊T·x/θ + ι⌋, 0, T)` holds for currents that arrive evenly. In a network they do not: strong inputs
 //! arrive first, and what excites may come before what inhibits. So the neuron is run on the currents that it really gets.
 
-use super::{Layer, Method};
+use super::method::{Layer, Method};
 
 /// Weight of the whole layer's error beside the channel's own. It keeps a channel that the samples hardly excite from a
 /// threshold that real images would overrun.

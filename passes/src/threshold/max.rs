@@ -1,6 +1,6 @@
 //! Threshold balancing by the maximum (PrivateSNN, AAAI 2022): nothing is ever clipped, and one outlier decides.
 
-use super::{Layer, Method, Scope};
+use super::method::{Layer, Method, Scope};
 
 /// The largest float activation.
 pub(super) struct Max;

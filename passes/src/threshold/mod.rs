@@ -16,10 +16,11 @@ mod balance;
 mod batch_norm;
 mod least_squares;
 mod max;
+mod method;
 mod percentile;
 
-use crate::{Activations, Traces};
-use snnc_ir::Reset;
+pub use method::{Firing, Layer, Method, Neuron, Recorded, Scope};
+
 use std::fmt;
 
 /// How thresholds are chosen.
@@ -66,77 +67,6 @@ impl fmt::Display for Rule {
             Self::Fixed(v) => write!(f, "fixed={v}"),
         }
     }
-}
-
-/// Whether every channel has a threshold of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// It has.
-    Channel,
-    /// All channels of a layer share one.
-    Layer,
-}
-
-/// Mean and standard deviation of every channel of a node over the training data, as batch norms recorded them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Recorded {
-    /// One mean a channel, in units of the activation.
-    pub mean: Vec<f32>,
-    /// One standard deviation a channel, in the same units.
-    pub deviation: Vec<f32>,
-}
-
-/// A kind of neuron without leak.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Neuron {
-    /// T.
-    pub timesteps: usize,
-    /// Start potential as a fraction of the threshold.
-    pub initial: f32,
-    /// What a spike does.
-    pub reset: Reset,
-}
-
-/// Steps neurons. Rules do not step any themselves: that is done in one place, which is not here.
-pub trait Firing {
-    /// The sums of the spikes of neurons of one threshold side by side, one for each of `sums`, whose currents are `currents`:
-    /// `[step, neuron]`, or `[neuron]` where they are the same at every step.
-    fn sums(&self, neuron: Neuron, threshold: f32, currents: &[f32], sums: &mut [f32]);
-}
-
-/// What is known of a layer whose thresholds are sought.
-pub struct Layer<'a> {
-    /// Float activations.
-    pub target: &'a Activations,
-    /// Currents of the spiking network at some places.
-    pub traces: &'a Traces,
-    /// What batch norms recorded, where the file has them.
-    pub recorded: Option<&'a Recorded>,
-    /// The neurons.
-    pub neuron: Neuron,
-    /// How they fire.
-    pub firing: &'a dyn Firing,
-    /// Upper bound of thresholds: the activation that the float network never exceeds; infinite where there is none.
-    pub bound: f32,
-}
-
-impl Layer<'_> {
-    /// The float activations of a channel at the places of the traces.
-    fn targets(&self, channel: usize) -> Vec<f32> {
-        let at = |&(image, position): &(usize, usize)| (image * self.target.channels + channel) * self.target.plane + position;
-        self.traces.places.iter().map(|place| self.target.data[at(place)]).collect()
-    }
-}
-
-/// One way to choose thresholds.
-pub trait Method {
-    /// By channel or by layer, unless the user says otherwise.
-    fn usual_scope(&self) -> Scope {
-        Scope::Channel
-    }
-
-    /// A threshold for every channel of the layer; none for a channel of which it knows nothing.
-    fn thresholds(&self, layer: &Layer<'_>) -> Vec<Option<f32>>;
 }
 
 /// Positive thresholds per channel, at most the layer's bound. `scope` overrides the method's own.

@@ -1,6 +1,6 @@
 //! A percentile of the positive activations: robust against outliers, blind to what they cost.
 
-use super::{Layer, Method};
+use super::method::{Layer, Method};
 
 /// The value under which `percent` of a channel's positive activations lie.
 pub(super) struct Percentile {

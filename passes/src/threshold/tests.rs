@@ -1,4 +1,5 @@
 use super::*;
+use crate::{Activations, Traces};
 use snnc_ir::{Reset, eval::neuron_sum};
 
 /// Neurons as the reference evaluator steps them.
