@@ -2,7 +2,7 @@
 """Check snnc's neuron against another simulator's: compile the reference VGG16, run it, compare the logits.
 
 Needs: numpy
-Usage: reference_vgg16.py BENCH_DIR [--binary target/debug/snnc] [--simulators default,candle]
+Usage: reference_vgg16.py BENCH_DIR [--binary target/debug/snnc] [--simulators default,engine]
 
 BENCH_DIR/reference_vgg16_narrow holds vgg16.onnx, x.npy and logits.npy: integrate-and-fire neurons, threshold 1, soft
 reset, start potential 0, constant input current, 32 steps. Exits 1 where the logits differ by more than 1e-3.
@@ -23,7 +23,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bench", type=pathlib.Path)
     parser.add_argument("--binary", default="target/debug/snnc")
-    parser.add_argument("--simulators", default="default,candle")
+    parser.add_argument("--simulators", default="default,engine")
     args = parser.parse_args()
 
     reference = args.bench / "reference_vgg16_narrow"

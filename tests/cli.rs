@@ -482,7 +482,7 @@ fn both_simulators_agree() {
     let (data, folder) = (fixture("digits/digits_test.npz"), compiled.folder.path());
     let data = data.to_str().unwrap();
     snnc_in(folder, ["run", "m.snn", data, "-o", "a.npy", "--timesteps", "5"]).ok();
-    snnc_in(folder, ["run", "m.snn", data, "-o", "b.npy", "--timesteps", "5", "--simulator", "candle"]).ok();
+    snnc_in(folder, ["run", "m.snn", data, "-o", "b.npy", "--timesteps", "5", "--simulator", "engine"]).ok();
     let read = |name: &str| ndarray_npy::read_npy::<_, ndarray::Array2<f32>>(compiled.path(name)).unwrap();
     let (a, b) = (read("a.npy"), read("b.npy"));
     assert_eq!(a.dim(), (500, 10));
@@ -499,8 +499,8 @@ fn logits(folder: &Path, input: &str) -> ndarray::Array2<f32> {
         snnc_in(folder, ["run", "m.snn", input, "-o", out, "--simulator", simulator]).ok();
         ndarray_npy::read_npy::<_, ndarray::Array2<f32>>(folder.join(out)).unwrap()
     };
-    let (runtime, candle) = (run("runtime.npy", "runtime"), run("candle.npy", "candle"));
-    let furthest = runtime.iter().zip(&candle).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    let (runtime, engine) = (run("runtime.npy", "runtime"), run("engine.npy", "engine"));
+    let furthest = runtime.iter().zip(&engine).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(furthest < 1e-4, "{input}: {furthest}");
     runtime
 }

@@ -389,7 +389,7 @@ pub struct RunArgs {
     /// Time steps [default: the artifact's number]
     #[arg(long, value_name = "N", value_parser = parse_steps)]
     pub timesteps: Option<usize>,
-    /// What runs the network: the runtime that deployments link, or the compiler's own simulator
+    /// What runs the network: the runtime that deployments link, or the engine that the compiler calibrates with
     #[arg(long, value_name = "NAME", default_value = "runtime", value_parser = simulator())]
     pub simulator: Simulator,
     #[command(flatten)]
@@ -451,8 +451,8 @@ pub enum EmitForm {
 pub enum Simulator {
     /// `snnc-runtime`.
     Runtime,
-    /// The simulator that the compiler calibrates with.
-    Candle,
+    /// The engine that the compiler calibrates with.
+    Engine,
 }
 
 /// Source of calibration samples, as typed.
@@ -661,7 +661,7 @@ fn layout() -> impl TypedValueParser<Value = LayoutArg> {
 fn simulator() -> impl TypedValueParser<Value = Simulator> {
     words(&[
         ("runtime", Simulator::Runtime, "snnc-runtime"),
-        ("candle", Simulator::Candle, "the simulator that the compiler calibrates with"),
+        ("engine", Simulator::Engine, "the engine that the compiler calibrates with"),
     ])
 }
 

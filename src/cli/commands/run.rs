@@ -49,7 +49,7 @@ fn logits(args: &RunArgs, console: &mut Console) -> Result<(Vec<f32>, usize)> {
     let plan = Plan::new(&images, &input.shape, Some(input.layout), &input.preprocess)?;
     let simulated = match args.simulator {
         Simulator::Runtime => None,
-        Simulator::Candle => Some(Simulated::new(&artifact)?),
+        Simulator::Engine => Some(Simulated::new(&artifact)?),
     };
     let batch = simulated.as_ref().map_or(network.batch(), |s| s.batch(timesteps));
 
