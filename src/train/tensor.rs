@@ -107,7 +107,15 @@ impl<'a> TensorNetwork<'a> {
     fn step(&self, step: &Step, rows: usize, images: usize, variables: &[Var], results: &[Tensor]) -> candle_core::Result<Tensor> {
         let x = &results[step.operands[0]];
         let spread = |(slot, index): (usize, &Vec<usize>)| -> candle_core::Result<Tensor> {
-            variables[slot].index_select(&self.numbers(index.iter().map(|&i| i as u32).collect())?, 0)
+            // One entry for as many neighbours, of a channel or of all: the gradient is then a sum, where that of a selection is one
+            // thread on a card, which goes through all neurons.
+            let (values, len) = (&variables[slot], index.len());
+            let entries = values.dim(0)?;
+            let share = len / entries;
+            if entries * share == len && index.iter().enumerate().all(|(i, &entry)| entry == i / share) {
+                return values.unsqueeze(1)?.broadcast_as((entries, share))?.reshape(len);
+            }
+            values.index_select(&self.numbers(index.iter().map(|&i| i as u32).collect())?, 0)
         };
         match &step.op {
             Op::Input => Ok(x.clone()),
