@@ -3,7 +3,7 @@
 #
 # Usage: card_build.sh [DEST]        (DEST: target/card if none is given)
 #
-# Needs: cargo, git, and a CUDA toolkit (`nvcc`, headers, libraries to link with); docs/cuda.md says how to have one without a card.
+# Needs: cargo, git, cc, nm, and a CUDA toolkit (`nvcc`, headers, libraries to link with); docs/cuda.md says how to have one without a card.
 #
 # CUDA_HOME           the toolkit's folder (or CUDA_PATH, or where `nvcc` is found in PATH)
 # CUDA_COMPUTE_CAP    the card's compute capability [90: H100, H200]
@@ -12,7 +12,7 @@
 # CANDLE_KERNELS      a copy of the crate candle-kernels to build with; one that leaves out quantised kernels builds in a quarter of the time
 # CARGO_TARGET_DIR    as ever
 #
-# DEST gets MANIFEST, on_card.sh, bin/ (packed), scripts/ and models/. Copy it to the machine with the card and run `./on_card.sh .` in it.
+# DEST gets MANIFEST, on_card.sh, bin/ (packed), lib/, scripts/ and models/. Copy it to the machine with the card and run `./on_card.sh .` in it.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -93,6 +93,14 @@ else
     echo "card_build.sh: MODELS is not set, so the digits are all that will be trained" >&2
 fi
 chmod -R u+w "$dest"
+
+# PyTorch's libraries lack cuRAND, which candle wants to have and hardly uses: for a machine that has no other.
+mkdir "$dest/lib"
+"${CC:-cc}" -shared -fPIC -O2 -Wl,-soname,libcurand.so.10 -o "$dest/lib/libcurand.so.10" scripts/card_stand_in/curand.c
+wanted=$(nm -D --undefined-only "$work"/{snnc,card,cuda_card} | awk '{ print $NF }' | grep '^curand' | sort -u)
+had=$(nm -D --defined-only "$dest/lib/libcurand.so.10" | awk '{ print $NF }' | sort -u)
+lacking=$(comm -23 <(echo "$wanted") <(echo "$had"))
+[ -z "$lacking" ] || fail "scripts/card_stand_in/curand.c lacks $lacking"
 
 commit=$(git rev-parse HEAD 2> /dev/null || echo unknown)
 if [ -n "$(git status --porcelain --untracked-files=no 2> /dev/null | grep -v ' Cargo.lock$' || true)" ]; then

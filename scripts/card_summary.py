@@ -11,10 +11,12 @@ import re
 import sys
 
 # A card adds in another order, so currents differ in their last bits; now and then one is on the other side of a threshold, a spike
-# comes a step earlier or later, and from there on two trainings are two samples of the same course. Before training, both are judged by
-# the processor: there nothing may differ.
-LOSS_TOLERANCE = 0.05
-AGREEMENT_TOLERANCE = 5.0
+# comes a step earlier or later, and from there on two trainings are two samples of the same course. How far they part was measured on
+# the processor alone: aka_resnet20, T=4, a batch of 16, taken as two of 8, changes the loss of the
+# third step by 1 %, of the sixth by 9 %. Gradients are what can be equal; before training, both are judged by the processor, and
+# nothing may differ.
+LOSS_TOLERANCE = 0.10
+AGREEMENT_TOLERANCE = 8.0
 
 
 def table(heads, rows):
@@ -99,11 +101,11 @@ def kinds(lines):
 
 def precision(lines):
     found = of(lines, "precision")
-    rows = [[line["network"], line["batch"], line["products"], number(line["logits_relative_difference"], 2), number(line["relative_difference"], 2),
+    rows = [[line["network"], line["batch"], line["products"], line["against"], number(line["logits_relative_difference"], 2), number(line["relative_difference"], 2),
              number(line["worst_parameter"], 2), number(line["cosine"], 6), line["parameters_without_gradient"]]
             for line in found if line["what"] == "gradients"]
     if rows:
-        yield table(["network", "batch", "products", "logits apart", "gradients apart", "worst parameter", "cosine", "without gradient"], rows)
+        yield table(["network", "batch", "products", "against", "logits apart", "gradients apart", "worst parameter", "cosine", "without gradient"], rows)
     curves = [line for line in found if line["what"] == "curve"]
     if curves:
         rows = [[line["products"], line["steps"], *[number(loss) for loss in line["losses"]], number(line["last"]),
@@ -149,6 +151,12 @@ def trainings(lines):
             yield verdict
 
 
+def judged(lines):
+    rows = [[line["name"], line["n"], line["snn"][-1]["top1"], number(line["snn"][-1]["spikes_per_neuron"], 3)] for line in of(lines, "eval")]
+    if rows:
+        yield table(["artifact", "images", "top-1 %", "spikes per neuron"], rows)
+
+
 def ran(lines):
     rows = [[line["name"], line["outcome"].replace("|", "/").replace("\n", " "), line.get("seconds")] for line in of(lines, "status")]
     if rows:
@@ -161,7 +169,7 @@ def summary(lines):
     for line in of(lines, "begin")[-1:]:
         yield f"Commit {line['commit']}, {line['date']}, size {line['size']}."
     sections = [("The card", card), ("Against the processor", tests), ("A step", steps), ("Where the time goes", kinds),
-                ("Products in fewer bits", precision), ("Trainings", trainings), ("What ran", ran)]
+                ("Products in fewer bits", precision), ("Trainings", trainings), ("What they are good for", judged), ("What ran", ran)]
     for title, section in sections:
         try:
             paragraphs = list(section(lines))

@@ -70,9 +70,9 @@ part() { # json|text NAME LIMIT COMMAND...
         return 1
     fi
     if [ "$form" = json ]; then
-        timeout -k 3 "$limit" "$@" >> "$lines" 2> "$results/logs/$name.err" < /dev/null &
+        timeout -k 8 "$limit" "$@" >> "$lines" 2> "$results/logs/$name.err" < /dev/null &
     else
-        timeout -k 3 "$limit" "$@" > "$results/logs/$name.out" 2> "$results/logs/$name.err" < /dev/null &
+        timeout -k 8 "$limit" "$@" > "$results/logs/$name.out" 2> "$results/logs/$name.err" < /dev/null &
     fi
     child=$!
     wait "$child"
@@ -135,28 +135,43 @@ for packed in "$folder"/bin/*.gz; do
     program=$work/$(basename "$packed" .gz)
     gzip -dc "$packed" > "$program" && chmod +x "$program"
 done
-absent=$(ldd "$work/card" 2>&1 | sed -n 's/^[[:space:]]*\([^ ]*\) => not found.*/\1/p' | sort -u | tr '\n' ' ')
+lacking() {
+    ldd "$work/card" 2>&1 | sed -n 's/^[[:space:]]*\([^ ]*\) => not found.*/\1/p' | sort -u | tr '\n' ' '
+}
+absent=$(lacking)
+case $absent in
+    *libcurand*) export LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$folder/lib; absent=$(lacking) ;;
+esac
 say "{\"part\": \"libraries\", \"path\": $(quoted "$LD_LIBRARY_PATH"), \"missing\": $(quoted "$absent"), \"python\": $(quoted "$python")}"
 if [ -n "$absent" ]; then echo "missing libraries: $absent" >&2; fi
 
 card=$work/card
 if [ "$size" = small ]; then
-    batch=4 large=tiny small=tiny few=2 samples=16 epochs=1 rows=8 curve=4
+    batch=4 large=tiny small=tiny few=2 samples=8 epochs=1 rows=8 curve=4 judged=32
 else
-    batch=128 large=vgg16 small=peer few=16 samples=768 epochs=4 rows=64 curve=60
+    batch=128 large=vgg16 small=peer few=16 samples=768 epochs=6 rows=64 curve=60 judged=256
 fi
 
-# One training by the compiler, of which one line says how it went: the curve, and how long it all took.
+# One training by the compiler, of which one line says how it went: the curve, and how long it all took. It stops by itself in time to
+# tell. Where there are images with labels, another line says how many are classified rightly.
 train() { # NAME MODEL TIMESTEPS DEVICE LIMIT OPTIONS...
     local name=$1 model=$2 steps=$3 device=$4 limit=$5 began seconds
     shift 5
     if [ ! -f "$folder/models/$model.onnx" ]; then return; fi
+    if [ "$limit" -gt "$(left)" ]; then limit=$(left); fi
     began=$(date +%s%N)
     part text "$name" "$limit" "$work/snnc" "$folder/models/$model.onnx" -o "$work/$name.snn" --report "$results/$name.json" \
-        --timesteps "$steps" --device "$device" --train temporal --synthesis prior --audit none --seed 0 --timings -v "$@" || return
+        --timesteps "$steps" --device "$device" --train temporal --synthesis prior --audit none --seed 0 --timings -v \
+        --budget "$((limit > 20 ? limit - 12 : 8))" "$@"
     seconds=$(($(date +%s%N) - began))
+    if [ ! -f "$results/$name.json" ]; then return; fi
     part json "$name-curve" 10 "$python" "$folder/scripts/card_summary.py" --training "$results/$name.json" "$results/logs/$name.err" \
         "$model" "$steps" "$((seconds / 1000000))"
+    if [ -f "$folder/models/${model}_test.npz" ] && [ -f "$work/$name.snn" ]; then
+        part text "$name-eval" 20 "$work/snnc" eval "$work/$name.snn" --data "$folder/models/${model}_test.npz" --timesteps "$steps" \
+            --limit "$judged" --json -q || return
+        say "{\"part\": \"eval\", \"name\": $(quoted "$name"), $(sed 's/^{//' "$results/logs/$name-eval.out")"
+    fi
 }
 resnet() { # TIMESTEPS DEVICE LIMIT
     train "resnet20-T$1-${2%:*}" aka_resnet20 "$1" "$2" "$3" --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 \
@@ -196,6 +211,9 @@ step step-small 30 --network "$small" --batch "$batch" --keep-memory
 step step-small-bf16 25 --network "$small" --batch "$batch" --keep-memory --products bf16
 step step-few 25 --network "$small" --batch "$few" --keep-memory
 
+# Gradients beside the processor's, and what fewer bits change.
+part json precision 45 "$card" precision --network "$small" --batch "$rows" --timesteps 8 --keep-memory --rounds "$curve" --seconds 12
+
 # Trainings as a user runs them.
 resnet 8 cuda:0 70
 digits cuda:0 30
@@ -207,8 +225,7 @@ if [ -n "$python" ]; then
     part json torch 70 "$python" "$folder/scripts/card_torch.py" --batch "$batch" --networks "$large,$small" --seconds 5
 fi
 
-# What fewer bits change, and what the processor does meanwhile.
-part json precision 45 "$card" precision --network "$small" --batch "$rows" --timesteps 8 --keep-memory --rounds "$curve" --seconds 12
+# What the processor does meanwhile.
 part json processor 20 "$card" processor --network "$large" --batch "$batch" --rounds 3 --seconds 8
 
 # The same trainings on the processor, as long as there is time.

@@ -8,7 +8,7 @@
 //! | `facts` | the card as its driver describes it |
 //! | `step` | seconds of a step, from images on the processor to trained values on the processor, and memory |
 //! | `kinds` | the same step, every launch between two events of the card: time by kind of operation and by kernel |
-//! | `precision` | gradients and loss curves with products in fewer bits beside those in 32 bits |
+//! | `precision` | gradients beside those of the processor; gradients and loss curves with products in fewer bits beside those in 32 bits |
 //! | `processor` | what the processor does of a step: the float network that teaches, and AdamW |
 //!
 //! `scripts/on_card.sh` runs all of them within a few minutes.
@@ -25,7 +25,7 @@ mod setting;
 
 use recorder::Recorder;
 use serde_json::{Value, json};
-use setting::{Options, Setting};
+use setting::{Options, SHARD, Setting};
 use snnc::{
     error::Result,
     parallel,
@@ -33,9 +33,6 @@ use snnc::{
     train::{engine::Engine, optimiser::Optimiser},
 };
 use std::time::{Duration, Instant};
-
-/// Images that the processor's float network takes at once, as in a training.
-const SHARD: usize = 8;
 
 fn main() {
     snnc::process::prepare();

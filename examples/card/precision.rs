@@ -11,19 +11,25 @@ use std::time::Instant;
 /// Losses are given out every so many steps.
 const EVERY: usize = 5;
 
-/// Compares each format with 32 bits, and 32 bits with themselves: what a second run differs by is no matter of the format.
+/// Compares 32 bits on the card with the processor, then each format with 32 bits, and 32 bits with themselves: what a second run differs
+/// by is no matter of the format.
 pub fn compare(options: &Options, engine: &Engine, give: &mut dyn FnMut(Value)) -> Result<()> {
     let setting = Setting::new(options);
     let mut trainee = setting.trainee(engine)?;
     trainee.products = Products::F32;
     let (reference, _) = trainee.gradients()?;
+    let mut tell = |products: Products, against: &str, found: &Gradients, reference: &Gradients| {
+        let mut line = difference(found, reference);
+        line["what"] = json!("gradients");
+        line["products"] = json!(products.name());
+        line["against"] = json!(against);
+        give(line);
+    };
+    tell(Products::F32, "the processor", &reference, &setting.gradients_of_processor());
     for products in Products::ALL {
         trainee.products = products;
         let (found, _) = trainee.gradients()?;
-        let mut line = difference(&found, &reference);
-        line["what"] = json!("gradients");
-        line["products"] = json!(products.name());
-        give(line);
+        tell(products, "f32", &found, &reference);
     }
     let mut first: Option<Vec<f64>> = None;
     for products in Products::ALL {
@@ -64,7 +70,7 @@ fn difference(found: &Gradients, reference: &Gradients) -> Value {
     let worst = pairs().map(|(a, b)| apart(a, b) / size(b).max(1e-30)).fold(0.0, f64::max);
     json!({
         "loss": found.loss,
-        "loss_f32": reference.loss,
+        "reference_loss": reference.loss,
         "logits_relative_difference": apart(&found.logits, &reference.logits) / size(&reference.logits).max(1e-30),
         "relative_difference": length(&mut pairs().map(|(a, b)| apart(a, b))) / sizes[1].max(1e-30),
         "worst_parameter": worst,

@@ -8,18 +8,24 @@ use candle_core::{DType, Device, cuda::set_gemm_reduced_precision_f32};
 use serde_json::{Value, json};
 use snnc::{
     error::Result,
+    parallel,
     train::{
         engine::Engine,
         loss::Distillation,
-        network::{Gradients, Wanted},
+        network::{Buffers, Gradients, Hints, Network, Wanted},
         optimiser::{Descent, Optimiser},
         plan::{Kind, Plan},
         tensor::TensorNetwork,
     },
 };
 use snnc_kernels::neuron::{Derivation, Surrogate};
-use std::time::{Duration, Instant};
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
 
+/// Images that the processor takes at once, as in a training.
+pub const SHARD: usize = 8;
 const CLASSES: usize = 10;
 /// With PyTorch's bounds a current stays far below the threshold; so many times them, spikes reach the last layer.
 const GAIN: f32 = 3.0;
@@ -158,6 +164,39 @@ impl Setting {
         Optimiser::new(descent, STEPS, &self.plan.parameters, &self.values, &self.wanted.parameters)
     }
 
+    fn how() -> Derivation {
+        Derivation { surrogate: Surrogate::Atan { slope: 2.0 }, through_reset: false }
+    }
+
+    /// The loss of the logits of some images and its gradient, as shares of those of the batch.
+    fn loss(&self, logits: &[f32], answers: &[f32]) -> (f64, Vec<f32>) {
+        let distillation = Distillation { temperature: 1.0, cross_entropy: 1.0 };
+        let (loss, mut gradient) = distillation.of(logits, answers, CLASSES);
+        gradient.iter_mut().for_each(|g| *g /= self.batch as f32);
+        (loss / self.batch as f64, gradient)
+    }
+
+    /// Some images at a time, with their answers.
+    fn parts(&self, images: usize) -> impl Iterator<Item = (&[f32], &[f32])> {
+        self.images.chunks(images * self.images.len() / self.batch).zip(self.answers.chunks(images * CLASSES))
+    }
+
+    /// The gradients of the batch at the start, as the processor computes them.
+    pub fn gradients_of_processor(&self) -> Gradients {
+        let network = Network::new(&self.plan, &self.values);
+        let found = parallel::over(self.parts(SHARD).collect(), |_, (images, answers)| {
+            let loss = |logits: &[f32]| self.loss(logits, answers);
+            let (count, nothing) = (answers.len() / CLASSES, Hints::default());
+            network.gradients(images, count, &self.wanted, Self::how(), (&loss, &nothing), &mut Buffers::default())
+        });
+        let mut sum = Gradients::zeros(&self.values, &self.wanted);
+        for part in found {
+            sum.logits.extend(&part.logits);
+            sum.add(&part);
+        }
+        sum
+    }
+
     /// A training of it, at its start.
     pub fn trainee<'a>(&'a self, engine: &'a Engine) -> Result<Trainee<'a>> {
         let part = engine.images_at_once(&self.plan)?.min(self.batch);
@@ -205,27 +244,23 @@ impl<'a> Trainee<'a> {
 
     /// The gradients of the batch, in as many parts as the card's memory asks for, and how long it took to the logits.
     pub fn gradients(&self) -> Result<(Gradients, Duration)> {
-        let Setting { plan, batch, images, answers, wanted, .. } = self.setting;
+        let setting = self.setting;
         set_gemm_reduced_precision_f32(self.products == Products::Tf32);
-        let how = Derivation { surrogate: Surrogate::Atan { slope: 2.0 }, through_reset: false };
-        let network = TensorNetwork::new(plan, self.device(), DType::F32, how)?;
+        let network = TensorNetwork::new(&setting.plan, self.device(), DType::F32, Setting::how())?;
         let network = network.with_products(if self.products == Products::Bf16 { DType::BF16 } else { DType::F32 });
-        let distillation = Distillation { temperature: 1.0, cross_entropy: 1.0 };
-        let part = batch.div_ceil(batch.div_ceil(self.part));
-        let mut sum = Gradients::zeros(&self.values, wanted);
+        let part = setting.batch.div_ceil(setting.batch.div_ceil(self.part));
+        let mut sum = Gradients::zeros(&self.values, &setting.wanted);
         let mut forward = Duration::ZERO;
-        for (images, answers) in images.chunks(part * images.len() / batch).zip(answers.chunks(part * CLASSES)) {
+        for (images, answers) in setting.parts(part) {
             let start = Instant::now();
-            let reached = std::cell::Cell::new(Duration::ZERO);
+            let reached = Cell::new(Duration::ZERO);
             let loss = |logits: &[f32]| {
                 reached.set(start.elapsed());
                 Recorder::turn(true);
-                let (loss, mut gradient) = distillation.of(logits, answers, CLASSES);
-                gradient.iter_mut().for_each(|g| *g /= *batch as f32);
-                (loss / *batch as f64, gradient)
+                setting.loss(logits, answers)
             };
             Recorder::turn(false);
-            let found = network.gradients(&self.values, images, answers.len() / CLASSES, wanted, &loss)?;
+            let found = network.gradients(&self.values, images, answers.len() / CLASSES, &setting.wanted, &loss)?;
             forward += reached.get();
             sum.logits.extend(&found.logits);
             sum.add(&found);

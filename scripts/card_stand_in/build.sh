@@ -41,10 +41,12 @@ done
 
 # A function that a program is linked with and that nothing calls in a training says that it is unknown.
 nm -D --undefined-only "$@" | awk '{ print $NF }' | grep -E '^(cu[A-Z]|cublas|curand)' | sort -u > "$work/wanted"
+{ echo 'extern "C" {'; cat "$here/curand.c"; echo '}'; } > "$work/curand.cpp"
+"$compiler" "${flags[@]}" -c "$work/curand.cpp" -o "$work/curand.o"
 nm --defined-only "$work"/*.o | awk 'NF == 3 { print $3 }' | sort -u > "$work/had"
 comm -23 "$work/wanted" "$work/had" | sed 's/.*/extern "C" int &() { return 999; }/' > "$work/rest.cpp"
 "$compiler" "${flags[@]}" -c "$work/rest.cpp" -o "$work/rest.o"
 "$compiler" -shared -Wl,-soname,libcuda.so.1 "$work"/{affine,binary,cast,conv,fill,indexing,reduce,ternary,unary,neuron,driver,rest}.o -o "$dest/libcuda.so.1"
 "$compiler" -shared -Wl,-soname,libcublas.so.13 "$work/libraries.o" -o "$dest/libcublas.so.13"
-"$compiler" -shared -Wl,-soname,libcurand.so.10 "$work/libraries.o" -o "$dest/libcurand.so.10"
+"$compiler" -shared -Wl,-soname,libcurand.so.10 "$work/curand.o" -o "$dest/libcurand.so.10"
 echo "$dest: put it into LD_LIBRARY_PATH, or into CARD_LIBRARIES of on_card.sh"
