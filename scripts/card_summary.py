@@ -75,7 +75,7 @@ def steps(lines):
     for line in of(lines, "step"):
         rows.append([
             line["network"], line["batch"], line["timesteps"], line["backend"], line["products"], "yes" if line["keep_memory"] else "no",
-            number(line["seconds"]), line["samples_per_second"], number(line.get("forward_s")), number(line.get("adamw_s")),
+            number(line["seconds"]), round(line["samples_per_second"]), number(line.get("forward_s")), number(line.get("adamw_s")),
             number(line["first_s"]), line.get("highest_used_mib"), line.get("highest_held_mib"), line["parts"],
         ])
     if rows:
@@ -142,10 +142,13 @@ def trainings(lines):
             start = pairs[0][0] == pairs[0][1]
             losses = [apart(a[key], b[key]) for a, b in pairs[1:] for key in ["loss", "held_out_loss"]]
             agreements = [abs(a["agreement_percent"] - b["agreement_percent"]) for a, b in pairs]
-            is_equal = start and max(losses, default=0) <= LOSS_TOLERANCE and max(agreements) <= AGREEMENT_TOLERANCE
-            verdict = (f"Curves are {'equal' if is_equal else '**not equal**'} within {LOSS_TOLERANCE:.0%} of the loss and {AGREEMENT_TOLERANCE:.0f} "
-                       f"points: losses at most {max(losses, default=0):.2%} apart, agreement {max(agreements):.1f} points; before training "
-                       f"{'the same' if start else '**different**'}.")
+            verdict = f"Before training the two are {'the same' if start else '**different**'}. "
+            if losses:
+                is_equal = start and max(losses) <= LOSS_TOLERANCE and max(agreements) <= AGREEMENT_TOLERANCE
+                verdict += (f"Over {len(pairs) - 1} epochs the curves are {'equal' if is_equal else '**not equal**'} within {LOSS_TOLERANCE:.0%} of the "
+                            f"loss and {AGREEMENT_TOLERANCE:.0f} points: losses are at most {max(losses):.2%} apart, agreement {max(agreements):.1f} points.")
+            else:
+                verdict += "No epoch was finished by both."
         yield table(["epoch", "loss, card", "held out, card", "agreement %, card", "loss, cpu", "held out, cpu", "agreement %, cpu"], rows)
         if verdict:
             yield verdict

@@ -104,7 +104,7 @@ find_python() {
     echo "$first"
 }
 
-# Folders of CUDA's libraries: those that a Python brings along, then the system's.
+# Folders of CUDA's libraries: those that a Python brings along, then those of the system that a program would not look in by itself.
 find_libraries() {
     if [ -n "$python" ]; then
         timeout 10 "$python" -c '
@@ -113,7 +113,7 @@ folders = [*site.getsitepackages(), site.getusersitepackages(), *sys.path]
 print("\n".join(dict.fromkeys(l for f in folders for l in sorted(glob.glob(os.path.join(f, "nvidia", "*", "lib")), reverse=True))))' 2> /dev/null
     fi
     local path
-    for path in /usr/local/cuda*/lib64 /usr/local/cuda*/targets/*/lib /usr/lib/x86_64-linux-gnu /usr/lib64 /usr/local/nvidia/lib64; do
+    for path in /usr/local/cuda*/lib64 /usr/local/cuda*/targets/*/lib /usr/local/nvidia/lib64; do
         if [ -d "$path" ]; then echo "$path"; fi
     done
 }
@@ -128,7 +128,8 @@ path=${CARD_LIBRARIES:-}
 while read -r library; do
     if [ -n "$library" ]; then path=${path:+$path:}$library; fi
 done < <(find_libraries)
-export LD_LIBRARY_PATH=$path${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+given=${LD_LIBRARY_PATH:-}
+export LD_LIBRARY_PATH=$path${given:+:$given}
 # The driver compiles kernels when they are first used; programs that follow find them here.
 export CUDA_CACHE_PATH=$work/compiled CUDA_CACHE_MAXSIZE=1073741824
 for packed in "$folder"/bin/*.gz; do
@@ -147,9 +148,9 @@ if [ -n "$absent" ]; then echo "missing libraries: $absent" >&2; fi
 
 card=$work/card
 if [ "$size" = small ]; then
-    batch=4 large=tiny small=tiny few=2 samples=8 epochs=1 rows=8 curve=4 judged=32
+    batch=4 large=tiny small=tiny few=2 samples=4 easy=96 epochs=1 rows=8 curve=4 judged=32 torch_on=cpu
 else
-    batch=128 large=vgg16 small=peer few=16 samples=768 epochs=6 rows=64 curve=60 judged=256
+    batch=128 large=vgg16 small=peer few=16 samples=768 easy=768 epochs=6 rows=64 curve=60 judged=256 torch_on=cuda
 fi
 
 # One training by the compiler, of which one line says how it went: the curve, and how long it all took. It stops by itself in time to
@@ -178,7 +179,7 @@ resnet() { # TIMESTEPS DEVICE LIMIT
         --epochs "$epochs" --train-samples "$samples" --batch 32
 }
 digits() { # DEVICE LIMIT
-    train "digits-T4-${1%:*}" digits 4 "$1" "$2" --epochs "$epochs" --train-samples "$samples" --batch 32
+    train "digits-T4-${1%:*}" digits 4 "$1" "$2" --epochs "$epochs" --train-samples "$easy" --batch 32
 }
 step() { # NAME LIMIT OPTIONS...
     local name=$1 limit=$2
@@ -222,7 +223,7 @@ digits cuda:0 30
 part json kinds-f32 30 "$card" kinds --network "$large" --batch "$batch" --timesteps 8 --keep-memory
 part json kinds-bf16 25 "$card" kinds --network "$large" --batch "$batch" --timesteps 8 --keep-memory --products bf16
 if [ -n "$python" ]; then
-    part json torch 70 "$python" "$folder/scripts/card_torch.py" --batch "$batch" --networks "$large,$small" --seconds 5
+    part json torch 70 env LD_LIBRARY_PATH="$given" "$python" "$folder/scripts/card_torch.py" --device "$torch_on" --batch "$batch" --networks "$large,$small" --seconds 5
 fi
 
 # What the processor does meanwhile.

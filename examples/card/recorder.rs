@@ -22,6 +22,8 @@ use std::{
 
 /// Kernels that are listed one by one.
 const LISTED: usize = 16;
+/// Bytes of the shape of a tensor at most, with its strides: nine axes.
+const SHAPE: usize = 144;
 
 /// One launch.
 struct Launch {
@@ -164,6 +166,7 @@ impl Sorter {
             _ if is("ia_") || is("sa_") => "gathers (pools, spreading of parameters): backward",
             _ if is("fast_sum") => "sums (pools, gradients of biases)",
             _ if is("cast_") => "casts",
+            "shape to the card" => "shapes to the card",
             "to the card" | "from the card" => "copies to and from the card",
             _ if is("const_set") || is("fill") || name == "zeros" => "fills",
             _ => "element by element",
@@ -237,7 +240,10 @@ passed_on!(
     Some(stream),
     |recorder: &Recorder| recorder.names.get(&(kernel as usize)).cloned().unwrap_or_else(|| "unknown".into())
 );
-passed_on!(cuMemcpyHtoDAsync_v2(to: u64, from: *const c_void, bytes: usize, stream: CUstream), Some(stream), |_: &Recorder| "to the card".into());
+passed_on!(cuMemcpyHtoDAsync_v2(to: u64, from: *const c_void, bytes: usize, stream: CUstream), Some(stream), |_: &Recorder| {
+    // candle sends the shape of what a kernel works on, where it does not lie in order.
+    if bytes <= SHAPE { "shape to the card" } else { "to the card" }.into()
+});
 passed_on!(cuMemcpyDtoHAsync_v2(to: *mut c_void, from: u64, bytes: usize, stream: CUstream), Some(stream), |_: &Recorder| "from the card".into());
 passed_on!(cuMemcpyDtoDAsync_v2(to: u64, from: u64, bytes: usize, stream: CUstream), Some(stream), |_: &Recorder| "copy on the card".into());
 passed_on!(cuMemsetD8Async(to: u64, value: u8, bytes: usize, stream: CUstream), Some(stream), |_: &Recorder| "zeros".into());
