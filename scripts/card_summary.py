@@ -11,12 +11,12 @@ import re
 import sys
 
 # A card adds in another order, so currents differ in their last bits; now and then one is on the other side of a threshold, a spike
-# comes a step earlier or later, and from there on two trainings are two samples of the same course. How far they part was measured on
-# the processor alone: aka_resnet20, T=4, a batch of 16, taken as two of 8, changes the loss of the
-# third step by 1 %, of the sixth by 9 %. Gradients are what can be equal; before training, both are judged by the processor, and
-# nothing may differ.
+# comes a step earlier or later, and from there on two trainings are two samples of the same course. How far they part was measured
+# without a card: aka_resnet20, T=4, on the processor, a batch of 16 taken as two of 8, changes the loss of the third step by 1 %, of the
+# sixth by 9 %; the digits, on a stand-in for a card, are the same for 72 steps, and three epochs later up to 4 % and 9 points of 64
+# held-out samples apart. Gradients are what can be equal; before training, both are judged by the processor, and nothing may differ.
 LOSS_TOLERANCE = 0.10
-AGREEMENT_TOLERANCE = 8.0
+AGREEMENT_TOLERANCE = 12.0
 
 
 def table(heads, rows):
