@@ -148,9 +148,9 @@ if [ -n "$absent" ]; then echo "missing libraries: $absent" >&2; fi
 
 card=$work/card
 if [ "$size" = small ]; then
-    batch=4 large=tiny small=tiny few=2 samples=4 easy=96 epochs=1 rows=8 curve=4 judged=32 torch_on=cpu
+    batch=4 large=tiny small=tiny few=2 samples=4 easy=96 shots=16 epochs=1 rows=8 curve=4 judged=32 torch_on=cpu
 else
-    batch=128 large=vgg16 small=peer few=16 samples=768 easy=768 epochs=6 rows=64 curve=60 judged=256 torch_on=cuda
+    batch=128 large=vgg16 small=peer few=16 samples=768 easy=768 shots=96 epochs=6 rows=64 curve=60 judged=256 torch_on=cuda
 fi
 
 # One training by the compiler, of which one line says how it went: the curve, and how long it all took. It stops by itself in time to
@@ -162,7 +162,7 @@ train() { # NAME MODEL TIMESTEPS DEVICE LIMIT OPTIONS...
     if [ "$limit" -gt "$(left)" ]; then limit=$(left); fi
     began=$(date +%s%N)
     part text "$name" "$limit" "$work/snnc" "$folder/models/$model.onnx" -o "$work/$name.snn" --report "$results/$name.json" \
-        --timesteps "$steps" --device "$device" --train temporal --synthesis prior --audit none --seed 0 --timings -v \
+        --timesteps "$steps" --device "$device" --train temporal --synthesis prior --samples "$shots" --audit none --seed 0 --timings -v \
         --budget "$((limit > 20 ? limit - 12 : 8))" "$@"
     seconds=$(($(date +%s%N) - began))
     if [ ! -f "$results/$name.json" ]; then return; fi

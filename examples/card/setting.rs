@@ -26,7 +26,7 @@ use std::{
 
 /// Images that the processor takes at once, as in a training.
 pub const SHARD: usize = 8;
-const CLASSES: usize = 10;
+pub const CLASSES: usize = 10;
 /// With PyTorch's bounds a current stays far below the threshold; so many times them, spikes reach the last layer.
 const GAIN: f32 = 3.0;
 /// More steps than are ever made: the learning rate stays what it is.
