@@ -35,11 +35,13 @@ fi
 toolkit=$(cd "$toolkit" && pwd)
 missing=()
 [ -x "$toolkit/bin/nvcc" ] || missing+=("bin/nvcc")
-headers=$(find -L "$toolkit" -maxdepth 4 -name cuda.h -print -quit)
-[ -n "$headers" ] || missing+=("include/cuda.h")
+# The first file of a name; none where there is none.
+first() { # NAME
+    find -L "$toolkit" -maxdepth 5 -name "$1" -print -quit 2> /dev/null || true
+}
+[ -n "$(first cuda.h)" ] || missing+=("include/cuda.h")
 for library in cuda cublas cublasLt curand nvrtc; do
-    file=$(find -L "$toolkit" -maxdepth 5 -name "lib$library.so" -print -quit)
-    [ -n "$file" ] || missing+=("lib$library.so")
+    [ -n "$(first "lib$library.so")" ] || missing+=("lib$library.so")
 done
 [ ${#missing[@]} -eq 0 ] || fail "the toolkit in $toolkit lacks ${missing[*]}; docs/cuda.md says what stands in for libraries"
 command -v cargo > /dev/null || fail "there is no cargo"
