@@ -10,6 +10,10 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints")]
 
+#[path = "common/network.rs"]
+mod network;
+
+use network::{Activation, PEER, VGG16};
 use snnc::{
     options,
     train::{
@@ -19,12 +23,9 @@ use snnc::{
 };
 use snnc_engine::{Buffers, Device, Losses, Network, Plan, TensorNetwork, Wanted, loss::Distillation, plan::Tail};
 use snnc_kernels::neuron::{Derivation, Surrogate};
-use std::{fmt::Write, time::Instant};
+use std::time::Instant;
 
 const TIMESTEPS: usize = 8;
-/// Channels of the convolutions; 0 is a pooling.
-const PEER: &[usize] = &[64, 64, 0, 128, 128, 0, 256, 256, 0];
-const VGG16: &[usize] = &[64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0];
 
 struct Options {
     rounds: usize,
@@ -77,7 +78,7 @@ fn options() -> Option<Options> {
 
 fn measure(options: &Options, device: &Device) {
     let &Options { rounds, batch, layers, .. } = options;
-    let graph = snnc_ir::text::parse(&network(layers)).expect("the network is well formed");
+    let graph = snnc_ir::text::parse(&network::text(layers, Activation::Spikes)).expect("the network is well formed");
     let plan = Plan::spiking(&graph, TIMESTEPS, true, Tail::OnMean).expect("the network can be planned");
     let mut values = plan.values(&graph);
     drop(graph);
@@ -123,55 +124,6 @@ fn measure(options: &Options, device: &Device) {
         Device::Card(_) => format!("\"step_wall_s\": {least:.4}"),
     };
     println!("{{\"backend\": \"snnc\", \"device\": \"{name}\", \"batch\": {batch}, \"steps\": {TIMESTEPS}, {cost}}}");
-}
-
-/// The network as text.
-fn network(layers: &[usize]) -> String {
-    let mut text = String::from("graph @peer calibrated {\n  %0 = input : f32[1x3x32x32] \"x\"\n");
-    let mut parameters = String::new();
-    let (mut at, mut width, mut side) = (0, 3, 32);
-    let mut node = |line: String| {
-        at += 1;
-        writeln!(text, "  %{at} = {line}").expect("text grows");
-        at
-    };
-    let mut last = 0;
-    let neurons = |node: &mut dyn FnMut(String) -> usize, parameters: &mut String, operand: usize, shape: &str, per: &str, name: &str| {
-        writeln!(parameters, "  @{name}t : f32[{per}] = splat(1) derived\n  @{name}v : f32[{per}] = splat(0) derived").expect("text grows");
-        node(format!("if_neuron %{operand}, @{name}t, @{name}v {{reset=soft}} : spike[{shape}] \"{name}\""))
-    };
-    for (k, &layer) in layers.iter().enumerate() {
-        if layer == 0 {
-            side /= 2;
-            last = node(format!("average_pool2d %{last} {{kernel=[2, 2], stride=2}} : f32[1x{width}x{side}x{side}] \"/pool{k}\""));
-            continue;
-        }
-        // Kaiming's uniform bound, as PyTorch's layers start.
-        let bound = 1.0 / ((width * 9) as f32).sqrt();
-        let (seed, seed_b) = (k + 1, k + 101);
-        writeln!(parameters, "  @w{k} : f32[{layer}x{width}x3x3] = noise({seed}, {bound}) derived").expect("text grows");
-        writeln!(parameters, "  @b{k} : f32[{layer}] = noise({seed_b}, {bound}) derived").expect("text grows");
-        width = layer;
-        let shape = format!("1x{width}x{side}x{side}");
-        last = node(format!("conv2d %{last}, @w{k}, @b{k} {{pads=1}} : f32[{shape}] \"/conv{k}\""));
-        last = neurons(&mut node, &mut parameters, last, &shape, &format!("1x{width}x1x1"), &format!("n{k}"));
-    }
-    let mut inputs = width * side * side;
-    last = node(format!("reshape %{last} : f32[1x{inputs}] \"/flatten\""));
-    for (k, outputs) in [512, 512, 10].into_iter().enumerate() {
-        let bound = 1.0 / (inputs as f32).sqrt();
-        let (seed, seed_b) = (k + 51, k + 151);
-        writeln!(parameters, "  @f{k} : f32[{outputs}x{inputs}] = noise({seed}, {bound}) derived").expect("text grows");
-        writeln!(parameters, "  @fb{k} : f32[{outputs}] = noise({seed_b}, {bound}) derived").expect("text grows");
-        last = node(format!("linear %{last}, @f{k}, @fb{k} : f32[1x{outputs}] \"/fc{k}\""));
-        inputs = outputs;
-        if k < 2 {
-            last = neurons(&mut node, &mut parameters, last, &format!("1x{outputs}"), &format!("1x{outputs}"), &format!("m{k}"));
-        }
-    }
-    let mut lines: Vec<&str> = parameters.lines().collect();
-    lines.sort_unstable();
-    format!("{text}  output %{last} \"y\"\n{}\n}}\n", lines.join("\n"))
 }
 
 /// A line of the kernel's account of this process, in MiB.

@@ -8,7 +8,7 @@ use common::{distance, float, spiking};
 use snnc_engine::{
     Buffers, Gradients, Inside, Losses, Network, Plan, TensorNetwork, Wanted,
     loss::{Hint, Statistics},
-    plan::{Op, Tail, Twin},
+    plan::{Kind, Op, Tail, Twin},
 };
 use snnc_ir::Graph;
 use snnc_kernels::neuron::{Derivation, Surrogate};
@@ -118,6 +118,33 @@ fn losses_inside_of_the_network() {
     let statistics = Statistics { recorded: &recorded, weight: 3.0 };
     let inside: [(usize, &dyn Inside); 1] = [(plan.at(node).expect("it was asked for"), &statistics)];
     compare(&graph, &plan, &input()[..IMAGES * 128], HOW, &Losses { output: &squares, inside: &inside }, "statistics");
+}
+
+/// Weights and images of 0, 1 and -1, whose products 16 bits hold: spikes are those of 32 bits, and gradients nearly.
+#[test]
+fn products_may_be_in_16_bits() {
+    let graph = spiking("soft", false);
+    let plan = Plan::spiking(&graph, TIMESTEPS, true, Tail::OnMean).expect("the graph can be planned");
+    let whole = |values: Vec<f32>| values.iter().map(|v| (2.0 * v).round().clamp(-1.0, 1.0)).collect::<Vec<f32>>();
+    let is_weight = |k: usize| plan.parameters[k].kind == Kind::Weight;
+    let values = plan.values(&graph).into_iter().enumerate().map(|(k, values)| if is_weight(k) { whole(values) } else { values });
+    let values: Vec<Vec<f32>> = values.collect();
+    let input = whole(snnc_ir::text::noise(IMAGES * 96, 5, 1.0));
+    let slopes = |z: &[f32]| (f64::from(z.iter().sum::<f32>()), (0..z.len()).map(|k| 64.0 + 20.0 * k as f32).collect());
+    let wanted = Wanted { parameters: vec![true; values.len()], input: true };
+    let gradients = |products| {
+        let network = TensorNetwork::new(&plan, &Device::Cpu, DType::F32, HOW).expect("candle has all operators").with_products(products);
+        network.gradients(&values, &input, IMAGES, &wanted, &Losses { output: &slopes, inside: &[] }).expect("the graph runs")
+    };
+    let (whole, half) = (gradients(DType::F32), gradients(DType::F16));
+    assert!(whole.logits.iter().any(|&z| z != 0.0));
+    assert!(distance(&half.logits, &whole.logits) < 1e-3);
+    assert_ne!(half.input, whole.input);
+    assert!(distance(&half.input, &whole.input) < 0.01, "{}", distance(&half.input, &whole.input));
+    for (k, (half, whole)) in half.parameters.iter().zip(&whole.parameters).enumerate() {
+        // Some sums nearly cancel.
+        assert!(distance(half, whole) < 0.05, "{k}: {}", distance(half, whole));
+    }
 }
 
 #[test]

@@ -659,10 +659,7 @@ fn layout() -> impl TypedValueParser<Value = LayoutArg> {
 }
 
 fn simulator() -> impl TypedValueParser<Value = Simulator> {
-    words(&[
-        ("runtime", Simulator::Runtime, "snnc-runtime"),
-        ("engine", Simulator::Engine, "the engine that the compiler calibrates with"),
-    ])
+    words(&[("runtime", Simulator::Runtime, "snnc-runtime"), ("engine", Simulator::Engine, "the engine that the compiler calibrates with")])
 }
 
 // ---- numbers ----

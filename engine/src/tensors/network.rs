@@ -61,6 +61,15 @@ impl<'a> TensorNetwork<'a> {
 
     /// A parameter, spread out over the entries that it broadcasts to.
     pub(super) fn spread(&self, spread: &Spread, variables: &[Var]) -> candle_core::Result<Tensor> {
-        variables[spread.slot].index_select(&self.numbers(spread.index.clone())?, 0)
+        let Spread { slot, index } = spread;
+        let (values, len) = (&variables[*slot], index.len());
+        let entries = values.dim(0)?;
+        let share = len / entries;
+        // One entry for as many neighbours, of a channel or of all: the gradient is then a sum, where that of a selection is one thread on
+        // a card, which goes through all neurons.
+        if entries * share == len && index.iter().enumerate().all(|(i, &entry)| entry as usize == i / share) {
+            return values.unsqueeze(1)?.broadcast_as((entries, share))?.reshape(len);
+        }
+        values.index_select(&self.numbers(index.clone())?, 0)
     }
 }
