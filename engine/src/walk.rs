@@ -123,7 +123,9 @@ impl Walk {
         if data.is_empty() {
             return Err(Error::Bug(format!("`{}` has no operand", graph[node].op.name())));
         }
-        Ok(Signal { data: Rc::new(work.forward(&data, &mut self.buffers)), varies })
+        let result = work.forward(&data, &mut self.buffers);
+        self.buffers.keep_one(result.len());
+        Ok(Signal { data: Rc::new(result), varies })
     }
 
     /// Lets go of what all its readers have read, except what `asked` reads: who changes that node will ask again.

@@ -48,7 +48,7 @@ fn main() {
     });
     let Device::Card(card) = &engine else { unreachable!("a card was asked for") };
     let done = match options.part.as_str() {
-        "facts" => memory::facts(card).map(|facts| print(&options, "facts", facts)),
+        "facts" => memory::facts(card).map(|facts| print(&options, "facts", facts)).map_err(Into::into),
         "step" => step(&options, &engine),
         "kinds" => kinds(&options, &engine),
         "precision" => precision::compare(&options, &engine, &mut |what| print(&options, "precision", what)),

@@ -1,7 +1,7 @@
 //! Kernels on the CPU: convolution, pooling, linear layers and neurons over time, forward and backward.
 //!
 //! The simulator (as the bodies of its candle operators) and the deployed runtime call the same functions, so a network
-//! cannot behave differently in the two. Nothing here knows about graphs; only [`neuron`] knows about spikes and time steps.
+//! cannot behave differently in the two. Nothing here knows about graphs; only [`neuron`] and [`spikes`] know about spikes, and only the first about time steps.
 //!
 //! # Conventions
 //!
@@ -50,6 +50,7 @@ pub mod neuron;
 mod pool;
 mod scratch;
 mod simd;
+pub mod spikes;
 mod tasks;
 
 pub use conv::{Conv2d, bias_gradient};

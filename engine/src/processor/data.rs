@@ -1,6 +1,7 @@
 //! What steps make, and buffers for it that go round.
 
 use crate::sums::add_steps;
+use snnc_kernels::spikes;
 use std::{collections::BTreeMap, sync::Mutex};
 
 /// Buffers that are done with, to be used again: one a thread, over all steps of a descent, so that a descent allocates nothing after its
@@ -49,6 +50,14 @@ impl Buffers {
         }
     }
 
+    /// Lets go of all but one for so many values: results over all time steps are large, and those of the next layer may have another size.
+    pub(crate) fn keep_one(&mut self, len: usize) {
+        self.floats.retain(|&of, _| of == len);
+        self.bytes.retain(|&of, _| of == len);
+        self.floats.values_mut().for_each(|list| list.truncate(1));
+        self.bytes.values_mut().for_each(|list| list.truncate(1));
+    }
+
     /// Buffers at rest.
     #[cfg(test)]
     pub(crate) fn count(&self) -> usize {
@@ -93,7 +102,7 @@ impl Data {
             Self::Floats(values) => body(values, buffers),
             Self::Spikes(bytes) => {
                 let mut values = buffers.take(bytes.len());
-                values.iter_mut().zip(bytes).for_each(|(v, &b)| *v = f32::from(b));
+                spikes::to_floats(bytes, &mut values);
                 let result = body(&values, buffers);
                 buffers.give(values);
                 result
@@ -114,9 +123,7 @@ impl Data {
         let mut mean = vec![0.0f32; len];
         match self {
             Self::Floats(values) => add_steps(values, &mut mean),
-            Self::Spikes(values) => {
-                values.chunks(len.max(1)).for_each(|step| mean.iter_mut().zip(step).for_each(|(m, &s)| *m += f32::from(s)));
-            }
+            Self::Spikes(values) => values.chunks(len.max(1)).for_each(|step| spikes::add(step, &mut mean)),
         }
         let steps = self.len() / len.max(1);
         mean.iter_mut().for_each(|m| *m /= steps as f32);

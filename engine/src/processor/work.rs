@@ -15,6 +15,7 @@ use crate::{
 use snnc_kernels::{
     bias_gradient, linear_forward, linear_input_gradient, linear_weight_gradient,
     neuron::{Derivation, NeuronGradients, Neurons},
+    spikes,
 };
 use std::borrow::Cow;
 
@@ -89,8 +90,8 @@ impl Work<'_> {
                 let bias = bias.map(|b| &self.values[b][..]);
                 x.with(buffers, |x, _| linear_forward(x, [rows, *inputs, *outputs], &self.values[*weight], bias, *rectified, &mut y));
             }
-            Op::Scale(_) => x.with(buffers, |x, _| self.each(x, &mut y, |x, factor| x * factor)),
-            Op::Shift(_) => x.with(buffers, |x, _| self.each(x, &mut y, |x, offset| x + offset)),
+            Op::Scale(_) => self.each(x, &mut y, |x, factor| x * factor),
+            Op::Shift(_) => self.each(x, &mut y, |x, offset| x + offset),
             Op::Add => {
                 // What is the same at every step is added at every step.
                 x.with(buffers, |x, _| y.chunks_mut(x.len()).for_each(|y| y.copy_from_slice(x)));
@@ -338,10 +339,20 @@ impl Work<'_> {
     }
 
     /// `y = of(x, own)` entry by entry.
-    fn each(&self, x: &[f32], y: &mut [f32], of: impl Fn(f32, f32) -> f32) {
+    fn each(&self, x: &Data, y: &mut [f32], of: impl Fn(f32, f32) -> f32) {
         let own = &self.own[0];
-        for (x, y) in x.chunks(own.len()).zip(y.chunks_mut(own.len())) {
-            x.iter().zip(own).zip(y).for_each(|((&x, &own), y)| *y = of(x, own));
+        match x {
+            Data::Floats(x) => {
+                for (x, y) in x.chunks(own.len()).zip(y.chunks_mut(own.len())) {
+                    x.iter().zip(own).zip(y).for_each(|((&x, &own), y)| *y = of(x, own));
+                }
+            }
+            Data::Spikes(x) => {
+                for (x, y) in x.chunks(own.len()).zip(y.chunks_mut(own.len())) {
+                    spikes::to_floats(x, y);
+                    y.iter_mut().zip(own).for_each(|(y, &own)| *y = of(*y, own));
+                }
+            }
         }
     }
 

@@ -18,7 +18,10 @@
 //! all that a forward pass has to leave behind are the currents.
 
 use super::surrogate::{Atan, Derivation, Derivative, Sigmoid, Surrogate, Triangle};
-use crate::simd::{Loop, dispatch};
+use crate::{
+    simd::{Loop, dispatch},
+    tasks::{self, Shared},
+};
 
 /// What a spike does to the potential, and whether it can be taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +73,7 @@ impl Neurons<'_> {
     /// If a slice does not have the length of its shape.
     pub fn forward(&self, current: &[f32], images: usize, spikes: &mut [i8]) {
         let (len, steps) = self.check(current.len(), images, spikes.len());
-        self.run(current, images, (len, steps), Spikes(spikes));
+        self.run(current, images, (len, steps), Spikes(&Shared::new(spikes)));
     }
 
     /// The sum of every neuron's spikes over so many steps, `[images, len]`, under the currents of [`Neurons::forward`].
@@ -79,16 +82,17 @@ impl Neurons<'_> {
     /// If a slice does not have the length of its shape.
     pub fn sums(&self, current: &[f32], images: usize, steps: usize, sums: &mut [f32]) {
         let (len, _) = self.check(current.len(), images, steps * sums.len());
-        self.run(current, images, (len, steps), Sums(sums));
+        self.run(current, images, (len, steps), Sums(&Shared::new(sums)));
     }
 
     fn run<S: Sink>(&self, current: &[f32], images: usize, (len, steps): (usize, usize), sink: S) {
         let varies = current.len() == steps * images * len;
-        match self.reset {
-            Reset::Soft => dispatch(Forward::<SOFT, S> { neurons: self, current, varies, images, len, steps, sink }),
-            Reset::Hard => dispatch(Forward::<HARD, S> { neurons: self, current, varies, images, len, steps, sink }),
-            Reset::Signed => dispatch(Forward::<SIGNED, S> { neurons: self, current, varies, images, len, steps, sink }),
-        }
+        // A step of a neuron is a handful of operations.
+        tasks::for_each(images, 8 * steps * images * len, |image| match self.reset {
+            Reset::Soft => dispatch(Forward::<SOFT, S> { neurons: self, current, varies, images, image, len, steps, sink }),
+            Reset::Hard => dispatch(Forward::<HARD, S> { neurons: self, current, varies, images, image, len, steps, sink }),
+            Reset::Signed => dispatch(Forward::<SIGNED, S> { neurons: self, current, varies, images, image, len, steps, sink }),
+        });
     }
 
     /// Turns the gradient of the spikes `[T, images, len]` into that of the current at every step, in place, and adds the gradients
@@ -154,45 +158,52 @@ fn step<const RESET: u8>(v: f32, n: f32, current: f32, threshold: f32, leak: f32
     (m, spike, m - threshold * spike)
 }
 
-/// Where the spikes of a block of neurons of an image go.
-trait Sink {
+/// Where the spikes of a block of neurons of an image go: each block of an image has a place of its own, which one task writes.
+trait Sink: Copy + Sync {
     /// Those of one step; they stand at `at` of `[T, images, len]`.
-    fn step(&mut self, at: usize, spikes: &[f32]);
+    fn step(self, at: usize, spikes: &[f32]);
     /// Their sums over all steps; they stand at `at` of `[images, len]`.
-    fn end(&mut self, at: usize, sums: &[f32]);
+    fn end(self, at: usize, sums: &[f32]);
 }
 
 /// All of them, as bytes.
-struct Spikes<'a>(&'a mut [i8]);
+#[derive(Clone, Copy)]
+struct Spikes<'a>(&'a Shared<'a, i8>);
 
 impl Sink for Spikes<'_> {
     #[inline(always)]
-    fn step(&mut self, at: usize, spikes: &[f32]) {
-        self.0[at..][..spikes.len()].iter_mut().zip(spikes).for_each(|(out, &spike)| *out = spike as i8);
+    fn step(self, at: usize, spikes: &[f32]) {
+        // SAFETY: blocks of images do not overlap.
+        let out = unsafe { self.0.part(at, spikes.len()) };
+        out.iter_mut().zip(spikes).for_each(|(out, &spike)| *out = spike as i8);
     }
 
     #[inline(always)]
-    fn end(&mut self, _: usize, _: &[f32]) {}
+    fn end(self, _: usize, _: &[f32]) {}
 }
 
 /// Their sums alone.
-struct Sums<'a>(&'a mut [f32]);
+#[derive(Clone, Copy)]
+struct Sums<'a>(&'a Shared<'a, f32>);
 
 impl Sink for Sums<'_> {
     #[inline(always)]
-    fn step(&mut self, _: usize, _: &[f32]) {}
+    fn step(self, _: usize, _: &[f32]) {}
 
     #[inline(always)]
-    fn end(&mut self, at: usize, sums: &[f32]) {
-        self.0[at..][..sums.len()].copy_from_slice(sums);
+    fn end(self, at: usize, sums: &[f32]) {
+        // SAFETY: blocks of images do not overlap.
+        unsafe { self.0.part(at, sums.len()) }.copy_from_slice(sums);
     }
 }
 
+/// The neurons of one image.
 struct Forward<'a, const RESET: u8, S> {
     neurons: &'a Neurons<'a>,
     current: &'a [f32],
     varies: bool,
     images: usize,
+    image: usize,
     len: usize,
     steps: usize,
     sink: S,
@@ -203,27 +214,25 @@ impl<const RESET: u8, S: Sink> Loop for Forward<'_, RESET, S> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { neurons, current, varies, images, len, steps, mut sink } = self;
-        for image in 0..images {
-            for first in (0..len).step_by(BLOCK) {
-                let count = BLOCK.min(len - first);
-                let (mut v, mut n, mut spikes) = ([0.0f32; BLOCK], [0.0f32; BLOCK], [0.0f32; BLOCK]);
-                v[..count].copy_from_slice(&neurons.initial[first..][..count]);
-                let (threshold, leak) = (&neurons.threshold[first..][..count], &neurons.leak[first..][..count]);
-                for t in 0..steps {
-                    let at = (t * images + image) * len + first;
-                    let x = &current[if varies { at } else { image * len + first }..][..count];
-                    let spikes = &mut spikes[..count];
-                    for i in 0..count {
-                        let (_, spike, after) = step::<RESET>(v[i], n[i], x[i], threshold[i], leak[i]);
-                        v[i] = after;
-                        n[i] += spike;
-                        spikes[i] = spike;
-                    }
-                    sink.step(at, spikes);
+        let Self { neurons, current, varies, images, image, len, steps, sink } = self;
+        for first in (0..len).step_by(BLOCK) {
+            let count = BLOCK.min(len - first);
+            let (mut v, mut n, mut spikes) = ([0.0f32; BLOCK], [0.0f32; BLOCK], [0.0f32; BLOCK]);
+            v[..count].copy_from_slice(&neurons.initial[first..][..count]);
+            let (threshold, leak) = (&neurons.threshold[first..][..count], &neurons.leak[first..][..count]);
+            for t in 0..steps {
+                let at = (t * images + image) * len + first;
+                let x = &current[if varies { at } else { image * len + first }..][..count];
+                let spikes = &mut spikes[..count];
+                for i in 0..count {
+                    let (_, spike, after) = step::<RESET>(v[i], n[i], x[i], threshold[i], leak[i]);
+                    v[i] = after;
+                    n[i] += spike;
+                    spikes[i] = spike;
                 }
-                sink.end(image * len + first, &n[..count]);
+                sink.step(at, spikes);
             }
+            sink.end(image * len + first, &n[..count]);
         }
     }
 }
