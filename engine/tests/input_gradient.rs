@@ -23,7 +23,7 @@ graph @g imported {
   %7 = average_pool2d %4 {kernel=3, pads=1, stride=[2, 1]} : f32[1x4x2x4] "/average"
   %8 = concat %6, %7 {axis=1} : f32[1x8x2x4] "/concat"
   %9 = batch_norm %8, @g, @h, @m, @v : f32[1x8x2x4] "/bn"
-  %10 = leaky_relu %9 {slope=0.25} : f32[1x8x2x4] "/leaky"
+  %10 = clip %9 {max=2, min=-1} : f32[1x8x2x4] "/bounds"
   %11 = slice %10 {ranges=[0:1:1, 0:2:4, 1:-1:2, 0:1:4]} : f32[1x4x2x4] "/slice"
   %12 = pad %11 {pads=[0:0, 1:0, 0:0, 0:1]} : f32[1x5x2x5] "/pad"
   %13 = transpose %12 {permutation=[0, 2, 3, 1]} : f32[1x2x5x5] "/transpose"

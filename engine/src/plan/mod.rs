@@ -25,7 +25,7 @@ mod planner;
 pub mod step;
 pub mod twin;
 
-pub use op::{Activation, NOWHERE, NeuronSlots, Op, Pool, Slot, Spread};
+pub use op::{NOWHERE, NeuronSlots, Op, Pool, Slot, Spread};
 pub(crate) use planner::single;
 pub use step::{Kind, Parameter, Plan, Span, Step, Tail};
 pub use twin::Twin;

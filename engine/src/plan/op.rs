@@ -90,8 +90,21 @@ pub enum Op {
         /// Entries of a channel.
         plane: usize,
     },
-    /// A function of every entry, or of entries along an axis.
-    Activation(Activation),
+    /// `min(max(x, low), high)`, which with 0 and infinity is the rectifier.
+    Clamp {
+        /// Lower bound.
+        low: f32,
+        /// Upper bound.
+        high: f32,
+    },
+    /// A rectifier in L steps up to `max`; see [`snnc_ir::Operator::ClipFloorShift`]. Differentiated as if it had no steps, as in the training of
+    /// such networks (Bu et al., ICLR 2022).
+    ClipFloorShift {
+        /// The largest value.
+        max: f32,
+        /// L.
+        levels: u32,
+    },
     /// Neurons.
     Neuron(NeuronSlots),
     /// What stands in for neurons in a network that has no time.
@@ -109,45 +122,6 @@ pub struct Pool {
     pub channels: usize,
     /// Height and width of the operand's.
     pub size: [usize; 2],
-}
-
-/// A function of every entry, or of entries along an axis.
-#[derive(Clone, Debug)]
-pub enum Activation {
-    /// `min(max(x, low), high)`, which with 0 and infinity is the rectifier.
-    Clamp {
-        /// Lower bound.
-        low: f32,
-        /// Upper bound.
-        high: f32,
-    },
-    /// `max/L · min(max(⌊x · L/max + 1/2⌋, 0), L)`. Differentiated as if it had no steps, as in the training of such networks (Bu et al.,
-    /// ICLR 2022).
-    ClipFloorShift {
-        /// The largest value.
-        max: f32,
-        /// L.
-        levels: u32,
-    },
-    /// x, or a slope times x where negative.
-    Leaky(f32),
-    /// The same with a slope that is a parameter.
-    PRelu(Spread),
-    /// `⌊x⌋`, differentiated as x.
-    Floor,
-    /// The nearest whole number, differentiated as x.
-    Round,
-    /// `1 / (1 + exp(-x))`.
-    Sigmoid,
-    /// Exponentials over their sum, or the logarithm of that, along the middle axis of `[.., len, inner]`.
-    Softmax {
-        /// Entries that are summed.
-        len: usize,
-        /// Distance of one from the next.
-        inner: usize,
-        /// Whether the logarithm is taken.
-        is_log: bool,
-    },
 }
 
 /// The parameters of neurons.
@@ -169,7 +143,7 @@ impl Op {
     pub fn slots(&self) -> Vec<Slot> {
         match self {
             Self::Convolution { weight, bias, .. } | Self::Linear { weight, bias, .. } => std::iter::once(*weight).chain(*bias).collect(),
-            Self::Scale(spread) | Self::Shift(spread) | Self::Activation(Activation::PRelu(spread)) => vec![spread.slot],
+            Self::Scale(spread) | Self::Shift(spread) => vec![spread.slot],
             Self::Normalise { slots, .. } => slots.to_vec(),
             Self::Neuron(slots) | Self::Twin(_, slots) => {
                 [&slots.threshold, &slots.initial].into_iter().chain(&slots.leak).map(|spread| spread.slot).collect()
@@ -180,7 +154,8 @@ impl Op {
             | Self::MaxPool(_)
             | Self::Move { .. }
             | Self::Mean { .. }
-            | Self::Activation(_)
+            | Self::Clamp { .. }
+            | Self::ClipFloorShift { .. }
             | Self::TimeMean => Vec::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! From a graph to a plan.
 
 use super::{
-    op::{Activation, NeuronSlots, Op, Pool, Slot, Spread},
+    op::{NeuronSlots, Op, Pool, Slot, Spread},
     places::{concat, mean, pad, slice, transpose},
     step::{Kind, Parameter, Plan, Span, Step, Tail},
     twin::Twin,
@@ -197,18 +197,9 @@ impl<'g> Planner<'g> {
                 [mean, variance].into_iter().for_each(|slot| self.parameters[slot].is_fixed = true);
                 Op::Normalise { slots: [scale, shift, mean, variance], epsilon: *epsilon, plane: graph[operands[0]].ty.plane() }
             }
-            Operator::Relu => Op::Activation(Activation::Clamp { low: 0.0, high: f32::INFINITY }),
-            Operator::Clip { min, max } => Op::Activation(Activation::Clamp { low: *min, high: *max }),
-            Operator::ClipFloorShift { max, levels } => Op::Activation(Activation::ClipFloorShift { max: *max, levels: *levels }),
-            Operator::LeakyRelu { slope } => Op::Activation(Activation::Leaky(*slope)),
-            Operator::PRelu { slope } => Op::Activation(Activation::PRelu(self.spread(node, *slope, Kind::Weight, None))),
-            Operator::Floor => Op::Activation(Activation::Floor),
-            Operator::Round => Op::Activation(Activation::Round),
-            Operator::Sigmoid => Op::Activation(Activation::Sigmoid),
-            Operator::Softmax { axis } | Operator::LogSoftmax { axis } => {
-                let is_log = matches!(graph[node].op, Operator::LogSoftmax { .. });
-                Op::Activation(Activation::Softmax { len: result[*axis], inner: result[axis + 1..].iter().product(), is_log })
-            }
+            Operator::Relu => Op::Clamp { low: 0.0, high: f32::INFINITY },
+            Operator::Clip { min, max } => Op::Clamp { low: *min, high: *max },
+            Operator::ClipFloorShift { max, levels } => Op::ClipFloorShift { max: *max, levels: *levels },
             Operator::Neuron { threshold, initial, leak, reset, .. } => {
                 let threshold = self.spread(node, *threshold, Kind::Threshold, None);
                 Op::Neuron(NeuronSlots {
@@ -222,7 +213,15 @@ impl<'g> Planner<'g> {
                     },
                 })
             }
-            Operator::Reshape { .. } => return Err(Error::Bug("a reshape is its operand under another name".into())),
+            // A reshape is its operand under another name; passes bring the others into other forms before a network is run.
+            Operator::Reshape { .. }
+            | Operator::Floor
+            | Operator::Round
+            | Operator::LeakyRelu { .. }
+            | Operator::PRelu { .. }
+            | Operator::Softmax { .. }
+            | Operator::LogSoftmax { .. }
+            | Operator::Sigmoid => return Err(Error::Bug(format!("`{}` is no step of a plan", graph[node].op.name()))),
         })
     }
 }

@@ -331,7 +331,7 @@ mod tests {
   %4 = slice %3 {ranges=[0:1:1, 0:1:2, 0:2:2, 3:-1:4]} : f32[1x2x2x4] "/slice"
   %5 = pad %4 {pads=[0:0, 1:0, 0:0, 0:1]} : f32[1x3x2x5] "/pad"
   %6 = transpose %5 {permutation=[0, 2, 3, 1]} : f32[1x2x5x3] "/transpose"
-  %7 = leaky_relu %6 {slope=0.25} : f32[1x2x5x3] "/leaky"
+  %7 = clip %6 {max=6, min=0} : f32[1x2x5x3] "/bounds"
   %8 = reshape %7 : f32[1x30] "/flatten"
   %9 = linear %8, @v : f32[1x3] "/fc"
   output %9 "y"

@@ -9,7 +9,7 @@ use super::{
     moves, twin,
 };
 use crate::{
-    plan::{Activation, NeuronSlots, Op, Span, Spread, Step},
+    plan::{NeuronSlots, Op, Span, Spread, Step},
     sums::{add, add_steps},
 };
 use snnc_kernels::{
@@ -53,7 +53,7 @@ pub(crate) struct Reads {
 pub(crate) fn spread(step: &Step, values: &[Cow<'_, [f32]>]) -> Vec<Vec<f32>> {
     let entries = |spread: &Spread| spread.of(&values[spread.slot]);
     match &step.op {
-        Op::Scale(spread) | Op::Shift(spread) | Op::Activation(Activation::PRelu(spread)) => vec![entries(spread)],
+        Op::Scale(spread) | Op::Shift(spread) => vec![entries(spread)],
         Op::Normalise { slots, epsilon, .. } => {
             let [gamma, beta, mean, variance] = slots.map(|slot| &values[slot]);
             let deviation: Vec<f32> = variance.iter().map(|v| (v + epsilon).sqrt()).collect();
@@ -114,7 +114,8 @@ impl Work<'_> {
             Op::Normalise { plane, .. } => {
                 x.with(buffers, |x, _| activation::normalise(x, [&self.own[0][..], &self.own[1][..]], *plane, &mut y))
             }
-            Op::Activation(activation) => x.with(buffers, |x, _| activation::forward(activation, self.own, x, &mut y)),
+            Op::Clamp { low, high } => x.with(buffers, |x, _| activation::clamp(x, &mut y, *low, *high)),
+            Op::ClipFloorShift { max, levels } => x.with(buffers, |x, _| activation::clip_floor_shift(x, &mut y, *max, *levels)),
             Op::Twin(twin, slots) => x.with(buffers, |x, _| twin::forward(*twin, self.neurons(slots), x, &mut y, self.timesteps)),
             Op::TimeMean => {
                 y.fill(0.0);
@@ -137,8 +138,7 @@ impl Work<'_> {
             Op::Convolution { weight, rectified, .. } | Op::Linear { weight, rectified, .. } => (parameters[*weight], *rectified),
             Op::Scale(spread) => (parameters[spread.slot], false),
             Op::Normalise { slots, .. } => (parameters[slots[0]], false),
-            Op::Neuron(_) | Op::Twin(..) | Op::MaxPool(_) => (true, false),
-            Op::Activation(activation) => activation::reads(activation),
+            Op::Neuron(_) | Op::Twin(..) | Op::MaxPool(_) | Op::Clamp { .. } | Op::ClipFloorShift { .. } => (true, false),
             Op::Input | Op::Shift(_) | Op::Add | Op::AveragePool(_) | Op::Move { .. } | Op::Mean { .. } | Op::TimeMean => (false, false),
         };
         Reads { operand, result }
@@ -165,7 +165,7 @@ impl Work<'_> {
             Op::Input => unreachable!("the input has no operand"),
             Op::Convolution { conv, size, weight, bias, rectified } => {
                 if *rectified {
-                    kept(y, buffers, &mut |y, _| activation::behind_rectifier(y, &mut dy));
+                    kept(y, buffers, &mut |y, _| activation::between(y, &mut dy, 0.0, f32::INFINITY));
                 }
                 if let Some(slot) = bias.filter(|&b| is_wanted(b)) {
                     let mut db = buffers.take(conv.out_channels);
@@ -189,7 +189,7 @@ impl Work<'_> {
             Op::Linear { inputs, outputs, weight, bias, rectified } => {
                 let shape = [rows, *inputs, *outputs];
                 if *rectified {
-                    kept(y, buffers, &mut |y, _| activation::behind_rectifier(y, &mut dy));
+                    kept(y, buffers, &mut |y, _| activation::between(y, &mut dy, 0.0, f32::INFINITY));
                 }
                 if let Some(slot) = bias.filter(|&b| is_wanted(b)) {
                     dy.chunks(*outputs).for_each(|row| add(&mut parameters[slot], row));
@@ -287,22 +287,12 @@ impl Work<'_> {
                 }
                 dx = Some(dy);
             }
-            Op::Activation(activation) => {
-                if let Activation::PRelu(spread) = activation
-                    && is_wanted(spread.slot)
-                {
-                    let mut sum = buffers.zeros(step.len);
-                    kept(x, buffers, &mut |x, _| activation::add_slope(&mut sum, x, &dy));
-                    gather(&sum, spread, &mut parameters[spread.slot]);
-                    buffers.give(sum);
-                }
-                let (of_operand, of_result) = activation::reads(activation);
-                let mut back = |values: &[f32]| activation::backward(activation, self.own, values, &mut dy);
-                match (of_operand, of_result) {
-                    (true, _) => kept(x, buffers, &mut |x, _| back(x)),
-                    (_, true) => kept(y, buffers, &mut |y, _| back(y)),
-                    _ => back(&[]),
-                }
+            Op::Clamp { low, high } => {
+                kept(x, buffers, &mut |x, _| activation::between(x, &mut dy, *low, *high));
+                dx = Some(dy);
+            }
+            Op::ClipFloorShift { max, .. } => {
+                kept(x, buffers, &mut |x, _| activation::between(x, &mut dy, 0.0, *max));
                 dx = Some(dy);
             }
             Op::Neuron(slots) => {

@@ -8,9 +8,7 @@
 //! | `run` | forward, and backward by candle |
 //! | `neurons` | neurons and their twins, step after step |
 //! | `windows` | convolutions and pools |
-//! | `activation` | functions of every entry |
 
-mod activation;
 mod network;
 mod neurons;
 mod run;

@@ -126,7 +126,14 @@ impl TensorNetwork<'_> {
                 let x = x.reshape((rows, channels, *plane))?;
                 x.broadcast_mul(&factor.reshape(shape)?)?.broadcast_add(&offset.reshape(shape)?)?.reshape((rows, step.len))
             }
-            Op::Activation(activation) => self.activation(activation, x, variables),
+            Op::Clamp { low, high } => clamp(x, *low, *high),
+            Op::ClipFloorShift { max, levels } => {
+                let step = f64::from(*max) / f64::from(*levels);
+                let stairs = (((x.detach() / step)? + 0.5)?.floor()?.clamp(0.0, f64::from(*levels))? * step)?;
+                // The value of the stairs, the slope of what they climb.
+                let slope = clamp(x, 0.0, *max)?;
+                (&slope - slope.detach())? + stairs
+            }
             Op::Neuron(slots) => self.neurons(slots, x, images, variables),
             Op::Twin(twin, slots) => self.twin(*twin, slots, x, variables),
             Op::TimeMean => x.reshape((self.plan.timesteps, images, step.len))?.mean(0),
@@ -150,4 +157,10 @@ fn download(tensor: &Tensor) -> candle_core::Result<Vec<f32>> {
 fn at_every_step(x: &Tensor, rows: usize) -> candle_core::Result<Tensor> {
     let count = rows / x.dim(0)?;
     if count == 1 { Ok(x.clone()) } else { Tensor::cat(&vec![x; count], 0) }
+}
+
+/// `min(max(x, low), high)`; bounds may be infinite.
+fn clamp(x: &Tensor, low: f32, high: f32) -> candle_core::Result<Tensor> {
+    let x = if low.is_finite() { ((x - f64::from(low))?.relu()? + f64::from(low))? } else { x.clone() };
+    if high.is_finite() { (x.neg()? + f64::from(high))?.relu()?.neg()? + f64::from(high) } else { Ok(x) }
 }

@@ -76,26 +76,22 @@ pub fn float() -> snnc_ir::Graph {
   %4 = batch_norm %3, @g, @h, @m, @v : f32[1x4x4x4] "/bn"
   %5 = clip %4 {max=1.5, min=-0.5} : f32[1x4x4x4] "/clip"
   %6 = average_pool2d %2 {kernel=[2, 2], pads=[0, 0, 0, 0], stride=2} : f32[1x4x4x4] "/average"
-  %7 = prelu %3, @s : f32[1x4x4x4] "/prelu"
+  %7 = clip_floor_shift %3 {levels=4, max=2} : f32[1x4x4x4] "/stairs"
   %8 = add %5, %7, %6 : f32[1x4x4x4] "/sum"
   %9 = max_pool2d %8 {kernel=[3, 3], pads=1, stride=2} : f32[1x4x2x2] "/max"
-  %10 = leaky_relu %9 {slope=0.25} : f32[1x4x2x2] "/leaky"
+  %10 = clip %9 {max=inf, min=-0.25} : f32[1x4x2x2] "/above"
   %11 = mean %8 {axes=[2, 3]} : f32[1x4x1x1] "/mean"
   %12 = pad %11 {pads=[0:0, 0:0, 0:1, 1:0], value=0.5} : f32[1x4x2x2] "/pad"
   %13 = concat %10, %12 {axis=1} : f32[1x8x2x2] "/concat"
   %14 = slice %13 {ranges=[0:1:1, 7:-2:4, 0:1:2, 0:1:2]} : f32[1x4x2x2] "/slice"
   %15 = transpose %14 {permutation=[0, 2, 3, 1]} : f32[1x2x2x4] "/transpose"
-  %16 = softmax %15 {axis=3} : f32[1x2x2x4] "/softmax"
-  %17 = sigmoid %15 : f32[1x2x2x4] "/sigmoid"
-  %18 = log_softmax %15 {axis=1} : f32[1x2x2x4] "/log"
-  %19 = add %16, %17, %18 : f32[1x2x2x4] "/sum2"
-  %20 = scale %19, @f : f32[1x2x2x4] "/scale"
-  %21 = shift %20, @o : f32[1x2x2x4] "/shift"
-  %22 = reshape %21 : f32[1x16] "/flatten"
-  %23 = linear %22, @w3, @b3 : f32[1x6] "/fc1"
-  %24 = relu %23 : f32[1x6] "/relu2"
-  %25 = linear %24, @w4 : f32[1x3] "/fc2"
-  output %25 "y"
+  %16 = scale %15, @f : f32[1x2x2x4] "/scale"
+  %17 = shift %16, @o : f32[1x2x2x4] "/shift"
+  %18 = reshape %17 : f32[1x16] "/flatten"
+  %19 = linear %18, @w3, @b3 : f32[1x6] "/fc1"
+  %20 = relu %19 : f32[1x6] "/relu2"
+  %21 = linear %20, @w4 : f32[1x3] "/fc2"
+  output %21 "y"
   @b1 : f32[4] = noise(11, 0.3) source
   @b3 : f32[6] = noise(12, 0.3) source
   @f : f32[1x1x1x4] = noise(13, 1) source
@@ -103,7 +99,6 @@ pub fn float() -> snnc_ir::Graph {
   @h : f32[4] = noise(15, 0.5) source
   @m : f32[4] = noise(16, 0.5) source
   @o : f32[1x2x1x1] = noise(17, 0.5) source
-  @s : f32[1x4x1x1] = noise(18, 0.5) source
   @v : f32[4] = ramp(0.5, 0.25) source
   @w1 : f32[4x2x3x3] = noise(1, 0.6) source
   @w2 : f32[4x2x3x3] = noise(2, 0.6) source
