@@ -85,7 +85,7 @@ fn pairs(audit: &Audit) -> Vec<(String, &'static [Knowledge], Option<Metric>, Me
             let ann = attacked.rows.iter().find(|r| r.cell.subject == Subject::Ann && r.cell.variant == row.cell.variant);
             let name = format!("{} ({}, {:?})", attacked.attack.name(), row.cell.variant, row.cell.timesteps);
             let metric = main(row).unwrap().clone();
-            pairs.push((name, attacked.attack.knows(), ann.and_then(main).cloned(), metric));
+            pairs.push((name, attacked.attack.about().knows, ann.and_then(main).cloned(), metric));
         }
     }
     pairs

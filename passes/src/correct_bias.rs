@@ -8,23 +8,14 @@
 //! Leaves: a `shift` before each neuron and behind the output, which `fold-affine` moves into biases.
 //! Keeps: nothing exactly; this is the one pass that changes what the rate twin computes, on purpose.
 
-use crate::{Activations, Changed, Pass, PassCx, PassError, threshold};
+use crate::{About, Activations, Changed, Pass, PassCx, PassError, threshold};
 use snnc_ir::{Graph, Operator, Origin, Phase, Provenance, Tensor};
-use std::ops::RangeInclusive;
 
 pub struct CorrectBias;
 
 impl Pass for CorrectBias {
-    fn name(&self) -> &'static str {
-        "correct-bias"
-    }
-
-    fn accepts(&self) -> RangeInclusive<Phase> {
-        Phase::Spiking..=Phase::Spiking
-    }
-
-    fn is_required(&self) -> bool {
-        false
+    fn about(&self) -> About {
+        About { name: "correct-bias", accepts: Phase::Spiking..=Phase::Spiking, is_required: false }
     }
 
     fn run(&self, graph: &mut Graph, cx: &mut PassCx<'_>) -> Result<Changed, PassError> {

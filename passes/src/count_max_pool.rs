@@ -7,23 +7,14 @@
 //! Leaves: no `max_pool2d`.
 //! Keeps: the rate twin exactly.
 
-use crate::{Changed, Pass, PassCx, PassError};
+use crate::{About, Changed, Pass, PassCx, PassError};
 use snnc_ir::{Graph, Operator, Phase};
-use std::ops::RangeInclusive;
 
 pub struct CountMaxPool;
 
 impl Pass for CountMaxPool {
-    fn name(&self) -> &'static str {
-        "count-max-pool"
-    }
-
-    fn accepts(&self) -> RangeInclusive<Phase> {
-        Phase::Canonical..=Phase::Spiking
-    }
-
-    fn is_required(&self) -> bool {
-        true
+    fn about(&self) -> About {
+        About { name: "count-max-pool", accepts: Phase::Canonical..=Phase::Spiking, is_required: true }
     }
 
     fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {

@@ -5,23 +5,14 @@
 //! otherwise become neurons that nothing reads as spikes.
 //! Keeps: the logits exactly. The head applies to all class entries of an image together.
 
-use crate::{Changed, Pass, PassCx, PassError};
+use crate::{About, Changed, Pass, PassCx, PassError};
 use snnc_ir::{Graph, Head, Operator, Phase};
-use std::ops::RangeInclusive;
 
 pub struct ExtractHead;
 
 impl Pass for ExtractHead {
-    fn name(&self) -> &'static str {
-        "extract-head"
-    }
-
-    fn accepts(&self) -> RangeInclusive<Phase> {
-        Phase::Imported..=Phase::Imported
-    }
-
-    fn is_required(&self) -> bool {
-        true
+    fn about(&self) -> About {
+        About { name: "extract-head", accepts: Phase::Imported..=Phase::Imported, is_required: true }
     }
 
     fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {

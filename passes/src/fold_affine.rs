@@ -10,28 +10,20 @@
 //! Keeps: the function, up to rounding.
 
 use crate::{
-    Changed, Pass, PassCx, PassError,
+    About, Changed, Pass, PassCx, PassError,
     rewrite::{
         affine::{add_bias, bias_of_offset, broadcast, combine, per_channel, scale_outputs},
         scale,
     },
 };
 use snnc_ir::{Graph, NodeId, Operator, Phase};
-use std::{collections::BTreeSet, ops::RangeInclusive};
+use std::collections::BTreeSet;
 
 pub struct FoldAffine;
 
 impl Pass for FoldAffine {
-    fn name(&self) -> &'static str {
-        "fold-affine"
-    }
-
-    fn accepts(&self) -> RangeInclusive<Phase> {
-        Phase::Imported..=Phase::Calibrated
-    }
-
-    fn is_required(&self) -> bool {
-        false
+    fn about(&self) -> About {
+        About { name: "fold-affine", accepts: Phase::Imported..=Phase::Calibrated, is_required: false }
     }
 
     fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {

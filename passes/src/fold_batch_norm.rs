@@ -6,25 +6,16 @@
 //! Keeps: the function, up to rounding (the fold is computed in double precision).
 
 use crate::{
-    Changed, Pass, PassCx, PassError,
+    About, Changed, Pass, PassCx, PassError,
     rewrite::affine::{add_bias, scale_outputs},
 };
 use snnc_ir::{Graph, Operator, Phase, Provenance, Tensor};
-use std::ops::RangeInclusive;
 
 pub struct FoldBatchNorm;
 
 impl Pass for FoldBatchNorm {
-    fn name(&self) -> &'static str {
-        "fold-batch-norm"
-    }
-
-    fn accepts(&self) -> RangeInclusive<Phase> {
-        Phase::Imported..=Phase::Imported
-    }
-
-    fn is_required(&self) -> bool {
-        true
+    fn about(&self) -> About {
+        About { name: "fold-batch-norm", accepts: Phase::Imported..=Phase::Imported, is_required: true }
     }
 
     fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {

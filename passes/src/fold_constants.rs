@@ -11,28 +11,20 @@
 //! Keeps: the function, up to rounding.
 
 use crate::{
-    Changed, Pass, PassCx, PassError,
+    About, Changed, Pass, PassCx, PassError,
     rewrite::{affine::per_channel, offset},
 };
 use snnc_ir::{
     Graph, NodeId, Operator, Origin, ParamId, Phase, Provenance, Tensor,
     types::{Dims, broadcasts},
 };
-use std::{collections::BTreeMap, ops::RangeInclusive};
+use std::collections::BTreeMap;
 
 pub struct FoldConstants;
 
 impl Pass for FoldConstants {
-    fn name(&self) -> &'static str {
-        "fold-constants"
-    }
-
-    fn accepts(&self) -> RangeInclusive<Phase> {
-        Phase::Imported..=Phase::Canonical
-    }
-
-    fn is_required(&self) -> bool {
-        false
+    fn about(&self) -> About {
+        About { name: "fold-constants", accepts: Phase::Imported..=Phase::Canonical, is_required: false }
     }
 
     fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {

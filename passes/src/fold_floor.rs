@@ -8,9 +8,8 @@
 //! `clip_floor_shift`, between a scale and shifts where it does not start at 0. One that rounds without bounds is refused.
 //! Keeps: the function, but for entries that lie on a step to the last bit.
 
-use crate::{Changed, Pass, PassCx, PassError};
+use crate::{About, Changed, Pass, PassCx, PassError};
 use snnc_ir::{Diagnostic, Graph, NodeId, Operator, Origin, ParamId, Phase, Provenance, Tensor};
-use std::ops::RangeInclusive;
 
 pub struct FoldFloor;
 
@@ -21,16 +20,8 @@ const MOST_LEVELS: f64 = 65_535.0;
 const ROUNDING: f64 = 1e-5;
 
 impl Pass for FoldFloor {
-    fn name(&self) -> &'static str {
-        "fold-floor"
-    }
-
-    fn accepts(&self) -> RangeInclusive<Phase> {
-        Phase::Imported..=Phase::Imported
-    }
-
-    fn is_required(&self) -> bool {
-        true
+    fn about(&self) -> About {
+        About { name: "fold-floor", accepts: Phase::Imported..=Phase::Imported, is_required: true }
     }
 
     fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {

@@ -4,23 +4,14 @@
 //! Leaves: no `pad` over height and width alone directly before a convolution that is its only reader.
 //! Keeps: the function exactly.
 
-use crate::{Changed, Pass, PassCx, PassError};
+use crate::{About, Changed, Pass, PassCx, PassError};
 use snnc_ir::{Graph, Operator, Phase};
-use std::ops::RangeInclusive;
 
 pub struct FoldPad;
 
 impl Pass for FoldPad {
-    fn name(&self) -> &'static str {
-        "fold-pad"
-    }
-
-    fn accepts(&self) -> RangeInclusive<Phase> {
-        Phase::Imported..=Phase::Canonical
-    }
-
-    fn is_required(&self) -> bool {
-        false
+    fn about(&self) -> About {
+        About { name: "fold-pad", accepts: Phase::Imported..=Phase::Canonical, is_required: false }
     }
 
     fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {

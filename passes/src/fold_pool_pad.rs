@@ -10,9 +10,8 @@
 //! float, and exporters mean minus infinity by it. A network whose activations go there would be found out when it is compared with
 //! its file.
 
-use crate::{Changed, Pass, PassCx, PassError, rewrite::bounds::lower_bounds};
+use crate::{About, Changed, Pass, PassCx, PassError, rewrite::bounds::lower_bounds};
 use snnc_ir::{Graph, NodeId, Operator, Origin, Phase, Window};
-use std::ops::RangeInclusive;
 
 pub struct FoldPoolPad;
 
@@ -23,17 +22,9 @@ type Pads = Vec<(usize, usize)>;
 const AS_GOOD_AS_INFINITE: f32 = -65504.0;
 
 impl Pass for FoldPoolPad {
-    fn name(&self) -> &'static str {
-        "fold-pool-pad"
-    }
-
-    fn accepts(&self) -> RangeInclusive<Phase> {
-        Phase::Imported..=Phase::Imported
-    }
-
-    fn is_required(&self) -> bool {
+    fn about(&self) -> About {
         // Without it a border of minus infinity is refused.
-        true
+        About { name: "fold-pool-pad", accepts: Phase::Imported..=Phase::Imported, is_required: true }
     }
 
     fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {

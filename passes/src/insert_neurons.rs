@@ -9,23 +9,14 @@
 //! Keeps: the rate twin (`neuron → relu(x)/θ`) computes what the float network did; node ids of rectifiers pass to their
 //! neurons, by which calibration finds the float activations.
 
-use crate::{Changed, Pass, PassCx, PassError};
+use crate::{About, Changed, Pass, PassCx, PassError};
 use snnc_ir::{Graph, Operator, Origin, Phase, Provenance, Tensor};
-use std::ops::RangeInclusive;
 
 pub struct InsertNeurons;
 
 impl Pass for InsertNeurons {
-    fn name(&self) -> &'static str {
-        "insert-neurons"
-    }
-
-    fn accepts(&self) -> RangeInclusive<Phase> {
-        Phase::Canonical..=Phase::Canonical
-    }
-
-    fn is_required(&self) -> bool {
-        true
+    fn about(&self) -> About {
+        About { name: "insert-neurons", accepts: Phase::Canonical..=Phase::Canonical, is_required: true }
     }
 
     fn run(&self, graph: &mut Graph, cx: &mut PassCx<'_>) -> Result<Changed, PassError> {

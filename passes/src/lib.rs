@@ -45,7 +45,7 @@ mod values;
 
 pub use calibration::Calibration;
 pub use fold_floor::unbounded_floors;
-pub use pass::{Changed, Pass, PassCx, PassError, Settings};
+pub use pass::{About, Changed, Pass, PassCx, PassError, Settings};
 pub use training::Training;
 pub use values::{Activations, Ranges, Traces, ranges_up_to};
 

@@ -7,23 +7,14 @@
 //! - `leaky(x) = relu(x) - α relu(-x)`: two populations of neurons;
 //! - `clip(clip(x, a, b), c, d)` is one clip.
 
-use crate::{Changed, Pass, PassCx, PassError, rewrite::bounds::lower_bounds};
+use crate::{About, Changed, Pass, PassCx, PassError, rewrite::bounds::lower_bounds};
 use snnc_ir::{Diagnostic, Graph, NodeId, Operator, Phase, Provenance, Tensor};
-use std::ops::RangeInclusive;
 
 pub struct LowerActivations;
 
 impl Pass for LowerActivations {
-    fn name(&self) -> &'static str {
-        "lower-activations"
-    }
-
-    fn accepts(&self) -> RangeInclusive<Phase> {
-        Phase::Imported..=Phase::Imported
-    }
-
-    fn is_required(&self) -> bool {
-        true
+    fn about(&self) -> About {
+        About { name: "lower-activations", accepts: Phase::Imported..=Phase::Imported, is_required: true }
     }
 
     fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {

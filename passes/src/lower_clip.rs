@@ -10,9 +10,8 @@
 //! - `max(x, a) = relu(x - a) + a`;
 //! - `min(x, b) = b - relu(b - x)`.
 
-use crate::{Changed, Pass, PassCx, PassError, Ranges};
+use crate::{About, Changed, Pass, PassCx, PassError, Ranges};
 use snnc_ir::{Graph, NodeId, Operator, Phase, Provenance, Tensor};
-use std::ops::RangeInclusive;
 
 pub struct LowerClip;
 
@@ -20,16 +19,8 @@ pub struct LowerClip;
 const MARGIN: f32 = 2.0;
 
 impl Pass for LowerClip {
-    fn name(&self) -> &'static str {
-        "lower-clip"
-    }
-
-    fn accepts(&self) -> RangeInclusive<Phase> {
-        Phase::Canonical..=Phase::Canonical
-    }
-
-    fn is_required(&self) -> bool {
-        true
+    fn about(&self) -> About {
+        About { name: "lower-clip", accepts: Phase::Canonical..=Phase::Canonical, is_required: true }
     }
 
     fn run(&self, graph: &mut Graph, cx: &mut PassCx<'_>) -> Result<Changed, PassError> {

@@ -4,23 +4,15 @@
 //! Leaves: every `pad` has value 0. Where spikes will arrive the shift has moved on, behind the layer that reads them.
 //! Keeps: the function, exactly until a layer takes the shift in. (`pad(x - c, 0) + c` would need no constant for every place, but loses `x` where `c` is large.)
 
-use crate::{Changed, Pass, PassCx, PassError, rewrite::offset};
+use crate::{About, Changed, Pass, PassCx, PassError, rewrite::offset};
 use snnc_ir::{Diagnostic, Graph, NodeId, Operator, Origin, Phase, Provenance, Tensor};
-use std::{collections::BTreeSet, ops::RangeInclusive};
+use std::collections::BTreeSet;
 
 pub struct LowerPad;
 
 impl Pass for LowerPad {
-    fn name(&self) -> &'static str {
-        "lower-pad"
-    }
-
-    fn accepts(&self) -> RangeInclusive<Phase> {
-        Phase::Imported..=Phase::Imported
-    }
-
-    fn is_required(&self) -> bool {
-        true
+    fn about(&self) -> About {
+        About { name: "lower-pad", accepts: Phase::Imported..=Phase::Imported, is_required: true }
     }
 
     fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {

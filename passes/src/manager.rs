@@ -13,7 +13,7 @@ pub type Listener<'a> = dyn FnMut(&'static str, Changed, Duration, &Graph) + 'a;
 /// # Errors
 /// What the pass says; [`PassError::Bug`] if the graph is in a phase that the pass does not accept, or is broken after it.
 pub fn run(pass: &dyn Pass, graph: &mut Graph, cx: &mut PassCx<'_>, listener: &mut Listener<'_>) -> Result<Changed, PassError> {
-    if !pass.accepts().contains(&graph.phase) {
+    if !pass.about().accepts.contains(&graph.phase) {
         return Err(PassError::Bug(format!("pass `{}` does not accept a graph that is {}", pass.name(), graph.phase)));
     }
     let start = Instant::now();

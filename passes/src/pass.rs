@@ -89,17 +89,28 @@ impl<'a> PassCx<'a> {
     }
 }
 
+/// What is known of a pass before it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// `fold-batch-norm`: on the command line, in dumps, as test folder and (with underscores) as file name.
+    pub name: &'static str,
+    /// The phases in which the pass makes sense.
+    pub accepts: RangeInclusive<Phase>,
+    /// Whether the network would be wrong or refused without it, as opposed to slower or less accurate.
+    pub is_required: bool,
+}
+
 /// One rewrite.
 pub trait Pass: Sync {
-    /// `fold-batch-norm`: on the command line, in dumps, as test folder and (with underscores) as file name.
-    fn name(&self) -> &'static str;
-    /// The phases in which the pass makes sense.
-    fn accepts(&self) -> RangeInclusive<Phase>;
-    /// Whether the network would be wrong or refused without it, as opposed to slower or less accurate.
-    fn is_required(&self) -> bool;
+    /// What is known of it.
+    fn about(&self) -> About;
     /// Rewrites the graph.
     ///
     /// # Errors
     /// [`PassError::User`] for what the user's network cannot have, [`PassError::Bug`] for what must not happen.
     fn run(&self, graph: &mut Graph, cx: &mut PassCx<'_>) -> Result<Changed, PassError>;
+    /// Its name.
+    fn name(&self) -> &'static str {
+        self.about().name
+    }
 }

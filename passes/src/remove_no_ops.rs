@@ -3,23 +3,14 @@
 //! Requires: nothing. Leaves: no reshape to the same shape, no identity permutation, no whole slice, no empty padding, no
 //! concatenation of one, no scale by 1, no shift by 0; of two reshapes in a row the second. Keeps: the function exactly.
 
-use crate::{Changed, Pass, PassCx, PassError};
+use crate::{About, Changed, Pass, PassCx, PassError};
 use snnc_ir::{Graph, NodeId, Operator, Phase};
-use std::ops::RangeInclusive;
 
 pub struct RemoveNoOps;
 
 impl Pass for RemoveNoOps {
-    fn name(&self) -> &'static str {
-        "remove-no-ops"
-    }
-
-    fn accepts(&self) -> RangeInclusive<Phase> {
-        Phase::Imported..=Phase::Calibrated
-    }
-
-    fn is_required(&self) -> bool {
-        false
+    fn about(&self) -> About {
+        About { name: "remove-no-ops", accepts: Phase::Imported..=Phase::Calibrated, is_required: false }
     }
 
     fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {

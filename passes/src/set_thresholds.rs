@@ -8,23 +8,14 @@
 //! levels keep theirs.
 //! Keeps: the rate twin exactly, since the scale behind a neuron moves with its threshold.
 
-use crate::{Calibration, Changed, Pass, PassCx, PassError, threshold};
+use crate::{About, Calibration, Changed, Pass, PassCx, PassError, threshold};
 use snnc_ir::{Graph, NodeId, Operator, Phase, Provenance, Tensor};
-use std::ops::RangeInclusive;
 
 pub struct SetThresholds;
 
 impl Pass for SetThresholds {
-    fn name(&self) -> &'static str {
-        "set-thresholds"
-    }
-
-    fn accepts(&self) -> RangeInclusive<Phase> {
-        Phase::Spiking..=Phase::Spiking
-    }
-
-    fn is_required(&self) -> bool {
-        true
+    fn about(&self) -> About {
+        About { name: "set-thresholds", accepts: Phase::Spiking..=Phase::Spiking, is_required: true }
     }
 
     fn run(&self, graph: &mut Graph, cx: &mut PassCx<'_>) -> Result<Changed, PassError> {

@@ -7,23 +7,14 @@
 //! behind the input stays: it says how the model's own layout is read.
 //! Keeps: the function exactly; only entries move.
 
-use crate::{Changed, Pass, PassCx, PassError, rewrite::affine::permute};
+use crate::{About, Changed, Pass, PassCx, PassError, rewrite::affine::permute};
 use snnc_ir::{Graph, NodeId, Operator, Phase, Provenance, Tensor};
-use std::ops::RangeInclusive;
 
 pub struct SinkTransposes;
 
 impl Pass for SinkTransposes {
-    fn name(&self) -> &'static str {
-        "sink-transposes"
-    }
-
-    fn accepts(&self) -> RangeInclusive<Phase> {
-        Phase::Imported..=Phase::Canonical
-    }
-
-    fn is_required(&self) -> bool {
-        false
+    fn about(&self) -> About {
+        About { name: "sink-transposes", accepts: Phase::Imported..=Phase::Canonical, is_required: false }
     }
 
     fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {

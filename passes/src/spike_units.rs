@@ -7,23 +7,14 @@
 //! Leaves: scales only where a sum or the output reads spikes directly; there each is one synapse per neuron.
 //! Keeps: every spike, up to rounding.
 
-use crate::{Changed, Pass, PassCx, PassError, rewrite::scale};
+use crate::{About, Changed, Pass, PassCx, PassError, rewrite::scale};
 use snnc_ir::{Graph, Operator, Phase};
-use std::ops::RangeInclusive;
 
 pub struct SpikeUnits;
 
 impl Pass for SpikeUnits {
-    fn name(&self) -> &'static str {
-        "spike-units"
-    }
-
-    fn accepts(&self) -> RangeInclusive<Phase> {
-        Phase::Spiking..=Phase::Spiking
-    }
-
-    fn is_required(&self) -> bool {
-        true
+    fn about(&self) -> About {
+        About { name: "spike-units", accepts: Phase::Spiking..=Phase::Spiking, is_required: true }
     }
 
     fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {

@@ -8,23 +8,14 @@
 //! are one with the layer before them, where nothing else reads it: through changes of shape and pools, which mix no channels.
 //! Keeps: the score exactly; scores that a matrix subtracts, up to rounding.
 
-use crate::{Changed, Pass, PassCx, PassError};
+use crate::{About, Changed, Pass, PassCx, PassError};
 use snnc_ir::{Graph, Head, NodeId, Operator, ParamId, Phase, Provenance, Tensor};
-use std::ops::RangeInclusive;
 
 pub struct SplitScore;
 
 impl Pass for SplitScore {
-    fn name(&self) -> &'static str {
-        "split-score"
-    }
-
-    fn accepts(&self) -> RangeInclusive<Phase> {
-        Phase::Imported..=Phase::Imported
-    }
-
-    fn is_required(&self) -> bool {
-        true
+    fn about(&self) -> About {
+        About { name: "split-score", accepts: Phase::Imported..=Phase::Imported, is_required: true }
     }
 
     fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {

@@ -5,23 +5,14 @@
 //! grows by at most one a step.
 //! Keeps: the function exactly: both are monotone, so they commute.
 
-use crate::{Changed, Pass, PassCx, PassError};
+use crate::{About, Changed, Pass, PassCx, PassError};
 use snnc_ir::{Graph, Operator, Phase};
-use std::ops::RangeInclusive;
 
 pub struct SwapMaxPool;
 
 impl Pass for SwapMaxPool {
-    fn name(&self) -> &'static str {
-        "swap-max-pool"
-    }
-
-    fn accepts(&self) -> RangeInclusive<Phase> {
-        Phase::Imported..=Phase::Canonical
-    }
-
-    fn is_required(&self) -> bool {
-        false
+    fn about(&self) -> About {
+        About { name: "swap-max-pool", accepts: Phase::Imported..=Phase::Canonical, is_required: false }
     }
 
     fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {

@@ -5,23 +5,14 @@
 //! the training found nothing better.
 //! Keeps: the operators and their shapes. What the network computes changes, on purpose.
 
-use crate::{Changed, Pass, PassCx, PassError};
+use crate::{About, Changed, Pass, PassCx, PassError};
 use snnc_ir::{Graph, Phase, Provenance};
-use std::ops::RangeInclusive;
 
 pub struct TrainWeights;
 
 impl Pass for TrainWeights {
-    fn name(&self) -> &'static str {
-        "train-weights"
-    }
-
-    fn accepts(&self) -> RangeInclusive<Phase> {
-        Phase::Calibrated..=Phase::Calibrated
-    }
-
-    fn is_required(&self) -> bool {
-        false
+    fn about(&self) -> About {
+        About { name: "train-weights", accepts: Phase::Calibrated..=Phase::Calibrated, is_required: false }
     }
 
     fn run(&self, graph: &mut Graph, cx: &mut PassCx<'_>) -> Result<Changed, PassError> {

@@ -87,19 +87,28 @@ pub struct Loot {
     pub findings: Vec<hygiene::Finding>,
 }
 
+/// What is known of an adversary before anything is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct About {
+    /// Name in policies and reports.
+    pub name: &'static str,
+    /// Title in reports.
+    pub title: &'static str,
+    /// What is wanted, and how it is sought: a sentence or two.
+    pub objective: &'static str,
+    /// What must be known.
+    pub knows: &'static [Knowledge],
+}
+
 /// An adversary.
 pub trait Attack: Sync {
-    /// Name in policies and reports.
-    fn name(&self) -> &'static str;
+    /// What is known of it.
+    fn about(&self) -> About;
 
-    /// Title in reports.
-    fn title(&self) -> &'static str;
-
-    /// What is wanted, and how it is sought: a sentence or two.
-    fn objective(&self) -> &'static str;
-
-    /// What must be known.
-    fn knows(&self) -> &'static [Knowledge];
+    /// Its name.
+    fn name(&self) -> &'static str {
+        self.about().name
+    }
 
     /// Why it cannot be tried on this case at all.
     fn missing(&self, case: &Case<'_>) -> Option<String> {

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     artifact::lift,
+    coding::{in_units, units},
     error::{Error, Result},
     import::Imported,
     options::Preprocess,
@@ -15,10 +16,7 @@ use crate::{
 };
 use snnc_engine::{Plan, plan::Tail};
 use snnc_ir::{Graph, Operator, ParamId, Provenance, TensorType};
-use snnc_runtime::{
-    Network,
-    artifact::{Artifact, Coding},
-};
+use snnc_runtime::{Network, artifact::Artifact};
 use std::collections::BTreeSet;
 
 pub use crate::options::Effort;
@@ -126,13 +124,7 @@ impl<'a> Case<'a> {
         }
         let readability = readability(&weights(&spiking), &weights(given.float), given.seed);
         let control = noisy(given.float, &readability, given.seed);
-        let units = match &spec.input.coding {
-            Coding::Direct => None,
-            Coding::Poisson { amplitude } => {
-                let of = |entry: usize| amplitude[if amplitude.len() == 1 { 0 } else { spec.input.channel_of(entry) }];
-                Some((0..canvas.len()).map(of).collect())
-            }
-        };
+        let units = units(&spec.input.coding, (0..canvas.len()).map(|entry| spec.input.channel_of(entry)));
         let shown = shown(classes, effort);
         let twins = Twins::default();
         Ok(Self { given, network, spiking, control, readability, canvas, preprocess, classes, judge, is_independent, shown, units, twins })
@@ -166,11 +158,8 @@ impl<'a> Case<'a> {
 
     /// Images in the units of the spiking network's input: as they are, but with Poisson coding.
     #[must_use]
-    pub fn in_units(&self, mut images: Vec<f32>) -> Vec<f32> {
-        if let Some(units) = &self.units {
-            images.iter_mut().enumerate().for_each(|(k, x)| *x /= units[k % units.len()]);
-        }
-        images
+    pub fn in_units(&self, images: &[f32]) -> Vec<f32> {
+        in_units(images, self.units.as_deref())
     }
 
     /// Multiply-accumulates of the float network for one image.

@@ -85,14 +85,10 @@ fn distil(case: &Case<'_>, timesteps: usize, effort: Effort) -> Result<Distilled
     rest_at_half(&plan, &mut values);
     let twin = plan.twin(Twin::Relu);
     let classes = case.classes;
-    let (images, held_out) = (case.in_units(images), case.in_units(held_out));
+    let (images, held_out) = (case.in_units(&images), case.in_units(&held_out));
     let agreeing = |values: &[Vec<f32>]| {
-        let network = Network::new(&twin, values);
-        let len = case.canvas.len();
-        let parts = parallel::over(held_out.chunks(SHARD * len).collect(), |_, part: &[f32]| {
-            network.logits(part, part.len() / len, &mut Buffers::default())
-        });
-        let logits = parts.concat();
+        let parts = Network::new(&twin, values).side_by_side(&held_out, SHARD, &[]);
+        let logits: Vec<f32> = parts.into_iter().flat_map(|(logits, _)| logits).collect();
         logits.chunks(classes).zip(held_out_answers.chunks(classes)).filter(|(a, b)| argmax(a) == argmax(b)).count()
     };
     let before = agreeing(&values);

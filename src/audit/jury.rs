@@ -10,7 +10,7 @@ use crate::{
     observer::Silent,
     options::{Pixels, Preprocess},
 };
-use snnc_engine::{Network, Pool, loss::log_softmax, parallel};
+use snnc_engine::{Network, loss::log_softmax};
 use snnc_ir::{Graph, NodeId, Operator};
 use snnc_runtime::argmax;
 use std::path::Path;
@@ -88,12 +88,9 @@ impl Juror {
             return Ok(Seen::default());
         }
         let images = pictures.to_model(name, &self.dims, &self.preprocess)?;
-        let len: usize = self.dims[1..].iter().product();
-        let batches: Vec<&[f32]> = images.chunks(BATCH * len).collect();
-        let (kept, pool): (Vec<NodeId>, _) = (self.before_last.into_iter().collect(), Pool::default());
-        let look = |_, batch: &[f32]| pool.with(|buffers| self.network.results(batch, batch.len() / len, &kept, buffers));
+        let kept: Vec<NodeId> = self.before_last.into_iter().collect();
         let mut seen = Seen::default();
-        for (logits, features) in parallel::over(batches, look) {
+        for (logits, features) in self.network.side_by_side(&images, BATCH, &kept) {
             seen.features.extend(features.first().unwrap_or(&logits));
             seen.logits.extend(logits);
         }

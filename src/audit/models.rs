@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Result},
     synthesize::differentiable::{Differentiable, Gradient},
 };
-use snnc_engine::{Buffers, Loss, Losses, Network, Plan, Pool, Wanted, parallel};
+use snnc_engine::{Buffers, Loss, Losses, Network, Plan, Wanted};
 use snnc_ir::Graph;
 use snnc_kernels::neuron::Derivation;
 
@@ -109,11 +109,7 @@ impl<'a> Oracle<'a> {
     /// Only on a bug.
     pub fn logits(&self, images: &[f32]) -> Result<Vec<f32>> {
         match self {
-            Self::Float(network) => {
-                let (len, pool) = (network.input_len(), Pool::default());
-                let answer = |_, part: &[f32]| pool.with(|buffers| network.logits(part, part.len() / len, buffers));
-                Ok(parallel::over(images.chunks(BATCH * len).collect(), answer).concat())
-            }
+            Self::Float(network) => Ok(network.side_by_side(images, BATCH, &[]).into_iter().flat_map(|(logits, _)| logits).collect()),
             Self::Spiking(network, timesteps) => {
                 let outcome = network.run(images, *timesteps, 0).map_err(|e| Error::Internal(e.to_string()))?;
                 Ok(outcome.logits)

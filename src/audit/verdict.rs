@@ -86,7 +86,7 @@ pub fn verdict(attacked: &[Attacked], has_independent_judge: bool) -> Verdict {
         let leaking = attack.findings.iter().filter(|f| f.severity == super::hygiene::Severity::Leak).count();
         if leaking > 0 {
             leaks += 1;
-            points.push(format!("{}: {leaking} finding{} in the file.", attack.attack.title(), if leaking == 1 { "" } else { "s" }));
+            points.push(format!("{}: {leaking} finding{} in the file.", attack.attack.about().title, if leaking == 1 { "" } else { "s" }));
         }
         let own = attack.rows.iter().filter(|row| row.cell.subject == Subject::Snn);
         let measured = own.filter_map(|row| Some((row, main(row)?)));
@@ -134,7 +134,7 @@ pub fn verdict(attacked: &[Attacked], has_independent_judge: bool) -> Verdict {
 }
 
 fn sentence(attack: &Attacked, row: &Row, snn: &Metric, ann: Option<&Metric>, control: Option<&Metric>) -> String {
-    let title = attack.attack.title();
+    let title = attack.attack.about().title;
     let at = row.cell.timesteps.map(|t| format!(" at T={t}")).unwrap_or_default();
     let number = |m: &Metric| match m.unit {
         super::metrics::Unit::Share => format!("{:.0} %", 100.0 * m.value),
@@ -149,7 +149,7 @@ fn sentence(attack: &Attacked, row: &Row, snn: &Metric, ann: Option<&Metric>, co
     };
     text += &ann.map_or(String::new(), |ann| beside("the ANN", ann));
     // Noise in weights is no defence that anybody would choose against questions about members.
-    let control = control.filter(|_| !attack.attack.knows().contains(&Knowledge::Membership));
+    let control = control.filter(|_| !attack.attack.about().knows.contains(&Knowledge::Membership));
     text + &control.map_or(String::new(), |control| beside("the ANN with as much noise", control))
 }
 

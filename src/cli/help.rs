@@ -81,10 +81,10 @@ pub(crate) fn pass_list() -> String {
     let lines: Vec<String> = snnc_passes::all()
         .iter()
         .map(|p| {
-            let phases = p.accepts();
+            let phases = p.about().accepts;
             let accepts =
                 if phases.start() == phases.end() { phases.start().to_string() } else { format!("{} to {}", phases.start(), phases.end()) };
-            let kind = if p.is_required() { "required" } else { "improves" };
+            let kind = if p.about().is_required { "required" } else { "improves" };
             format!("  {:<20} {kind}; on graphs that are {accepts}", p.name())
         })
         .collect();

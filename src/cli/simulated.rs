@@ -1,9 +1,13 @@
 //! An artifact in the engine that the compiler calibrates with: a second opinion on the runtime, made of other code.
 
-use crate::{artifact::lift, coding::spikes, error::Result};
+use crate::{
+    artifact::lift,
+    coding::{spikes, units},
+    error::Result,
+};
 use snnc_engine::{Buffers, Network, Plan, plan::Tail};
 use snnc_ir::Graph;
-use snnc_runtime::artifact::{self, Artifact, Coding, InputSpec};
+use snnc_runtime::artifact::{self, Artifact, InputSpec};
 
 /// Values that a batch may have over all steps in its largest tensor.
 const BATCH_VALUES: usize = 1 << 25;
@@ -34,10 +38,8 @@ impl Simulated {
     pub(crate) fn logits(&self, images: &[f32], timesteps: usize, first: usize) -> Result<Vec<f32>> {
         let len: usize = self.input.shape.iter().product();
         let count = images.len() / len;
-        let drawn = match &self.input.coding {
-            Coding::Direct => None,
-            Coding::Poisson { amplitude } => Some(self.draw(images, len, timesteps, first, amplitude)),
-        };
+        let units = units(&self.input.coding, (0..len).map(|entry| self.input.channel_of(entry)));
+        let drawn = units.map(|units| spikes(images, &units, timesteps, self.seed, first));
         // As the runtime does: whatever lies behind the last neurons runs at every step.
         let plan = Plan::spiking(&self.graph, timesteps, drawn.is_none(), Tail::EveryStep)?;
         let network = Network::of(plan, &self.graph);
@@ -46,11 +48,5 @@ impl Simulated {
             logits.iter_mut().for_each(|v| *v = v.max(0.0));
         }
         Ok(logits)
-    }
-
-    fn draw(&self, images: &[f32], len: usize, timesteps: usize, first: usize, amplitude: &[f32]) -> Vec<f32> {
-        let amplitude = |entry: usize| if amplitude.len() == 1 { amplitude[0] } else { amplitude[self.input.channel_of(entry)] };
-        let units: Vec<f32> = (0..len).map(amplitude).collect();
-        spikes(images, &units, timesteps, self.seed, first)
     }
 }

@@ -1,6 +1,6 @@
 //! The input of a network that is being compiled.
 
-use super::poisson::spikes;
+use super::poisson::{in_units, spikes, units};
 use crate::{
     error::{Error, Result},
     options::{Coding, Layout},
@@ -27,11 +27,8 @@ impl<'a> Encoder<'a> {
         Self { canvas, coding }
     }
 
-    /// The value of every entry of an image that fires at every step, if there are spikes.
     fn units(&self) -> Option<Vec<f32>> {
-        let artifact::Coding::Poisson { amplitude } = &self.coding else { return None };
-        let unit = |channel: usize| amplitude[if amplitude.len() == 1 { 0 } else { channel }];
-        Some(self.canvas.channel_of_entry().into_iter().map(unit).collect())
+        units(&self.coding, self.canvas.channel_of_entry())
     }
 
     /// Gives spikes at the input of a graph the size of what they stand for, by a scale behind it.
@@ -71,8 +68,7 @@ impl<'a> Encoder<'a> {
     /// The mean of the input over time, as it would be after endless steps.
     #[must_use]
     pub fn mean(&self, images: &[f32]) -> Vec<f32> {
-        let Some(units) = self.units() else { return images.to_vec() };
-        images.iter().enumerate().map(|(i, x)| x / units[i % units.len()]).collect()
+        in_units(images, self.units().as_deref())
     }
 }
 

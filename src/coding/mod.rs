@@ -9,4 +9,4 @@ pub mod encoder;
 pub mod poisson;
 
 pub use encoder::Encoder;
-pub use poisson::spikes;
+pub use poisson::{in_units, spikes, units};

@@ -119,9 +119,9 @@ fn attack(attacked: &Attacked) -> Value {
     };
     json!({
         "name": attack.name(),
-        "title": attack.title(),
-        "objective": attack.objective(),
-        "knows": attack.knows(),
+        "title": attack.about().title,
+        "objective": attack.about().objective,
+        "knows": attack.about().knows,
         "status": status,
         "why": attacked.missing.clone().or_else(|| attacked.skipped.first().map(|s| s.why.clone())),
         "results": attacked.rows.iter().map(result).collect::<Vec<_>>(),
@@ -172,7 +172,7 @@ fn layers(cost: &Cost) -> Vec<Value> {
 fn not_tested(case: &Case<'_>, audit: &Audit) -> Vec<Value> {
     let mut list = Vec::new();
     for attacked in &audit.attacks {
-        let title = attacked.attack.title();
+        let title = attacked.attack.about().title;
         if let Some(why) = &attacked.missing {
             list.push(json!({"what": title, "why": why}));
         }

@@ -25,6 +25,7 @@ pub(crate) use work::{Work, spread};
 use crate::{
     error::Result,
     loss::Losses,
+    parallel,
     plan::{Plan, Span},
     sums::{add, add_steps},
 };
@@ -162,6 +163,17 @@ impl<'a> Network<'a> {
         let len = self.input_len();
         let mut buffers = Buffers::default();
         images.chunks(BATCH * len).flat_map(|batch| self.logits(batch, batch.len() / len, &mut buffers)).collect()
+    }
+
+    /// [`Network::results`] of the images of a float network, `at_once` at a time, on the threads there are.
+    ///
+    /// # Panics
+    /// As there.
+    #[must_use]
+    pub fn side_by_side(&self, images: &[f32], at_once: usize, nodes: &[NodeId]) -> Vec<(Vec<f32>, Vec<Vec<f32>>)> {
+        let (len, pool) = (self.input_len(), Pool::default());
+        let run = |_, part: &[f32]| pool.with(|buffers| self.results(part, part.len() / len, nodes, buffers));
+        parallel::over(images.chunks(at_once * len).collect(), run)
     }
 
     /// A float network's own output for logits: with its head applied.

@@ -3,7 +3,7 @@
 use super::cells::{descent_macs, float_cell, steps, timesteps};
 use crate::{
     audit::{
-        attack::{Attack, Cell, Knowledge, Loot, Subject},
+        attack::{About, Attack, Cell, Knowledge, Loot, Subject},
         case::{Case, Effort},
         distil::{HELD_OUT, budget, own_images, twin},
         metrics::Metric,
@@ -31,22 +31,15 @@ const WEIGHT: f64 = 0.3;
 const RECORDED: usize = 64;
 
 impl Attack for Adaptive {
-    fn name(&self) -> &'static str {
-        "adaptive"
-    }
-
-    fn title(&self) -> &'static str {
-        "Adaptive: distilled twin with priors"
-    }
-
-    fn objective(&self) -> &'static str {
-        "Images of each class: a float twin is first trained, on procedural images, to answer like the artifact, then inverted with \
+    fn about(&self) -> About {
+        About {
+            name: "adaptive",
+            title: "Adaptive: distilled twin with priors",
+            objective: "Images of each class: a float twin is first trained, on procedural images, to answer like the artifact, then inverted with \
          natural-image priors and with the statistics that layers have on such images (in the ANN's column: those that its batch norms recorded, \
-         where it has some)."
-    }
-
-    fn knows(&self) -> &'static [Knowledge] {
-        &[Knowledge::File, Knowledge::Weights, Knowledge::Thresholds, Knowledge::Queries]
+         where it has some).",
+            knows: &[Knowledge::File, Knowledge::Weights, Knowledge::Thresholds, Knowledge::Queries],
+        }
     }
 
     fn cells(&self, case: &Case<'_>, effort: Effort) -> Vec<Cell> {
@@ -129,7 +122,7 @@ fn recorded<'g>(case: &Case<'_>, graph: &'g Graph, is_spiking: bool) -> Result<W
     kept.dedup();
     let network = Network::float(graph, &kept)?;
     let images = own_images(case, RECORDED, 3);
-    let images = if is_spiking { case.in_units(images) } else { images };
+    let images = if is_spiking { case.in_units(&images) } else { images };
     let count = images.len() / network.input_len();
     let (_, results) = network.results(&images, count, &kept, &mut Buffers::default());
     let mut layers = Vec::new();

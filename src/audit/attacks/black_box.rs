@@ -7,7 +7,7 @@
 use super::cells::{cells_of_three, timesteps};
 use crate::{
     audit::{
-        attack::{Attack, Cell, Knowledge, Loot},
+        attack::{About, Attack, Cell, Knowledge, Loot},
         case::{Case, Effort},
         distil::own_images,
         models::Oracle,
@@ -43,20 +43,13 @@ const DRAW: f32 = 0.08;
 const STEP: f32 = 0.12;
 
 impl Attack for BlackBox {
-    fn name(&self) -> &'static str {
-        "black-box"
-    }
-
-    fn title(&self) -> &'static str {
-        "Black box: queries alone"
-    }
-
-    fn objective(&self) -> &'static str {
-        "Images of each class from answers to queries: the surest of many procedural images, improved by an evolution strategy."
-    }
-
-    fn knows(&self) -> &'static [Knowledge] {
-        &[Knowledge::Queries]
+    fn about(&self) -> About {
+        About {
+            name: "black-box",
+            title: "Black box: queries alone",
+            objective: "Images of each class from answers to queries: the surest of many procedural images, improved by an evolution strategy.",
+            knows: &[Knowledge::Queries],
+        }
     }
 
     fn cells(&self, case: &Case<'_>, effort: Effort) -> Vec<Cell> {

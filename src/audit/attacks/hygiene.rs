@@ -2,7 +2,7 @@
 
 use crate::{
     audit::{
-        attack::{Attack, Cell, Knowledge, Loot, Subject},
+        attack::{About, Attack, Cell, Knowledge, Loot, Subject},
         case::{Case, Effort},
         hygiene::{Sample, Source, Words, inspect},
         metrics::{Metric, Unit},
@@ -15,21 +15,14 @@ use std::collections::BTreeMap;
 pub struct Hygiene;
 
 impl Attack for Hygiene {
-    fn name(&self) -> &'static str {
-        "hygiene"
-    }
-
-    fn title(&self) -> &'static str {
-        "Artifact hygiene"
-    }
-
-    fn objective(&self) -> &'static str {
-        "Samples, names of labels, paths and users, and tensors of the source network in the file: also scaled, permuted, or in another number \
-         format."
-    }
-
-    fn knows(&self) -> &'static [Knowledge] {
-        &[Knowledge::File, Knowledge::OriginalAnn, Knowledge::ReferenceImages]
+    fn about(&self) -> About {
+        About {
+            name: "hygiene",
+            title: "Artifact hygiene",
+            objective: "Samples, names of labels, paths and users, and tensors of the source network in the file: also scaled, permuted, or in another number \
+         format.",
+            knows: &[Knowledge::File, Knowledge::OriginalAnn, Knowledge::ReferenceImages],
+        }
     }
 
     fn cells(&self, _: &Case<'_>, _: Effort) -> Vec<Cell> {

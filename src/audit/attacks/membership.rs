@@ -3,14 +3,14 @@
 use super::cells::{cells_of_three, timesteps};
 use crate::{
     audit::{
-        attack::{Attack, Cell, Knowledge, Loot},
+        attack::{About, Attack, Cell, Knowledge, Loot},
         case::{Case, Effort, Labelled},
         metrics::roc,
         models::float,
     },
     error::{Error, Result},
 };
-use snnc_engine::{Network, Pool, loss::log_softmax, parallel};
+use snnc_engine::{Network, loss::log_softmax};
 use snnc_ir::NodeId;
 
 /// Scores images by what the network answers.
@@ -29,21 +29,14 @@ fn most(effort: Effort) -> usize {
 }
 
 impl Attack for Membership {
-    fn name(&self) -> &'static str {
-        "membership"
-    }
-
-    fn title(&self) -> &'static str {
-        "Membership inference"
-    }
-
-    fn objective(&self) -> &'static str {
-        "Whether an image was trained on: from the confidence, the entropy and the loss of the answer, and from the spikes of every layer \
-         (the ANN's: its activations) by a logistic regression that is fitted to one half of the images and scores the other."
-    }
-
-    fn knows(&self) -> &'static [Knowledge] {
-        &[Knowledge::Queries, Knowledge::Membership]
+    fn about(&self) -> About {
+        About {
+            name: "membership",
+            title: "Membership inference",
+            objective: "Whether an image was trained on: from the confidence, the entropy and the loss of the answer, and from the spikes of every layer \
+         (the ANN's: its activations) by a logistic regression that is fitted to one half of the images and scores the other.",
+            knows: &[Knowledge::Queries, Knowledge::Membership],
+        }
     }
 
     fn missing(&self, case: &Case<'_>) -> Option<String> {
@@ -117,10 +110,8 @@ fn answers(case: &Case<'_>, cell: &Cell, set: &Labelled, most: usize) -> Result<
         let is = |id: &NodeId| graph[*id].op.is_rectifier();
         let kept: Vec<NodeId> = graph.topological().into_iter().filter(is).collect();
         let network = Network::float(graph, &kept)?;
-        let (len, pool) = (network.input_len(), Pool::default());
-        let parts = parallel::over(images.chunks(BATCH * len).collect(), |_, part: &[f32]| {
-            let count = part.len() / len;
-            let (logits, results) = pool.with(|buffers| network.results(part, count, &kept, buffers));
+        let activities = |(logits, results): (Vec<f32>, Vec<Vec<f32>>)| {
+            let count = logits.len() / case.classes;
             let mut activity = vec![Vec::new(); count];
             for values in results {
                 let share = (1.0 / (values.len() / count) as f64) as f32;
@@ -129,8 +120,9 @@ fn answers(case: &Case<'_>, cell: &Cell, set: &Labelled, most: usize) -> Result<
                 }
             }
             (logits, activity)
-        });
-        let (logits, activity): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        };
+        let parts = network.side_by_side(&images, BATCH, &kept).into_iter().map(activities);
+        let (logits, activity): (Vec<_>, Vec<_>) = parts.unzip();
         return Ok(Answers { classes: case.classes, logits: logits.concat(), labels, activity: activity.concat() });
     };
     let outcome = case.network.run(&images, timesteps, 0).map_err(|e| Error::Internal(e.to_string()))?;

@@ -3,7 +3,7 @@
 use super::cells::{descent_macs, float_cell, steps, timesteps_of_twins};
 use crate::{
     audit::{
-        attack::{Attack, Cell, Knowledge, Loot, Subject},
+        attack::{About, Attack, Cell, Knowledge, Loot, Subject},
         case::{Case, Effort},
         models::Planned,
         reconstruct::{impressions, invert_float, natural, reconstruct},
@@ -24,21 +24,14 @@ fn twin(variant: &str) -> Twin {
 }
 
 impl Attack for Reconversion {
-    fn name(&self) -> &'static str {
-        "reconversion"
-    }
-
-    fn title(&self) -> &'static str {
-        "Reconversion and class impressions"
-    }
-
-    fn objective(&self) -> &'static str {
-        "Images of each class, by gradient descent on a float network that is made from the artifact: a rectifier, a clipped one or a counting \
-         one stands in for every neuron."
-    }
-
-    fn knows(&self) -> &'static [Knowledge] {
-        &[Knowledge::File, Knowledge::Weights, Knowledge::Thresholds]
+    fn about(&self) -> About {
+        About {
+            name: "reconversion",
+            title: "Reconversion and class impressions",
+            objective: "Images of each class, by gradient descent on a float network that is made from the artifact: a rectifier, a clipped one or a counting \
+         one stands in for every neuron.",
+            knows: &[Knowledge::File, Knowledge::Weights, Knowledge::Thresholds],
+        }
     }
 
     fn cells(&self, case: &Case<'_>, effort: Effort) -> Vec<Cell> {

@@ -4,7 +4,7 @@
 use super::cells::{descent_macs, float_cell, steps, timesteps};
 use crate::{
     audit::{
-        attack::{Attack, Cell, Knowledge, Loot, Subject},
+        attack::{About, Attack, Cell, Knowledge, Loot, Subject},
         case::{Case, Effort},
         models::Planned,
         reconstruct::{invert_float, natural, reconstruct},
@@ -47,21 +47,14 @@ fn steps_through_time(effort: Effort) -> usize {
 }
 
 impl Attack for ThroughTime {
-    fn name(&self) -> &'static str {
-        "through-time"
-    }
-
-    fn title(&self) -> &'static str {
-        "Gradient through time"
-    }
-
-    fn objective(&self) -> &'static str {
-        "Images of each class, by gradient descent through the time steps of the spiking network itself, with a surrogate for the derivative of \
-         a spike; random input is drawn anew at every step."
-    }
-
-    fn knows(&self) -> &'static [Knowledge] {
-        &[Knowledge::File, Knowledge::Weights, Knowledge::Thresholds]
+    fn about(&self) -> About {
+        About {
+            name: "through-time",
+            title: "Gradient through time",
+            objective: "Images of each class, by gradient descent through the time steps of the spiking network itself, with a surrogate for the derivative of \
+         a spike; random input is drawn anew at every step.",
+            knows: &[Knowledge::File, Knowledge::Weights, Knowledge::Thresholds],
+        }
     }
 
     fn cells(&self, case: &Case<'_>, effort: Effort) -> Vec<Cell> {

@@ -3,7 +3,7 @@
 use super::cells::{cells_of_three, timesteps};
 use crate::{
     audit::{
-        attack::{Attack, Cell, Knowledge, Loot},
+        attack::{About, Attack, Cell, Knowledge, Loot},
         case::{Case, Effort},
         distil::own_images,
         metrics::{Metric, Unit},
@@ -20,21 +20,14 @@ pub struct WeightReadability;
 const VARIANT: &str = "layer by layer";
 
 impl Attack for WeightReadability {
-    fn name(&self) -> &'static str {
-        "weights"
-    }
-
-    fn title(&self) -> &'static str {
-        "Weight readability"
-    }
-
-    fn objective(&self) -> &'static str {
-        "The source network's weights in the artifact's: layers are matched, the scales of their channels taken off, channels looked up among \
-         those of the ANN whatever their order; and the similarity of both networks' layers on procedural images."
-    }
-
-    fn knows(&self) -> &'static [Knowledge] {
-        &[Knowledge::File, Knowledge::Weights, Knowledge::OriginalAnn]
+    fn about(&self) -> About {
+        About {
+            name: "weights",
+            title: "Weight readability",
+            objective: "The source network's weights in the artifact's: layers are matched, the scales of their channels taken off, channels looked up among \
+         those of the ANN whatever their order; and the similarity of both networks' layers on procedural images.",
+            knows: &[Knowledge::File, Knowledge::Weights, Knowledge::OriginalAnn],
+        }
     }
 
     fn cells(&self, case: &Case<'_>, effort: Effort) -> Vec<Cell> {

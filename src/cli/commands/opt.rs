@@ -46,7 +46,7 @@ fn transform(args: &OptArgs) -> Result<Graph> {
     let mut cx = PassCx::new(&header.settings).with_ranges(ranges.as_ref());
     for pass in passes {
         let name = pass.name();
-        if !pass.accepts().contains(&graph.phase) {
+        if !pass.about().accepts.contains(&graph.phase) {
             return Err(Error::format(path, format!("pass `{name}` does not accept a graph that is {}", graph.phase)));
         }
         if CALIBRATING.contains(&name) && !matches!(header.settings.threshold, Rule::Fixed(_)) {
