@@ -1,6 +1,6 @@
 //! Kernels on the CPU: convolution, pooling, linear layers and neurons over time, forward and backward.
 //!
-//! The simulator (as the bodies of its candle operators) and the deployed runtime call the same functions, so a network
+//! The engine and the deployed runtime call the same functions, so a network
 //! cannot behave differently in the two. Nothing here knows about graphs; only [`neuron`] and [`spikes`] know about spikes, and only the first about time steps.
 //!
 //! # Conventions

@@ -1,6 +1,6 @@
 //! The reference evaluator: what the operators mean, slow and obvious.
 //!
-//! Everything else that executes a graph (the simulator, the runtime, a chip) is measured against it. One image is computed
+//! Everything else that executes a graph (the engine, the runtime, a chip) is measured against it. One image is computed
 //! after the other and all arithmetic is in 64 bits, so that it is the *other* side whose rounding a comparison shows;
 //! results are rounded to 32 bits once, at the end.
 //!
