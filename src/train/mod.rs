@@ -11,8 +11,8 @@
 //! | `stir` | what is done about channels that training has left as they were |
 //! | [`optimiser`] | AdamW in relative steps |
 //! | [`device`] | where it runs |
-//! | [`recipe`], [`lessons`] | how to train, and on what |
-//! | [`curve`] | how it went, and how it ended |
+//! | `recipe`, `lessons` | how to train, and on what |
+//! | `curve` | how it went, and how it ended |
 //! | `state` | where it is |
 //! | `course` | one training: epochs, batches, shards |
 //! | `checkpoint` | the state of a training on disk |
