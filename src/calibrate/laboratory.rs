@@ -5,9 +5,9 @@ use crate::{
     error::{Error, Result},
     synthesize::Samples,
 };
-use snnc_engine::{Buffers, Network, Walk};
-use snnc_ir::{Graph, NodeId, Reset};
-use snnc_kernels::neuron::{self, Neurons};
+use snnc_engine::{Buffers, Network, Walk, plan::kernel_reset};
+use snnc_ir::{Graph, NodeId};
+use snnc_kernels::neuron::Neurons;
 use snnc_passes::{
     Activations, Calibration, Traces,
     threshold::{self, Firing, Recorded},
@@ -82,11 +82,7 @@ impl Firing for Laboratory {
     fn sums(&self, neuron: threshold::Neuron, theta: f32, currents: &[f32], sums: &mut [f32]) {
         let count = sums.len();
         let (threshold, initial, leak) = (vec![theta; count], vec![neuron.initial * theta; count], vec![1.0; count]);
-        let reset = match neuron.reset {
-            Reset::Soft => neuron::Reset::Soft,
-            Reset::Hard => neuron::Reset::Hard,
-            Reset::Signed => neuron::Reset::Signed,
-        };
+        let reset = kernel_reset(neuron.reset);
         Neurons { threshold: &threshold, initial: &initial, leak: &leak, reset }.sums(currents, 1, neuron.timesteps, sums);
     }
 }

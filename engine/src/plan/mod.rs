@@ -26,6 +26,7 @@ pub mod step;
 pub mod twin;
 
 pub use op::{NOWHERE, NeuronSlots, Op, Pool, Slot, Spread};
+pub use planner::kernel_reset;
 pub(crate) use planner::single;
 pub use step::{Kind, Parameter, Plan, Span, Step, Tail};
 pub use twin::Twin;

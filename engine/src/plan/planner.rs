@@ -206,11 +206,7 @@ impl<'g> Planner<'g> {
                     initial: self.spread(node, *initial, Kind::Initial, Some(threshold.slot)),
                     leak: leak.map(|leak| self.spread(node, leak, Kind::Leak, None)),
                     threshold,
-                    reset: match reset {
-                        Reset::Soft => neuron::Reset::Soft,
-                        Reset::Hard => neuron::Reset::Hard,
-                        Reset::Signed => neuron::Reset::Signed,
-                    },
+                    reset: kernel_reset(*reset),
                 })
             }
             // A reshape is its operand under another name; passes bring the others into other forms before a network is run.
@@ -223,6 +219,16 @@ impl<'g> Planner<'g> {
             | Operator::LogSoftmax { .. }
             | Operator::Sigmoid => return Err(Error::Bug(format!("`{}` is no step of a plan", graph[node].op.name()))),
         })
+    }
+}
+
+/// What a spike does, in the words of the kernels.
+#[must_use]
+pub fn kernel_reset(reset: Reset) -> neuron::Reset {
+    match reset {
+        Reset::Soft => neuron::Reset::Soft,
+        Reset::Hard => neuron::Reset::Hard,
+        Reset::Signed => neuron::Reset::Signed,
     }
 }
 

@@ -85,14 +85,15 @@ impl TensorNetwork<'_> {
             let current = if varies { x.narrow(0, t * images, images)? } else { x.clone() };
             let m = ((&v * &leak)? + current)?;
             let up = self.step_function(&(&m - &threshold)?, &threshold)?;
-            let spike = if reset == Reset::Signed {
-                let may = net.gt(&zero)?.to_dtype(self.dtype)?;
-                let below = m.lt(&zero)?.to_dtype(self.dtype)?;
-                // 1 at a potential of 0, for which nothing is taken back.
-                let kept = self.straight_through(&below.affine(-1.0, 1.0)?, &m, &threshold)?;
-                (up - (may * kept.affine(-1.0, 1.0)?)?)?
-            } else {
-                up
+            let spike = match reset {
+                Reset::Soft | Reset::Hard => up,
+                Reset::Signed => {
+                    let may = net.gt(&zero)?.to_dtype(self.dtype)?;
+                    let below = m.lt(&zero)?.to_dtype(self.dtype)?;
+                    // 1 at a potential of 0, for which nothing is taken back.
+                    let kept = self.straight_through(&below.affine(-1.0, 1.0)?, &m, &threshold)?;
+                    (up - (may * kept.affine(-1.0, 1.0)?)?)?
+                }
             };
             net = (net + spike.detach())?;
             let (by_spike, by_threshold) = if through { (spike.clone(), threshold.clone()) } else { (spike.detach(), threshold.detach()) };
