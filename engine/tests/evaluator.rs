@@ -29,6 +29,9 @@ fn float_networks() {
     let network = Network::of(Plan::float(&graph, &[]).expect("it can be planned"), &graph);
     let output = graph.output().expect("there is one").node;
     assert!(distance(&network.all_logits(&images.data), &expected[&output].data) < 1e-5);
+    let is_layer = |&node: &NodeId| graph[node].origin.to_string() == "/conv1";
+    let layer = graph.node_ids().into_iter().find(is_layer).expect("there is one");
+    assert!(network.plan().at(layer).is_none(), "a rectifier has become part of it");
     let nodes = graph.node_ids();
     let network = Network::of(Plan::float(&graph, &nodes).expect("it can be planned"), &graph);
     let (_, results) = network.results(&images.data, IMAGES, &nodes, &mut Buffers::default());

@@ -44,6 +44,12 @@ impl<'g> Planner<'g> {
                 _ => false,
             };
             if alias {
+                if let (Operator::Relu, Some(layer)) = (&graph[node].op, graph.operand(node))
+                    && matches!(graph[layer].op, Operator::Conv2d { .. } | Operator::Linear { .. })
+                {
+                    // What it made before the rectifier is nowhere by itself.
+                    self.at.remove(&layer);
+                }
                 self.at.insert(node, operands[0]);
                 continue;
             }
