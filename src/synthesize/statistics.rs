@@ -45,7 +45,9 @@ impl<'a> Watched<'a> {
     pub fn nodes(float: &'a Graph, recorded: Vec<(NodeId, Recorded)>) -> Result<Self> {
         let nodes: Vec<NodeId> = recorded.iter().map(|(node, _)| *node).collect();
         let network = Network::float(float, &nodes)?;
-        let layers = recorded.into_iter().filter_map(|(node, recorded)| Some((network.plan().at(node)?, recorded))).collect();
+        let at = |(node, recorded)| Some((network.plan().at(node)?, recorded));
+        // The image itself is the prior's matter: what a batch norm on the input recorded of it is left alone.
+        let layers = recorded.into_iter().filter_map(at).filter(|(step, _)| *step > 0).collect();
         Ok(Self { network, layers })
     }
 
