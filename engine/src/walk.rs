@@ -9,7 +9,11 @@ use crate::{
     processor::{Buffers, Data, Work, spread},
 };
 use snnc_ir::{Graph, NodeId, Operator};
-use std::{borrow::Cow, collections::BTreeMap, rc::Rc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 /// What a node makes over all steps.
 #[derive(Clone, Debug)]
@@ -91,14 +95,13 @@ impl Walk {
         Ok(Seen { data: &signal.data, steps: if signal.varies { self.timesteps } else { 1 } })
     }
 
-    /// The result of `node` is no longer what it was, and neither are those that depend on it, as far as they are still known one from the
-    /// other: what lies behind a result that was let go of is not found, and stays as it is (docs/decisions/010).
+    /// The result of `node` is no longer what it was, and neither are those of all that depend on it.
     pub fn changed(&mut self, graph: &Graph, node: NodeId) {
-        let mut stack = vec![node];
+        let (mut seen, mut stack) = (BTreeSet::from([node]), vec![node]);
         while let Some(node) = stack.pop() {
             self.forget(node);
-            let readers = graph.uses(node).into_iter().map(|(user, _)| user);
-            stack.extend(readers.filter(|user| self.signals.contains_key(user)));
+            // What lies between may have been let go of.
+            stack.extend(graph.uses(node).into_iter().map(|(user, _)| user).filter(|user| seen.insert(*user)));
         }
     }
 

@@ -4,7 +4,7 @@
 
 use crate::{
     graph::Graph,
-    op::{Operator, Window},
+    op::{MAX_DIGITS, Operator, Window},
     param::{ParamId, Tensor},
     types::{Dims, Element, TensorType, broadcasts},
 };
@@ -99,11 +99,12 @@ fn unbounded_type(graph: &Graph, op: &Operator, operands: &[&TensorType]) -> Res
         }
         Operator::AveragePool2d { window, .. } => pooled(operands[0], window, Element::F32),
         Operator::MaxPool2d { window } => pooled(operands[0], window, Element::F32),
-        Operator::CountMaxPool2d { window } => pooled(operands[0], window, operands[0].element),
-        Operator::Mean { axes } => {
+        Operator::CountMaxPool2d { window } | Operator::DigitMaxPool2d { window } => pooled(operands[0], window, operands[0].element),
+        Operator::SumPool2d { window } => pooled(operands[0], window, Element::F32),
+        Operator::Mean { axes } | Operator::Sum { axes } => {
             let mut dims = operands[0].dims.clone();
             if !axes.is_sorted_by(|a, b| a < b) {
-                return fail(format!("the axes {axes:?} of a mean are not sorted, each once"));
+                return fail(format!("the axes {axes:?} of a mean or sum are not sorted, each once"));
             }
             for &axis in axes {
                 check_axis(axis, operands[0])?;
@@ -178,6 +179,15 @@ fn unbounded_type(graph: &Graph, op: &Operator, operands: &[&TensorType]) -> Res
                 return fail(format!("{levels} levels from 0 to {max} are no rectifier"));
             }
             Ok(TensorType::f32(operands[0].dims.clone()))
+        }
+        Operator::RadixNeuron { threshold, initial, digits, levels, .. } => {
+            if !(1..=MAX_DIGITS).contains(digits) || *levels == 0 || *levels >= 1 << digits {
+                return fail(format!("{levels} levels in {digits} digits are no count"));
+            }
+            for p in [threshold, initial] {
+                check_broadcast(tensor(*p)?, operands[0])?;
+            }
+            Ok(TensorType::spike(operands[0].dims.clone()))
         }
         Operator::Neuron { threshold, initial, leak, cap, levels, .. } => {
             if levels.is_some_and(|levels| levels == 0 || cap.is_none_or(|cap| !(cap.is_finite() && cap > 0.0))) {

@@ -9,9 +9,12 @@
 //!
 //! The first axis of every tensor is the batch and is written as 1; whoever executes the graph replaces it by the
 //! number of images it has. No operator mixes images. Time is not an axis: in a spiking graph every tensor stands for
-//! what it is *at one time step*, and stateful operators ([`Operator::Neuron`], [`Operator::CountMaxPool2d`]) carry state
-//! from one step to the next. All other operators are affine maps applied afresh at every step, biases included, so
-//! the mean over time of any current is that map of the mean over time of the spikes.
+//! what it is *at one time step*, and stateful operators ([`Operator::is_stateful`]) carry state from one step to the next.
+//! All other operators are affine maps applied afresh at every step. What that says of a number depends on the [`Code`]:
+//!
+//! * rate: constants come in at every step, so the mean over time of any current is that map of the mean over time of the spikes;
+//! * radix: step t of a window of T counts `2^(T-t)`, and constants come in with the last one alone, so the count that arrives is that map
+//!   of the counts that were sent.
 //!
 //! # Phases
 //!
@@ -47,7 +50,7 @@ pub mod verify;
 
 pub use diagnostic::Diagnostic;
 pub use graph::{Graph, Head, Node, NodeId, Origin, Output};
-pub use op::{Conv2d, Operator, Reset, Window};
+pub use op::{Code, Conv2d, LEAK_UNIT, MAX_DIGITS, Operator, Reset, Window};
 pub use param::{Param, ParamId, Provenance, Tensor};
 pub use phase::Phase;
 pub use types::{Element, TensorType};

@@ -5,6 +5,12 @@
 
 use crate::param::ParamId;
 
+/// Most digits of a window: counts are at most `2^16 - 1`.
+pub const MAX_DIGITS: u32 = 16;
+
+/// In whole numbers, leaks are multiples of this.
+pub const LEAK_UNIT: f32 = 1.0 / 65_536.0;
+
 /// One operator. Every operator makes one tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operator {
@@ -49,6 +55,16 @@ pub enum Operator {
     },
     /// Mean over axes, which stay as 1.
     Mean {
+        /// Sorted, never the batch.
+        axes: Vec<usize>,
+    },
+    /// Sum over windows of the last two axes; padding adds nothing.
+    SumPool2d {
+        /// Kernel, stride, padding.
+        window: Window,
+    },
+    /// Sum over axes, which stay as 1.
+    Sum {
         /// Sorted, never the batch.
         axes: Vec<usize>,
     },
@@ -162,6 +178,30 @@ pub enum Operator {
         /// that, since the network was trained for them.
         levels: Option<u32>,
     },
+    /// Neurons of the radix code, one per entry of the current `x`: the count of their operand's window becomes the digits of
+    /// `q = min(max(⌊(x + initial) / θ⌋, 0), levels)`, sent most significant first in a window of their own. Step by step, `u ← 2u + x(t)`
+    /// over the operand's window, `v = u + initial`, and over the neuron's own `y = 1` where `v ≥ θ·2^(T-t)`, then `v ← v - θ·2^(T-t)·y`;
+    /// [`eval`](crate::eval) says how constants and streams of different length meet. After FS-neurons (Stöckl and Maass, Nature Machine Intelligence, 2021).
+    RadixNeuron {
+        /// θ, positive, broadcasts over `x`: what the last digit stands for.
+        threshold: ParamId,
+        /// What is added to the count before it is divided, broadcasts over `x`; θ/2 rounds.
+        initial: ParamId,
+        /// T, from 1 to [`MAX_DIGITS`].
+        digits: u32,
+        /// The largest count, from 1 to 2^T - 1.
+        levels: u32,
+        /// The activation that the float network never exceeds here (`Clip`): `levels · θ` stays at or under it.
+        cap: Option<f32>,
+        /// Whether θ and the start potential are part of what the network was trained to compute (`ClipFloorShift`): no rule moves them.
+        is_given: bool,
+    },
+    /// Maximum over windows of the counts that streams of digits say, digit by digit: whoever says 0 where another that is still in says
+    /// 1 drops out. The result is a stream again, exactly that of the largest count.
+    DigitMaxPool2d {
+        /// Kernel, stride, padding.
+        window: Window,
+    },
     /// Maximum over windows of what has arrived since the first step, handed on as it grows:
     /// `y(t) = max A(t) - max A(t-1)` with `A(t) = x(1) + .. + x(t)`, the second maximum being 0 at the first step.
     /// The mean over time is exactly the maximum of the means. On spikes the result is again spikes, because the largest of
@@ -211,4 +251,13 @@ pub enum Reset {
     /// memory (Wang, Zhang, Chen and Qu, IJCAI 2022), which corrects at or below a negative threshold; here, below 0, so
     /// that what remains lies in `[0, θ)`.
     Signed,
+}
+
+/// What spikes stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// A number is the mean of its spikes over all time steps; layers run side by side.
+    Rate,
+    /// A number is the count that its spikes spell, most significant digit first; a layer speaks in a window after that of its operands.
+    Radix,
 }

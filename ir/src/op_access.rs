@@ -1,7 +1,7 @@
 //! Uniform access to what operators hold: names, parameters by role.
 
 use crate::{
-    op::{Conv2d, Operator, Window},
+    op::{Code, Conv2d, Operator, Window},
     param::ParamId,
 };
 
@@ -18,6 +18,8 @@ impl Operator {
             Self::Add => "add",
             Self::AveragePool2d { .. } => "average_pool2d",
             Self::Mean { .. } => "mean",
+            Self::SumPool2d { .. } => "sum_pool2d",
+            Self::Sum { .. } => "sum",
             Self::Concat { .. } => "concat",
             Self::Pad { .. } => "pad",
             Self::Slice { .. } => "slice",
@@ -38,6 +40,8 @@ impl Operator {
             Self::Neuron { leak: None, .. } => "if_neuron",
             Self::Neuron { leak: Some(_), .. } => "lif_neuron",
             Self::CountMaxPool2d { .. } => "count_max_pool2d",
+            Self::RadixNeuron { .. } => "radix_neuron",
+            Self::DigitMaxPool2d { .. } => "digit_max_pool2d",
         }
     }
 
@@ -66,6 +70,7 @@ impl Operator {
                 vec![("scale", scale), ("shift", shift), ("mean", mean), ("variance", variance)]
             }
             Self::PRelu { slope } => vec![("slope", slope)],
+            Self::RadixNeuron { threshold, initial, .. } => vec![("threshold", threshold), ("initial", initial)],
             Self::Neuron { threshold, initial, leak, .. } => {
                 list(vec![("threshold", threshold), ("initial", initial)], leak.as_mut().map(|l| ("leak", l)))
             }
@@ -73,6 +78,8 @@ impl Operator {
             | Self::Add
             | Self::AveragePool2d { .. }
             | Self::Mean { .. }
+            | Self::SumPool2d { .. }
+            | Self::Sum { .. }
             | Self::Concat { .. }
             | Self::Pad { .. }
             | Self::Slice { .. }
@@ -88,14 +95,31 @@ impl Operator {
             | Self::Softmax { .. }
             | Self::LogSoftmax { .. }
             | Self::Sigmoid
-            | Self::CountMaxPool2d { .. } => Vec::new(),
+            | Self::CountMaxPool2d { .. }
+            | Self::DigitMaxPool2d { .. } => Vec::new(),
         }
     }
 
     /// Whether the operator keeps state from one time step to the next.
     #[must_use]
     pub fn is_stateful(&self) -> bool {
-        matches!(self, Self::Neuron { .. } | Self::CountMaxPool2d { .. })
+        self.code().is_some()
+    }
+
+    /// Whether the operator is a layer of neurons, of either code.
+    #[must_use]
+    pub fn is_neuron(&self) -> bool {
+        matches!(self, Self::Neuron { .. } | Self::RadixNeuron { .. })
+    }
+
+    /// The code whose spikes the operator reads or makes; none where it serves both.
+    #[must_use]
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Neuron { .. } | Self::CountMaxPool2d { .. } => Some(Code::Rate),
+            Self::RadixNeuron { .. } | Self::DigitMaxPool2d { .. } => Some(Code::Radix),
+            _ => None,
+        }
     }
 
     /// Whether the operator is a rectifier of the float network that a neuron takes the place of.

@@ -16,11 +16,14 @@ pub enum Phase {
     Calibrated,
     /// No parameter that carried information from the source network's weights is left as it came or computed from it.
     Sealed,
+    /// All parameters are whole numbers, and so is every current and potential: the same spikes on every machine. Numbers beyond 2^24
+    /// are kept to 24 significant bits; a leak is a multiple of 1/65536, and what is left of a potential is rounded down.
+    Whole,
 }
 
 impl Phase {
     /// All phases in order.
-    pub const ALL: [Self; 5] = [Self::Imported, Self::Canonical, Self::Spiking, Self::Calibrated, Self::Sealed];
+    pub const ALL: [Self; 6] = [Self::Imported, Self::Canonical, Self::Spiking, Self::Calibrated, Self::Sealed, Self::Whole];
 
     /// Name in the text form.
     #[must_use]
@@ -31,6 +34,7 @@ impl Phase {
             Self::Spiking => "spiking",
             Self::Calibrated => "calibrated",
             Self::Sealed => "sealed",
+            Self::Whole => "whole",
         }
     }
 
@@ -51,12 +55,12 @@ impl Phase {
             | Operator::Scale { .. }
             | Operator::Shift { .. }
             | Operator::Add
-            | Operator::AveragePool2d { .. }
-            | Operator::Mean { .. }
             | Operator::Concat { .. }
             | Operator::Slice { .. }
             | Operator::Reshape { .. }
             | Operator::Transpose { .. } => true,
+            // A mean of whole numbers is none.
+            Operator::AveragePool2d { .. } | Operator::Mean { .. } => self != Self::Whole,
             // A constant border is a bias that only some neurons see: canonical graphs write it with `shift`.
             Operator::Pad { value, .. } => self == Self::Imported || *value == 0.0,
             Operator::BatchNorm { .. }
@@ -69,7 +73,12 @@ impl Phase {
             | Operator::Sigmoid => self == Self::Imported,
             Operator::Relu | Operator::ClipFloorShift { .. } | Operator::MaxPool2d { .. } => float,
             Operator::Clip { min, max } => self == Self::Imported || (self == Self::Canonical && min < max),
-            Operator::Neuron { .. } | Operator::CountMaxPool2d { .. } => !float,
+            Operator::Neuron { .. }
+            | Operator::CountMaxPool2d { .. }
+            | Operator::RadixNeuron { .. }
+            | Operator::DigitMaxPool2d { .. }
+            | Operator::SumPool2d { .. }
+            | Operator::Sum { .. } => !float,
         }
     }
 
@@ -77,7 +86,7 @@ impl Phase {
     /// nothing in the file is the source network's weights or was computed from them without training.
     #[must_use]
     pub fn admits_provenance(self, provenance: Provenance) -> bool {
-        self < Self::Sealed || matches!(provenance, Provenance::Trained | Provenance::Fixed)
+        self != Self::Sealed || matches!(provenance, Provenance::Trained | Provenance::Fixed)
     }
 
     /// Moves `graph` into this phase.

@@ -15,6 +15,8 @@
 //!
 //! Phase
 //! - every operator and every provenance is one that the graph's phase admits;
+//! - all stateful operators are of one code;
+//! - in `Whole`, parameters are whole numbers that fit: weights 16 bits, all others 32; leaks are multiples of 1/65536;
 //! - (so from `Canonical` on the softmax is gone from the nodes: the output's head says what it was).
 //!
 //! All errors of a tier are collected; a later tier is only looked at when the earlier ones are clean, since it relies on
@@ -23,7 +25,8 @@
 use crate::{
     graph::{Graph, NodeId},
     infer,
-    op::Operator,
+    op::{Code, LEAK_UNIT, Operator},
+    phase::Phase,
 };
 use std::{collections::BTreeSet, fmt};
 
@@ -217,11 +220,32 @@ fn types(report: &mut Report<'_>) {
 fn phase(report: &mut Report<'_>) {
     let phase = report.graph.phase;
     operators_are_admitted(report, &|op| phase.admits(op));
+    if phase == Phase::Whole {
+        numbers_are_whole(report);
+    }
 }
 
 fn phase_or_next(report: &mut Report<'_>) {
     let phase = report.graph.phase;
     operators_are_admitted(report, &|op| phase.admits(op) || phase.next().is_some_and(|next| next.admits(op)));
+}
+
+/// Every parameter fits the type that an artifact gives it.
+fn numbers_are_whole(report: &mut Report<'_>) {
+    let graph = report.graph;
+    for id in graph.node_ids() {
+        for (role, param) in graph[id].op.params() {
+            let (unit, most) = match role {
+                "weight" => (1.0, f32::from(i16::MAX)),
+                "leak" => (LEAK_UNIT, 1.0),
+                // The largest float below 2^31.
+                _ => (1.0, 2_147_483_520.0),
+            };
+            if graph.param(param).tensor.data.iter().any(|v| v.abs() > most || (v / unit).fract() != 0.0) {
+                report.node_is_wrong(id, format!("parameter `{role}` is not whole, or does not fit"));
+            }
+        }
+    }
 }
 
 fn operators_are_admitted(report: &mut Report<'_>, admits: &dyn Fn(&Operator) -> bool) {
@@ -231,6 +255,10 @@ fn operators_are_admitted(report: &mut Report<'_>, admits: &dyn Fn(&Operator) ->
         if !admits(op) {
             report.node_is_wrong(id, format!("`{}` has no place in a graph that is {}", op.name(), graph.phase));
         }
+    }
+    let codes = |code| graph.node_ids().into_iter().any(|id| graph[id].op.code() == Some(code));
+    if codes(Code::Rate) && codes(Code::Radix) {
+        report.graph_is_wrong("operators of both codes meet in one graph");
     }
     for (_, param) in graph.params() {
         if !graph.phase.admits_provenance(param.provenance) {

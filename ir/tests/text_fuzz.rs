@@ -4,7 +4,7 @@
 mod support;
 
 use snnc_ir::{Graph, Operator, Tensor, eval, text, verify};
-use support::{FLOAT, Random, SPIKING};
+use support::{FLOAT, RADIX, Random, SPIKING};
 
 /// Pieces that are likely to reach deep into the parser.
 const PIECES: &[&str] = &[
@@ -115,7 +115,7 @@ fn mutated_texts_are_read_or_refused() {
     let mut random = Random(20);
     let (mut accepted, mut verified) = (0, 0);
     for round in 0..20_000 {
-        let text = mutated(&mut random, if round % 2 == 0 { FLOAT } else { SPIKING });
+        let text = mutated(&mut random, [FLOAT, SPIKING, RADIX][round % 3]);
         match text::parse(&text) {
             Err(error) => {
                 let line = text.split('\n').nth(error.line - 1).unwrap_or_else(|| panic!("{error} lies outside\n{text}"));

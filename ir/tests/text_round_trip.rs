@@ -5,9 +5,9 @@ mod support;
 
 use snnc_ir::{Graph, Head, Operator, Origin, Phase, Provenance, Tensor, TensorType, text, verify};
 use std::collections::BTreeSet;
-use support::{FLOAT, SPIKING, graph};
+use support::{FLOAT, RADIX, SPIKING, graph};
 
-/// The names of all operators. The match breaks the build when one is added; then `FLOAT` or `SPIKING` must show it.
+/// The names of all operators. The match breaks the build when one is added; then `FLOAT`, `SPIKING` or `RADIX` must show it.
 fn all_operators() -> BTreeSet<&'static str> {
     fn known(op: &Operator) -> bool {
         match op {
@@ -19,6 +19,8 @@ fn all_operators() -> BTreeSet<&'static str> {
             | Operator::Add
             | Operator::AveragePool2d { .. }
             | Operator::Mean { .. }
+            | Operator::SumPool2d { .. }
+            | Operator::Sum { .. }
             | Operator::Concat { .. }
             | Operator::Pad { .. }
             | Operator::Slice { .. }
@@ -37,12 +39,15 @@ fn all_operators() -> BTreeSet<&'static str> {
             | Operator::LogSoftmax { .. }
             | Operator::Sigmoid
             | Operator::Neuron { .. }
-            | Operator::CountMaxPool2d { .. } => true,
+            | Operator::CountMaxPool2d { .. }
+            | Operator::RadixNeuron { .. }
+            | Operator::DigitMaxPool2d { .. } => true,
         }
     }
     assert!(known(&Operator::Input));
     "input conv2d linear scale shift add average_pool2d mean concat pad slice reshape transpose batch_norm relu clip floor round \
-     clip_floor_shift leaky_relu prelu max_pool2d softmax log_softmax sigmoid if_neuron lif_neuron count_max_pool2d"
+     clip_floor_shift leaky_relu prelu max_pool2d softmax log_softmax sigmoid if_neuron lif_neuron count_max_pool2d \
+     sum_pool2d sum radix_neuron digit_max_pool2d"
         .split_whitespace()
         .collect()
 }
@@ -50,7 +55,7 @@ fn all_operators() -> BTreeSet<&'static str> {
 #[test]
 fn every_operator_prints_as_it_was_written() {
     let mut seen = BTreeSet::new();
-    for written in [FLOAT, SPIKING] {
+    for written in [FLOAT, SPIKING, RADIX] {
         let graph = graph(written);
         verify(&graph).unwrap();
         assert_eq!(text::print(&graph), written);

@@ -187,14 +187,18 @@ fn every_phase_admits_its_own_operators() {
     for phase in Phase::ALL {
         let float = admitted(support::FLOAT, phase);
         let spiking = admitted(support::SPIKING, phase);
-        let has = |name| float.contains(name) || spiking.contains(name);
+        let radix = admitted(support::RADIX, phase);
+        let has = |name| float.contains(name) || spiking.contains(name) || radix.contains(name);
         for name in ["batch_norm", "floor", "round", "leaky_relu", "prelu", "softmax", "log_softmax", "sigmoid"] {
             assert_eq!(has(name), phase == Phase::Imported, "{name} {phase}");
         }
         for name in ["relu", "clip", "clip_floor_shift", "max_pool2d"] {
             assert_eq!(has(name), phase <= Phase::Canonical, "{name} {phase}");
         }
-        for name in ["if_neuron", "lif_neuron", "count_max_pool2d"] {
+        for name in ["average_pool2d", "mean"] {
+            assert_eq!(has(name), phase != Phase::Whole, "{name} {phase}");
+        }
+        for name in ["if_neuron", "lif_neuron", "count_max_pool2d", "radix_neuron", "digit_max_pool2d", "sum_pool2d", "sum"] {
             assert_eq!(has(name), phase >= Phase::Spiking, "{name} {phase}");
         }
         for name in [
@@ -204,8 +208,6 @@ fn every_phase_admits_its_own_operators() {
             "scale",
             "shift",
             "add",
-            "average_pool2d",
-            "mean",
             "concat",
             "pad",
             "slice",
@@ -229,6 +231,36 @@ fn every_phase_admits_its_own_operators() {
         assert!(Phase::Imported.admits(&op));
         assert_eq!(Phase::Canonical.admits(&op), canonical, "{op:?}");
     }
+}
+
+#[test]
+fn codes_do_not_mix() {
+    let text = support::RADIX.replace("radix_neuron %1, @theta, @v0 {cap=6, digits=4}", "if_neuron %1, @theta, @v0 {cap=6}");
+    broken(&graph(&text), &["operators of both codes meet in one graph"]);
+}
+
+#[test]
+fn whole_graphs_have_whole_numbers_that_fit() {
+    verify(&graph(support::RADIX)).unwrap();
+    let of = |from: &str, to: &str, node: &str, role: &str| {
+        let text = support::RADIX.replace(from, to);
+        assert_ne!(text, support::RADIX);
+        broken(&graph(&text), &[&format!("{node}: parameter `{role}` is not whole, or does not fit")]);
+    };
+    of("[1, -2, 3,", "[1, -2.5, 3,", "node 1 \"/conv\"", "weight");
+    of("[1, -2, 3,", "[1, -32768, 3,", "node 1 \"/conv\"", "weight");
+    of("[3, -40]", "[3, -40.5]", "node 1 \"/conv\"", "bias");
+    of("[-7, 1]", "[-7, 2147483648]", "node 10 \"\"", "offset");
+    // The same numbers are welcome before that phase.
+    let text = support::RADIX.replace(" whole {", " calibrated {").replace("[3, -40]", "[3, -40.5]");
+    verify(&graph(&text)).unwrap();
+    let leaky = |leak: &str| {
+        let text = "graph @g whole {\n  %0 = input : f32[1x1] \"x\"\n  %1 = lif_neuron %0, @theta, @v0, @leak : spike[1x1] \"/relu\"\n  output %1 \"y\"\n  \
+                    @leak : f32[1x1] = splat(LEAK) fixed\n  @theta : f32[1x1] = splat(3) fixed\n  @v0 : f32[1x1] = splat(1) fixed\n}\n";
+        graph(&text.replace("LEAK", leak))
+    };
+    verify(&leaky("0.5")).unwrap();
+    broken(&leaky("0.9"), &["node 1 \"/relu\": parameter `leak` is not whole, or does not fit"]);
 }
 
 // ---- tiers ----

@@ -84,8 +84,28 @@ impl Pool2d {
         }
         self.for_each_plane(y, planes, self.output, |plane, y| {
             let x = &x[plane * size[0] * size[1]..][..size[0] * size[1]];
-            dispatch(AverageForward { pool: self, x, size, y });
+            dispatch(AverageForward::<true> { pool: self, x, size, y });
         });
+    }
+
+    /// `y[o]` is the sum over window `o`; exact for whole numbers as long as no sum leaves 24 bits.
+    ///
+    /// # Panics
+    /// If a slice does not have the length of its shape, or a stride is zero.
+    pub fn sum_forward(&self, x: &[f32], planes: usize, size: [usize; 2], y: &mut [f32]) {
+        self.check(x.len(), y.len(), planes, size, ["x", "y"]);
+        self.for_each_plane(y, planes, self.output, |plane, y| {
+            let x = &x[plane * size[0] * size[1]..][..size[0] * size[1]];
+            dispatch(AverageForward::<false> { pool: self, x, size, y });
+        });
+    }
+
+    /// The gradient of [`Pool2d::sum_forward`].
+    ///
+    /// # Panics
+    /// If a slice does not have the length of its shape, or a stride is zero.
+    pub fn sum_input_gradient(&self, dy: &[f32], planes: usize, size: [usize; 2], dx: &mut [f32]) {
+        self.average_gradient::<false>(dy, planes, size, dx);
     }
 
     /// The gradient of [`Pool2d::average_forward`].
@@ -103,12 +123,17 @@ impl Pool2d {
             let places = size[0] * size[1];
             return dx.chunks_exact_mut(places).zip(dy).for_each(|(dx, &dy)| dx.fill(dy / places as f32));
         }
+        self.average_gradient::<true>(dy, planes, size, dx);
+    }
+
+    fn average_gradient<const DIVIDED: bool>(&self, dy: &[f32], planes: usize, size: [usize; 2], dx: &mut [f32]) {
+        self.check(dx.len(), dy.len(), planes, size, ["dx", "dy"]);
         let outputs = self.output[0] * self.output[1];
         self.for_each_plane(dx, planes, size, |plane, dx| {
             let dy = &dy[plane * outputs..][..outputs];
             scratch::with(|scratch| {
                 let scaled = scratch.columns.take(self.output[1]);
-                dispatch(AverageGradient { pool: self, dy, size, dx, scaled });
+                dispatch(AverageGradient::<DIVIDED> { pool: self, dy, size, dx, scaled });
             });
         });
     }
@@ -372,14 +397,15 @@ impl Loop for MaxGradient<'_> {
     }
 }
 
-struct AverageForward<'a> {
+/// Sums over windows, divided by their number of places or as they are.
+struct AverageForward<'a, const DIVIDED: bool> {
     pool: &'a Pool2d,
     x: &'a [f32],
     size: [usize; 2],
     y: &'a mut [f32],
 }
 
-impl Loop for AverageForward<'_> {
+impl<const DIVIDED: bool> Loop for AverageForward<'_, DIVIDED> {
     type Output = ();
 
     #[inline(always)]
@@ -394,6 +420,9 @@ impl Loop for AverageForward<'_> {
                     along(&mut y[columns], x, pool.stride[1], |y, x| *y += x);
                 }
             }
+            if !DIVIDED {
+                continue;
+            }
             let rows = pool.extent(0, row, height);
             for (column, y) in y.iter_mut().enumerate() {
                 *y /= (rows * pool.extent(1, column, width)).max(1) as f32;
@@ -402,7 +431,7 @@ impl Loop for AverageForward<'_> {
     }
 }
 
-struct AverageGradient<'a> {
+struct AverageGradient<'a, const DIVIDED: bool> {
     pool: &'a Pool2d,
     dy: &'a [f32],
     size: [usize; 2],
@@ -410,7 +439,7 @@ struct AverageGradient<'a> {
     scaled: &'a mut [f32],
 }
 
-impl Loop for AverageGradient<'_> {
+impl<const DIVIDED: bool> Loop for AverageGradient<'_, DIVIDED> {
     type Output = ();
 
     #[inline(always)]
@@ -420,7 +449,8 @@ impl Loop for AverageGradient<'_> {
         for (row, dy) in dy.chunks_exact(pool.output[1].max(1)).enumerate() {
             let rows = pool.extent(0, row, height);
             for (column, (scaled, &dy)) in scaled.iter_mut().zip(dy).enumerate() {
-                *scaled = dy / (rows * pool.extent(1, column, width)).max(1) as f32;
+                let places = if DIVIDED { (rows * pool.extent(1, column, width)).max(1) } else { 1 };
+                *scaled = dy / places as f32;
             }
             for input in (0..pool.kernel[0]).filter_map(|ky| pool.input_row(row, ky, height)) {
                 for kx in 0..pool.kernel[1] {

@@ -6,6 +6,8 @@
 //! * what lies behind the last neurons, being affine, once an image too, on the mean over time;
 //! * the rest at all T time steps, `[T, N, ..]`.
 //!
+//! A graph of the radix code has no time: what its digits say in a window is a count, and counts are what runs, once an image.
+//!
 //! Reshapes are gone: values are row-major, so a reshape is its operand under another name. Rectifiers are part of the convolution or linear
 //! layer before them, where nobody else reads that.
 //!
@@ -25,7 +27,7 @@ mod planner;
 pub mod step;
 pub mod twin;
 
-pub use op::{NOWHERE, NeuronSlots, Op, Pool, Slot, Spread};
+pub use op::{Counting, NOWHERE, NeuronSlots, Op, Pool, RadixSlots, Slot, Spread};
 pub use planner::kernel_reset;
 pub(crate) use planner::single;
 pub use step::{Kind, Parameter, Plan, Span, Step, Tail};
@@ -36,7 +38,7 @@ use planner::Planner;
 use snnc_ir::{Graph, NodeId};
 
 impl Plan {
-    /// Plans a spiking graph. `is_static` says whether the input is the same at every time step.
+    /// Plans a spiking graph, one of the rate code for so many time steps. `is_static` says whether the input is the same at every one.
     ///
     /// # Errors
     /// Only on a bug: the graph was verified.

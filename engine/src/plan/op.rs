@@ -65,7 +65,9 @@ pub enum Op {
     Add,
     /// Mean over windows.
     AveragePool(Pool),
-    /// Maximum over windows; at every time step, the largest accumulated count as it grows.
+    /// Sum over windows.
+    SumPool(Pool),
+    /// Maximum over windows; at every time step of the rate code, the largest accumulated count as it grows.
     MaxPool(Pool),
     /// Entry k of operand i becomes entry `maps[i][k]` of the result; [`NOWHERE`] is none. Slices, pads, transposes, concatenations.
     Move {
@@ -74,11 +76,11 @@ pub enum Op {
         /// What stands where nothing goes.
         fill: f32,
     },
-    /// The mean of all entries that go to one place.
+    /// The sum of all entries that go to one place, times a share: of each as many, and 1 for a sum.
     Mean {
         /// Where entries go.
         map: Vec<u32>,
-        /// One over how many go to a place.
+        /// One over how many go to a place, or 1.
         share: f32,
     },
     /// Batch norm as inference sees it: `(x - mean) / √(variance + ε) · scale + shift`.
@@ -105,8 +107,10 @@ pub enum Op {
         /// L.
         levels: u32,
     },
-    /// Neurons.
+    /// Neurons of the rate code.
     Neuron(NeuronSlots),
+    /// Neurons of the radix code: the count of their digits, which needs no time.
+    Radix(RadixSlots),
     /// What stands in for neurons in a network that has no time.
     Twin(Twin, NeuronSlots),
     /// Mean over the time steps.
@@ -137,6 +141,30 @@ pub struct NeuronSlots {
     pub reset: neuron::Reset,
 }
 
+/// The parameters of neurons of the radix code.
+#[derive(Clone, Debug)]
+pub struct RadixSlots {
+    /// θ.
+    pub threshold: Spread,
+    /// v(0).
+    pub initial: Spread,
+    /// The largest count.
+    pub levels: u32,
+    /// How they count.
+    pub counting: Counting,
+}
+
+/// How neurons of the radix code count, or what stands in for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counting {
+    /// In digits: `min(max(⌊(x + v(0)) / θ⌋, 0), L)`.
+    Digits,
+    /// Without rounding: `min(max((x + v(0)) / θ - 1/2, 0), L)`, the half being what made up for rounding down.
+    Bounded,
+    /// Without an end either.
+    Endless,
+}
+
 impl Op {
     /// The parameters of the step.
     #[must_use]
@@ -145,12 +173,14 @@ impl Op {
             Self::Convolution { weight, bias, .. } | Self::Linear { weight, bias, .. } => std::iter::once(*weight).chain(*bias).collect(),
             Self::Scale(spread) | Self::Shift(spread) => vec![spread.slot],
             Self::Normalise { slots, .. } => slots.to_vec(),
+            Self::Radix(slots) => vec![slots.threshold.slot, slots.initial.slot],
             Self::Neuron(slots) | Self::Twin(_, slots) => {
                 [&slots.threshold, &slots.initial].into_iter().chain(&slots.leak).map(|spread| spread.slot).collect()
             }
             Self::Input
             | Self::Add
             | Self::AveragePool(_)
+            | Self::SumPool(_)
             | Self::MaxPool(_)
             | Self::Move { .. }
             | Self::Mean { .. }

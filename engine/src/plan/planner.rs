@@ -1,13 +1,13 @@
 //! From a graph to a plan.
 
 use super::{
-    op::{NeuronSlots, Op, Pool, Slot, Spread},
+    op::{Counting, NeuronSlots, Op, Pool, RadixSlots, Slot, Spread},
     places::{concat, mean, pad, slice, transpose},
     step::{Kind, Parameter, Plan, Span, Step, Tail},
     twin::Twin,
 };
 use crate::error::{Error, Result};
-use snnc_ir::{Graph, NodeId, Operator, ParamId, Provenance, Reset, Window, types::broadcast_index};
+use snnc_ir::{Code, Graph, NodeId, Operator, ParamId, Provenance, Reset, Window, types::broadcast_index};
 use snnc_kernels::{Conv2d, Pool2d, neuron};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,6 +60,7 @@ impl<'g> Planner<'g> {
                     *rectified = reader.is_some_and(|reader| matches!(graph[reader].op, Operator::Relu));
                 }
                 Op::Neuron(slots) => op = Op::Twin(Twin::Limit, slots.clone()),
+                Op::Radix(slots) => slots.counting = Counting::Endless,
                 _ => {}
             }
             let at = self.push(Step { op, operands, len: graph[node].ty.len(), span: Span::Static, is_spikes: false, node: Some(node) });
@@ -68,7 +69,30 @@ impl<'g> Planner<'g> {
         self.plan(1)
     }
 
-    pub(super) fn spiking(mut self, timesteps: usize, is_static: bool, tail: Tail) -> Result<Plan> {
+    pub(super) fn spiking(self, timesteps: usize, is_static: bool, tail: Tail) -> Result<Plan> {
+        let graph = self.graph;
+        let is_radix = graph.node_ids().into_iter().any(|id| graph[id].op.code() == Some(Code::Radix));
+        if is_radix { self.counts() } else { self.over_time(timesteps, is_static, tail) }
+    }
+
+    /// A network of the radix code, by the counts of its digits.
+    fn counts(mut self) -> Result<Plan> {
+        let graph = self.graph;
+        for node in graph.topological() {
+            let operands = self.operands(node);
+            if matches!(graph[node].op, Operator::Reshape { .. }) {
+                self.at.insert(node, operands[0]);
+                continue;
+            }
+            let op = self.op(node)?;
+            let at = self.push(Step { op, operands, len: graph[node].ty.len(), span: Span::Static, is_spikes: false, node: Some(node) });
+            self.at.insert(node, at);
+        }
+        self.plan(1)
+    }
+
+    /// A network of the rate code.
+    fn over_time(mut self, timesteps: usize, is_static: bool, tail: Tail) -> Result<Plan> {
         let graph = self.graph;
         let order = graph.topological();
         let before = before_neurons(graph, &order);
@@ -178,11 +202,13 @@ impl<'g> Planner<'g> {
             Operator::Shift { offset } => Op::Shift(self.spread(node, *offset, Kind::Bias, None)),
             Operator::Add => Op::Add,
             Operator::AveragePool2d { window, count_include_pad } => Op::AveragePool(pool(window, *count_include_pad)),
-            Operator::MaxPool2d { window } | Operator::CountMaxPool2d { window } => Op::MaxPool(pool(window, false)),
+            Operator::SumPool2d { window } => Op::SumPool(pool(window, false)),
+            Operator::MaxPool2d { window } | Operator::CountMaxPool2d { window } | Operator::DigitMaxPool2d { window } => Op::MaxPool(pool(window, false)),
             Operator::Mean { axes } => {
                 let count = axes.iter().map(|&axis| operand(0)[axis]).product::<usize>();
                 Op::Mean { map: mean(operand(0), axes), share: (1.0 / count as f64) as f32 }
             }
+            Operator::Sum { axes } => Op::Mean { map: mean(operand(0), axes), share: 1.0 },
             Operator::Concat { axis } => {
                 let mut first = 0;
                 let mut maps = Vec::with_capacity(operands.len());
@@ -214,6 +240,11 @@ impl<'g> Planner<'g> {
                     threshold,
                     reset: kernel_reset(*reset),
                 })
+            }
+            Operator::RadixNeuron { threshold, initial, levels, .. } => {
+                let threshold = self.spread(node, *threshold, Kind::Threshold, None);
+                let initial = self.spread(node, *initial, Kind::Initial, Some(threshold.slot));
+                Op::Radix(RadixSlots { threshold, initial, levels: *levels, counting: Counting::Digits })
             }
             // A reshape is its operand under another name; passes bring the others into other forms before a network is run.
             Operator::Reshape { .. }

@@ -1,7 +1,7 @@
 //! Steps, their parameters, and the list of them.
 
 use super::{
-    op::{Op, Slot},
+    op::{Op, RadixSlots, Slot},
     twin::Twin,
 };
 use snnc_ir::{Graph, Head, NodeId, ParamId};
@@ -83,7 +83,7 @@ pub struct Plan {
     pub parameters: Vec<Parameter>,
     /// The step whose mean over time is the output.
     pub output: usize,
-    /// T; 1 for a float network.
+    /// T; 1 for a float network and for one of the radix code.
     pub timesteps: usize,
     /// What is done to the output; no run does it unasked.
     pub head: Head,
@@ -101,6 +101,7 @@ impl Plan {
             step.is_spikes = false;
             match &step.op {
                 Op::Neuron(slots) => step.op = Op::Twin(twin, slots.clone()),
+                Op::Radix(slots) => step.op = Op::Radix(RadixSlots { counting: twin.counting(), ..slots.clone() }),
                 // A sum of one.
                 Op::TimeMean => step.op = Op::Add,
                 _ => {}
@@ -133,6 +134,6 @@ impl Plan {
     /// Whether any step steps neurons.
     #[must_use]
     pub fn has_neurons(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step.op, Op::Neuron(_)))
+        self.steps.iter().any(|step| matches!(step.op, Op::Neuron(_) | Op::Radix(_)))
     }
 }

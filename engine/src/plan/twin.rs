@@ -1,5 +1,7 @@
 //! Activations that stand in for neurons where there is no time.
 
+use super::op::Counting;
+
 /// A static activation of the mean current `x`. An attacker puts one in place of neurons to read a spiking network's weights with the tools
 /// for float networks. What a potential starts with counts as a current: `x + v(0)/T` where the twin counts, and `x + (v(0) - θ/2)/T` where
 /// it does not, since the half threshold only makes up for counting down.
@@ -20,6 +22,15 @@ pub enum Twin {
 impl Twin {
     /// Those that an attacker may put in place of neurons.
     pub const ATTACKS: [Self; 4] = [Self::Relu, Self::Clipped, Self::Quantised, Self::Response];
+
+    /// How neurons of the radix code count in this twin: they answer a count by a count, so those that count do just that.
+    pub(super) fn counting(self) -> Counting {
+        match self {
+            Self::Relu | Self::Limit => Counting::Endless,
+            Self::Clipped => Counting::Bounded,
+            Self::Quantised | Self::Response => Counting::Digits,
+        }
+    }
 
     /// Name in reports.
     #[must_use]

@@ -9,12 +9,12 @@ use super::{
     moves, twin,
 };
 use crate::{
-    plan::{NeuronSlots, Op, Span, Spread, Step},
+    plan::{Counting, NeuronSlots, Op, RadixSlots, Span, Spread, Step},
     sums::{add, add_steps},
 };
 use snnc_kernels::{
     bias_gradient, linear_forward, linear_input_gradient, linear_weight_gradient,
-    neuron::{Derivation, NeuronGradients, Neurons},
+    neuron::{Derivation, NeuronGradients, Neurons, RadixGradients, RadixNeurons},
     spikes,
 };
 use std::borrow::Cow;
@@ -61,6 +61,7 @@ pub(crate) fn spread(step: &Step, values: &[Cow<'_, [f32]>]) -> Vec<Vec<f32>> {
             let offset = (0..gamma.len()).map(|c| beta[c] - mean[c] * gamma[c] / deviation[c]).collect();
             vec![factor, offset, deviation]
         }
+        Op::Radix(slots) => vec![entries(&slots.threshold), entries(&slots.initial)],
         Op::Neuron(slots) | Op::Twin(_, slots) => {
             let leak = slots.leak.as_ref().map_or_else(|| vec![1.0; step.len], entries);
             vec![entries(&slots.threshold), entries(&slots.initial), leak]
@@ -100,6 +101,7 @@ impl Work<'_> {
                 }
             }
             Op::AveragePool(pool) => x.with(buffers, |x, _| pool.pool.average_forward(x, rows * pool.channels, pool.size, &mut y)),
+            Op::SumPool(pool) => x.with(buffers, |x, _| pool.pool.sum_forward(x, rows * pool.channels, pool.size, &mut y)),
             Op::MaxPool(pool) if step.span == Span::Temporal => {
                 x.with(buffers, |x, buffers| count::forward(pool, x, &mut y, images, buffers));
             }
@@ -116,6 +118,7 @@ impl Work<'_> {
             }
             Op::Clamp { low, high } => x.with(buffers, |x, _| activation::clamp(x, &mut y, *low, *high)),
             Op::ClipFloorShift { max, levels } => x.with(buffers, |x, _| activation::clip_floor_shift(x, &mut y, *max, *levels)),
+            Op::Radix(slots) => x.with(buffers, |x, _| self.radix(slots).counts(x, &mut y)),
             Op::Twin(twin, slots) => x.with(buffers, |x, _| twin::forward(*twin, self.neurons(slots), x, &mut y, self.timesteps)),
             Op::TimeMean => {
                 y.fill(0.0);
@@ -138,8 +141,8 @@ impl Work<'_> {
             Op::Convolution { weight, rectified, .. } | Op::Linear { weight, rectified, .. } => (parameters[*weight], *rectified),
             Op::Scale(spread) => (parameters[spread.slot], false),
             Op::Normalise { slots, .. } => (parameters[slots[0]], false),
-            Op::Neuron(_) | Op::Twin(..) | Op::MaxPool(_) | Op::Clamp { .. } | Op::ClipFloorShift { .. } => (true, false),
-            Op::Input | Op::Shift(_) | Op::Add | Op::AveragePool(_) | Op::Move { .. } | Op::Mean { .. } | Op::TimeMean => (false, false),
+            Op::Neuron(_) | Op::Radix(_) | Op::Twin(..) | Op::MaxPool(_) | Op::Clamp { .. } | Op::ClipFloorShift { .. } => (true, false),
+            Op::Input | Op::Shift(_) | Op::Add | Op::AveragePool(_) | Op::SumPool(_) | Op::Move { .. } | Op::Mean { .. } | Op::TimeMean => (false, false),
         };
         Reads { operand, result }
     }
@@ -239,6 +242,12 @@ impl Work<'_> {
                 buffers.give(dy);
                 dx = Some(of_x);
             }
+            Op::SumPool(pool) => {
+                let mut of_x = buffers.take(rows * pool.channels * pool.size[0] * pool.size[1]);
+                pool.pool.sum_input_gradient(&dy, rows * pool.channels, pool.size, &mut of_x);
+                buffers.give(dy);
+                dx = Some(of_x);
+            }
             Op::MaxPool(pool) => {
                 let mut of_x = buffers.take(rows * pool.channels * pool.size[0] * pool.size[1]);
                 kept(x, buffers, &mut |x, buffers| {
@@ -313,6 +322,23 @@ impl Work<'_> {
                 }
                 dx = Some(dy);
             }
+            Op::Radix(slots) => {
+                let mut sums = [(); 2].map(|()| buffers.zeros(step.len));
+                let [threshold, initial] = &mut sums;
+                let mut of = Some(RadixGradients { threshold, initial });
+                kept(x, buffers, &mut |x, _| {
+                    if let Some(of) = of.take() {
+                        self.radix(slots).backward(x, &mut dy, of);
+                    }
+                });
+                for (sum, spread) in sums.into_iter().zip([&slots.threshold, &slots.initial]) {
+                    if is_wanted(spread.slot) {
+                        gather(&sum, spread, &mut parameters[spread.slot]);
+                    }
+                    buffers.give(sum);
+                }
+                dx = Some(dy);
+            }
             Op::Twin(twin, slots) => {
                 kept(x, buffers, &mut |x, _| twin::backward(*twin, self.neurons(slots), x, &mut dy, self.timesteps));
                 dx = Some(dy);
@@ -344,6 +370,12 @@ impl Work<'_> {
                 }
             }
         }
+    }
+
+    fn radix(&self, slots: &RadixSlots) -> RadixNeurons<'_> {
+        let [threshold, initial] = self.own else { unreachable!("neurons of the radix code have two parameters") };
+        let levels = if slots.counting == Counting::Endless { f32::INFINITY } else { slots.levels as f32 };
+        RadixNeurons { threshold, initial, levels, rounds: slots.counting == Counting::Digits }
     }
 
     fn neurons(&self, slots: &NeuronSlots) -> Neurons<'_> {

@@ -5,7 +5,7 @@
 //! graphics card in 32 bits, neurons run in a kernel of their own (`crate::cuda`), which does what that sweep does.
 
 use super::network::TensorNetwork;
-use crate::plan::{NeuronSlots, Spread, Twin};
+use crate::plan::{Counting, NeuronSlots, RadixSlots, Spread, Twin};
 use candle_core::{Tensor, Var};
 use snnc_kernels::neuron::{Reset, Surrogate};
 
@@ -33,6 +33,22 @@ impl TensorNetwork<'_> {
             return kernel.spikes(x, &layer.threshold, &layer.initial, &layer.leak);
         }
         self.composed(&layer, x)
+    }
+
+    /// The counts of neurons of the radix code under the currents `[N, len]`, whose slope is that of the line that they climb.
+    pub(super) fn radix(&self, slots: &RadixSlots, x: &Tensor, variables: &[Var]) -> candle_core::Result<Tensor> {
+        let (threshold, initial) = (self.spread(&slots.threshold, variables)?, self.spread(&slots.initial, variables)?);
+        let counted = x.broadcast_add(&initial)?.broadcast_div(&threshold)?;
+        let most = f64::from(slots.levels);
+        let between = |x: &Tensor, most: f64| (x.relu()?.neg()? + most)?.relu()?.neg()? + most;
+        match slots.counting {
+            Counting::Digits => {
+                let line = between(&counted, most + 1.0)?;
+                (&line - line.detach())? + counted.detach().floor()?.clamp(0.0, most)?
+            }
+            Counting::Bounded => between(&(counted - 0.5)?, most),
+            Counting::Endless => (counted - 0.5)?.relu(),
+        }
     }
 
     /// What a twin's activation makes of mean currents `[N, len]`.

@@ -104,6 +104,7 @@ impl TensorNetwork<'_> {
                 Ok(sum)
             }
             Op::AveragePool(pool) => self.average_pool(pool, x),
+            Op::SumPool(pool) => self.sum_pool(pool, x),
             Op::MaxPool(pool) if step.span == Span::Temporal => self.count_max(pool, x, images),
             Op::MaxPool(pool) => self.maxima(pool, x),
             Op::Move { maps, fill } => {
@@ -135,6 +136,7 @@ impl TensorNetwork<'_> {
                 (&slope - slope.detach())? + stairs
             }
             Op::Neuron(slots) => self.neurons(slots, x, images, variables),
+            Op::Radix(slots) => self.radix(slots, x, variables),
             Op::Twin(twin, slots) => self.twin(*twin, slots, x, variables),
             Op::TimeMean => x.reshape((self.plan.timesteps, images, step.len))?.mean(0),
         }

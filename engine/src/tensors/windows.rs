@@ -18,6 +18,11 @@ impl TensorNetwork<'_> {
         windows.sum(D::Minus1)?.broadcast_mul(&share)?.flatten_from(1)
     }
 
+    /// Sums of windows, `[rows, channels · outputs]`.
+    pub(super) fn sum_pool(&self, pool: &Pool, x: &Tensor) -> candle_core::Result<Tensor> {
+        self.windows(pool, x)?.sum(D::Minus1)?.flatten_from(1)
+    }
+
     /// The largest accumulated count of every window, as it grows.
     pub(super) fn count_max(&self, pool: &Pool, x: &Tensor, images: usize) -> candle_core::Result<Tensor> {
         let mut arrived: Option<Tensor> = None;

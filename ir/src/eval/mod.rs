@@ -5,12 +5,17 @@
 //! results are rounded to 32 bits once, at the end.
 //!
 //! Float: one pass. A spiking graph then means its *rate twin*, the float network that its firing rates tend to: a neuron
-//! is `max(x, 0) / θ` (of `min(x, cap)` where it has a cap, in steps where it has levels), a [`CountMaxPool2d`](crate::Operator::CountMaxPool2d) is a max pool.
+//! is `max(x, 0) / θ` (of `min(x, cap)` where it has a cap, in steps where it was trained with them), and pools of spikes are max pools.
 //!
 //! Spiking: the image is a constant current (direct coding) for `T` time steps, stateful operators start afresh for every
 //! image, and every result is the mean over time: of a neuron its firing rate (less its rate of correction spikes), of the
 //! output its mean potential.
+//!
+//! Radix: every result is a number, of streams the count that they spell, and it is made digit by digit. Streams of different length meet
+//! aligned at their last digit, since that counts 1 in all of them; constants come in with the last digit, and so does an input that is
+//! no stream itself. A neuron integrates the window of its operand, then sends its own.
 
+mod radix;
 mod shapes;
 mod stateful;
 mod stateless;
@@ -21,7 +26,7 @@ pub use stateful::{NeuronState, neuron_step, neuron_sum};
 use crate::{
     graph::{Graph, Head, NodeId},
     infer,
-    op::Operator,
+    op::{Code, Operator},
     param::Tensor,
     types::{Dims, TensorType},
 };
@@ -32,11 +37,13 @@ use std::{collections::BTreeMap, fmt};
 pub enum Mode {
     /// One pass; a spiking graph as its rate twin.
     Float,
-    /// The mean over time of a spiking graph.
+    /// The mean over time of a spiking graph of the rate code.
     Spiking {
         /// Time steps, at least one.
         timesteps: usize,
     },
+    /// The counts of a spiking graph of the radix code.
+    Radix,
 }
 
 /// Why a graph cannot be evaluated.
@@ -48,7 +55,7 @@ pub enum EvalError {
     Input(String),
     /// [`Mode::Spiking`] over no time step at all.
     NoTimesteps,
-    /// A non-linear operator without state in [`Mode::Spiking`]: its mean over time is not what the float network computes.
+    /// An operator that has no meaning on spikes of the code: one that is not affine and keeps no state, or one of the other code.
     NotSpiking {
         /// Name of the operator.
         op: &'static str,
@@ -97,6 +104,7 @@ pub fn run_all(graph: &Graph, input: &Tensor, mode: Mode) -> Result<BTreeMap<Nod
     for image in images {
         let means = match mode {
             Mode::Float => pass(graph, &order, image, None),
+            Mode::Radix => radix::counts(graph, &order, image),
             Mode::Spiking { timesteps } => {
                 let mut states = order.iter().map(|&id| (id, stateful::initial(graph, id))).collect();
                 let mut sums = pass(graph, &order, image, Some(&mut states));
@@ -178,7 +186,12 @@ fn check(graph: &Graph, mode: Mode) -> Result<Vec<NodeId>, EvalError> {
                 return Err(of_node(format!("parameter `{role}` does not have as many entries as its shape says")));
             }
         }
-        if matches!(mode, Mode::Spiking { .. }) && !commutes_with_mean(&node.op) {
+        let has_meaning = match mode {
+            Mode::Float => true,
+            Mode::Spiking { .. } => is_affine(&node.op) || node.op.code() == Some(Code::Rate),
+            Mode::Radix => is_affine(&node.op) || node.op.code() == Some(Code::Radix),
+        };
+        if !has_meaning {
             return Err(EvalError::NotSpiking { op: node.op.name(), origin: node.origin.to_string() });
         }
         if matches!(node.op, Operator::Input) {
@@ -194,8 +207,8 @@ fn check(graph: &Graph, mode: Mode) -> Result<Vec<NodeId>, EvalError> {
     Ok(order)
 }
 
-/// Whether the operator has a meaning at a time step: it is affine, or it keeps state to make up for not being so.
-fn commutes_with_mean(op: &Operator) -> bool {
+/// Whether the operator is affine, and therefore means the same at a time step as over all of them.
+fn is_affine(op: &Operator) -> bool {
     match op {
         Operator::Input
         | Operator::Conv2d { .. }
@@ -205,15 +218,19 @@ fn commutes_with_mean(op: &Operator) -> bool {
         | Operator::Add
         | Operator::AveragePool2d { .. }
         | Operator::Mean { .. }
+        | Operator::SumPool2d { .. }
+        | Operator::Sum { .. }
         | Operator::Concat { .. }
         | Operator::Pad { .. }
         | Operator::Slice { .. }
         | Operator::Reshape { .. }
         | Operator::Transpose { .. }
-        | Operator::BatchNorm { .. }
-        | Operator::Neuron { .. }
-        | Operator::CountMaxPool2d { .. } => true,
-        Operator::Relu
+        | Operator::BatchNorm { .. } => true,
+        Operator::Neuron { .. }
+        | Operator::CountMaxPool2d { .. }
+        | Operator::RadixNeuron { .. }
+        | Operator::DigitMaxPool2d { .. }
+        | Operator::Relu
         | Operator::Clip { .. }
         | Operator::Floor
         | Operator::Round

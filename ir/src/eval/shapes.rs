@@ -30,14 +30,18 @@ pub(super) fn flat(dims: &[usize], position: &[usize]) -> usize {
     dims.iter().zip(position).fold(0, |flat, (dim, p)| flat * dim + p)
 }
 
-pub(super) fn mean(x: View<'_>, axes: &[usize], result: &[usize]) -> Vec<f64> {
+pub(super) fn sum(x: View<'_>, axes: &[usize], result: &[usize]) -> Vec<f64> {
     let mut sums = vec![0.0; result.iter().product()];
     for (mut position, v) in positions(x.dims).zip(x.data) {
         axes.iter().for_each(|&axis| position[axis] = 0);
         sums[flat(result, &position)] += v;
     }
+    sums
+}
+
+pub(super) fn mean(x: View<'_>, axes: &[usize], result: &[usize]) -> Vec<f64> {
     let count: usize = axes.iter().map(|&axis| x.dims[axis]).product();
-    sums.iter().map(|sum| sum / count as f64).collect()
+    sum(x, axes, result).iter().map(|sum| sum / count as f64).collect()
 }
 
 pub(super) fn concat(operands: &[View<'_>], axis: usize) -> Vec<f64> {

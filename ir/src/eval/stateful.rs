@@ -21,7 +21,11 @@ pub struct NeuronState {
 /// correction, which only [`Reset::Signed`] makes.
 #[must_use]
 pub fn neuron_step(state: NeuronState, current: f64, threshold: f64, leak: f64, reset: Reset) -> (NeuronState, f64) {
-    let potential = leak * state.potential + current;
+    fire(state, leak * state.potential + current, threshold, reset)
+}
+
+/// Fire and reset, from a potential that has been integrated.
+fn fire(state: NeuronState, potential: f64, threshold: f64, reset: Reset) -> (NeuronState, f64) {
     let spike = if potential >= threshold {
         1.0
     } else if reset == Reset::Signed && potential < 0.0 && state.net > 0.0 {
@@ -70,6 +74,8 @@ pub(super) struct Neurons {
     pub(super) reset: Reset,
     pub(super) cap: Option<f32>,
     pub(super) levels: Option<u32>,
+    /// Whether what is left of a potential is rounded down: in whole numbers.
+    pub(super) is_whole: bool,
 }
 
 /// See [`Operator::ClipFloorShift`].
@@ -85,7 +91,9 @@ impl Neurons {
         let step = |(i, &current): (usize, &f64)| {
             let leak = self.leak.as_ref().map_or(1.0, |leak| leak[i]);
             let before = NeuronState { potential: potentials[i], net: nets[i] };
-            let (after, spike) = neuron_step(before, current, self.threshold[i], leak, self.reset);
+            let left = leak * before.potential;
+            let left = if self.is_whole { left.floor() } else { left };
+            let (after, spike) = fire(before, left + current, self.threshold[i], self.reset);
             (potentials[i], nets[i]) = (after.potential, after.net);
             spike
         };

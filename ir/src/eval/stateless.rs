@@ -1,10 +1,11 @@
 //! The meaning of every operator, in the order of their declarations.
 
-use super::{View, shapes, stateful, windows};
+use super::{View, radix, shapes, stateful, windows};
 use crate::{
     graph::{Graph, NodeId},
     op::Operator,
     param::{ParamId, Tensor},
+    phase::Phase,
 };
 
 /// The result of a node over `operands` for one image: at one time step where there is a `state`, else of the float network.
@@ -23,6 +24,8 @@ pub(super) fn apply(graph: &Graph, id: NodeId, operands: &[View<'_>], state: Opt
         Operator::Add => operands[1..].iter().fold(x.data.to_vec(), |sum, other| both(&sum, other.data, |a, b| a + b)),
         Operator::AveragePool2d { window, count_include_pad } => windows::average_pool(x, window, *count_include_pad, result),
         Operator::Mean { axes } => shapes::mean(x, axes, result),
+        Operator::SumPool2d { window } => windows::sum_pool(x, window, result),
+        Operator::Sum { axes } => shapes::sum(x, axes, result),
         Operator::Concat { axis } => shapes::concat(operands, *axis),
         Operator::Pad { pads, value } => shapes::pad(x, pads, *value, result),
         Operator::Slice { ranges } => shapes::slice(x, ranges, result),
@@ -55,13 +58,18 @@ pub(super) fn apply(graph: &Graph, id: NodeId, operands: &[View<'_>], state: Opt
         }
         Operator::Sigmoid => each(x.data, sigmoid),
         Operator::Neuron { threshold, leak, reset, cap, levels, .. } => {
-            let neurons =
-                stateful::Neurons { threshold: spread(*threshold), leak: leak.map(spread), reset: *reset, cap: *cap, levels: *levels };
+            let is_whole = graph.phase == Phase::Whole;
+            let (threshold, leak) = (spread(*threshold), leak.map(spread));
+            let neurons = stateful::Neurons { threshold, leak, reset: *reset, cap: *cap, levels: *levels, is_whole };
             match state {
                 Some(state) => neurons.step(x, state),
                 None => neurons.rate_twin(x),
             }
         }
+        Operator::RadixNeuron { threshold, initial, levels, cap, is_given, .. } => {
+            radix::twin(x, &spread(*threshold), &spread(*initial), is_given.then_some(*levels), *cap)
+        }
+        Operator::DigitMaxPool2d { window } => windows::max_pool(x, window, result),
         Operator::CountMaxPool2d { window } => match state {
             Some(arrived) => stateful::count_max_pool(x, window, result, arrived),
             None => windows::max_pool(x, window, result),
@@ -77,7 +85,7 @@ fn both(a: &[f64], b: &[f64], f: impl Fn(f64, f64) -> f64) -> Vec<f64> {
     a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect()
 }
 
-fn linear(x: &[f64], weight: &Tensor, bias: Option<&Tensor>) -> Vec<f64> {
+pub(super) fn linear(x: &[f64], weight: &Tensor, bias: Option<&Tensor>) -> Vec<f64> {
     let row = |out: usize| {
         let weights = &weight.data[out * x.len()..][..x.len()];
         let products: f64 = weights.iter().zip(x).map(|(&w, v)| f64::from(w) * v).sum();

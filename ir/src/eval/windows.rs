@@ -48,6 +48,11 @@ pub(super) fn max_pool(x: View<'_>, window: &Window, result: &[usize]) -> Vec<f6
     over_windows(x, window, result, |taps, _| taps.fold(f64::NEG_INFINITY, f64::max))
 }
 
+/// Sum over windows; padding adds nothing.
+pub(super) fn sum_pool(x: View<'_>, window: &Window, result: &[usize]) -> Vec<f64> {
+    over_windows(x, window, result, |taps, _| taps.sum())
+}
+
 /// Mean over windows: over the entries of the operand in it, or with `count_include_pad` over those and the padding in it.
 /// What overhangs the padding (`ceil`) never counts, as in PyTorch.
 pub(super) fn average_pool(x: View<'_>, window: &Window, count_include_pad: bool, result: &[usize]) -> Vec<f64> {

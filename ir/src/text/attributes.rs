@@ -31,8 +31,11 @@ pub(super) fn print(op: &Operator) -> Vec<(&'static str, String)> {
         Operator::AveragePool2d { window: w, count_include_pad } => {
             window(w).into_iter().chain(count_include_pad.then(|| ("count_include_pad", "true".to_owned()))).collect()
         }
-        Operator::MaxPool2d { window: w } | Operator::CountMaxPool2d { window: w } => window(w),
-        Operator::Mean { axes } => vec![("axes", listed(axes))],
+        Operator::MaxPool2d { window: w }
+        | Operator::SumPool2d { window: w }
+        | Operator::CountMaxPool2d { window: w }
+        | Operator::DigitMaxPool2d { window: w } => window(w),
+        Operator::Mean { axes } | Operator::Sum { axes } => vec![("axes", listed(axes))],
         Operator::Concat { axis } | Operator::Softmax { axis } | Operator::LogSoftmax { axis } => vec![("axis", axis.to_string())],
         Operator::Pad { pads, value } => {
             let pads = pads.iter().map(|(before, after)| format!("{before}:{after}"));
@@ -61,6 +64,15 @@ pub(super) fn print(op: &Operator) -> Vec<(&'static str, String)> {
             let levels = levels.map(|levels| ("levels", levels.to_string()));
             cap.map(|cap| ("cap", float(cap))).into_iter().chain(levels).chain(reset).collect()
         }
+        Operator::RadixNeuron { digits, levels, cap, is_given, .. } => [
+            cap.map(|cap| ("cap", float(cap))),
+            Some(("digits", digits.to_string())),
+            is_given.then(|| ("given", "true".to_owned())),
+            (*levels != full(*digits)).then(|| ("levels", levels.to_string())),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         Operator::Input
         | Operator::Linear { .. }
         | Operator::Scale { .. }
@@ -75,6 +87,11 @@ pub(super) fn print(op: &Operator) -> Vec<(&'static str, String)> {
     };
     list.sort_unstable();
     list
+}
+
+/// The largest count of so many digits.
+fn full(digits: u32) -> u32 {
+    1u32.checked_shl(digits).map_or(u32::MAX, |count| count - 1)
 }
 
 fn window(Window { kernel, stride, pads, ceil }: &Window) -> Vec<(&'static str, String)> {
@@ -280,6 +297,14 @@ pub(super) fn operator(attributes: &mut Attributes, params: &[ParamId], dims: &[
             let op = Operator::Mean { axes: a.integers("axes")? };
             none(a, params, op)?
         }
+        "sum_pool2d" => {
+            let op = Operator::SumPool2d { window: a.window()? };
+            none(a, params, op)?
+        }
+        "sum" => {
+            let op = Operator::Sum { axes: a.integers("axes")? };
+            none(a, params, op)?
+        }
         "concat" => {
             let op = Operator::Concat { axis: a.axis()? };
             none(a, params, op)?
@@ -354,6 +379,17 @@ pub(super) fn operator(attributes: &mut Attributes, params: &[ParamId], dims: &[
         }
         "count_max_pool2d" => {
             let op = Operator::CountMaxPool2d { window: a.window()? };
+            none(a, params, op)?
+        }
+        "radix_neuron" => {
+            let ([threshold, initial], _) = roles(a, params, false)?;
+            let digits = a.integer("digits")?.ok_or_else(|| a.missing("digits"))?;
+            let digits = u32::try_from(digits).map_err(|_| at.error(format!("{digits} is too large")))?;
+            let levels = a.levels()?.unwrap_or(full(digits));
+            Operator::RadixNeuron { threshold, initial, digits, levels, cap: a.float("cap")?, is_given: a.flag("given")? }
+        }
+        "digit_max_pool2d" => {
+            let op = Operator::DigitMaxPool2d { window: a.window()? };
             none(a, params, op)?
         }
         _ => return Err(at.error(format!("there is no operator `{name}`"))),

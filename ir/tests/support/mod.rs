@@ -75,6 +75,29 @@ pub const SPIKING: &str = r#"graph @"spiking net" spiking {
 }
 "#;
 
+/// Every operator that only the radix code or whole numbers have, in whole numbers.
+pub const RADIX: &str = r#"graph @radix whole {
+  %0 = input : spike[1x1x4x4] "x"
+  %1 = conv2d %0, @w, @b {pads=[1, 1, 0, 0]} : f32[1x2x4x4] "/conv"
+  %2 = radix_neuron %1, @theta, @v0 {cap=6, digits=4} : spike[1x2x4x4] "/relu"
+  %3 = radix_neuron %1, @theta, @v0 {digits=3, given=true, levels=5} : spike[1x2x4x4] "/levels"
+  %4 = digit_max_pool2d %2 {kernel=2, pads=1, stride=2} : spike[1x2x3x3] "/max"
+  %5 = sum_pool2d %3 {ceil=true, kernel=2, stride=2} : f32[1x2x2x2] "/average"
+  %6 = sum %4 {axes=[2, 3]} : f32[1x2x1x1] "/gap"
+  %7 = reshape %6 : f32[1x2]
+  %8 = sum %5 {axes=[2, 3]} : f32[1x2x1x1]
+  %9 = reshape %8 : f32[1x2]
+  %10 = shift %9, @offset : f32[1x2]
+  %11 = add %7, %10 : f32[1x2]
+  output %11 "y"
+  @b : f32[2] = [3, -40] derived
+  @offset : f32[1x2] = [-7, 1] derived
+  @theta : f32[1x2x1x1] = [20, 7] derived
+  @v0 : f32[1x2x1x1] = [10, 3] derived
+  @w : f32[2x1x2x2] = [1, -2, 3, -1, 2, -3, 4, 5] derived
+}
+"#;
+
 /// The graph of a text that is valid.
 pub fn graph(text: &str) -> Graph {
     text::parse(text).unwrap_or_else(|error| panic!("{error}"))

@@ -67,13 +67,15 @@ fn can_pass(graph: &Graph, shift: NodeId, user: NodeId) -> bool {
         | Operator::Add
         | Operator::AveragePool2d { .. }
         | Operator::Mean { .. }
+        | Operator::SumPool2d { .. }
+        | Operator::Sum { .. }
         | Operator::Concat { .. }
         | Operator::Slice { .. }
         | Operator::Reshape { .. }
         | Operator::Transpose { .. } => true,
         Operator::Pad { value, .. } => *value == 0.0,
         // A constant for all that compete with each other.
-        Operator::MaxPool2d { .. } => per_channel(offset_of(graph, shift).0, &graph[shift].ty.dims).is_some(),
+        Operator::MaxPool2d { .. } | Operator::DigitMaxPool2d { .. } => per_channel(offset_of(graph, shift).0, &graph[shift].ty.dims).is_some(),
         _ => false,
     }
 }

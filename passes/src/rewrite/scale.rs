@@ -66,14 +66,18 @@ fn can_pass(graph: &Graph, scale: NodeId, user: NodeId) -> bool {
         Operator::Linear { .. } | Operator::Scale { .. } => true,
         Operator::Reshape { .. } | Operator::Transpose { .. } | Operator::Slice { .. } => true,
         Operator::Pad { value, .. } => *value == 0.0,
-        Operator::AveragePool2d { .. } => uniform_over(&[2, 3]),
-        Operator::MaxPool2d { .. } | Operator::CountMaxPool2d { .. } => uniform_over(&[2, 3]) && positive(),
-        Operator::Mean { axes } => uniform_over(axes),
+        Operator::AveragePool2d { .. } | Operator::SumPool2d { .. } => uniform_over(&[2, 3]),
+        Operator::MaxPool2d { .. } | Operator::CountMaxPool2d { .. } | Operator::DigitMaxPool2d { .. } => {
+            uniform_over(&[2, 3]) && positive()
+        }
+        Operator::Mean { axes } | Operator::Sum { axes } => uniform_over(axes),
         // y = f·x + o = f·(x + o/f), where no factor is 0 and the quotient stays in range.
         Operator::Shift { .. } => factor.data.iter().all(|f| f.is_normal() && f.abs() > 1e-20),
         Operator::Relu | Operator::Clip { .. } | Operator::ClipFloorShift { .. } => false,
         // The cap is one number for all entries.
-        Operator::Neuron { cap, .. } => positive() && (cap.is_none() || factor.data.iter().all(|&f| f == factor.data[0])),
+        Operator::Neuron { cap, .. } | Operator::RadixNeuron { cap, .. } => {
+            positive() && (cap.is_none() || factor.data.iter().all(|&f| f == factor.data[0]))
+        }
         Operator::Concat { .. } => true,
         Operator::Input
         | Operator::Add
@@ -126,17 +130,19 @@ fn pass_through(graph: &mut Graph, scale: NodeId, user: NodeId) -> Result<Vec<No
             graph.set_operand(user, slot, operand);
             below(graph, user, factor, id)
         }
-        Operator::Neuron { threshold, initial, leak, reset, cap, levels } => {
+        mut op @ (Operator::Neuron { .. } | Operator::RadixNeuron { .. }) => {
             // f·x against θ is x against θ/f; the potential and the cap scale along.
-            let cap = cap.map(|cap| cap / factor.data[0]);
             let mut quotient = |old: ParamId| {
                 let joined = provenance.join(graph.param(old).provenance);
                 let tensor = combine(&graph.param(old).tensor, &factor, &dims, |a, f| a / f);
                 let name = graph.param(old).name.clone();
                 graph.add_param(name, tensor, joined)
             };
-            let (threshold, initial) = (quotient(threshold), quotient(initial));
-            graph.set_op(user, Operator::Neuron { threshold, initial, leak, reset, cap, levels })?;
+            if let Operator::Neuron { threshold, initial, cap, .. } | Operator::RadixNeuron { threshold, initial, cap, .. } = &mut op {
+                (*threshold, *initial) = (quotient(*threshold), quotient(*initial));
+                *cap = cap.map(|cap| cap / factor.data[0]);
+            }
+            graph.set_op(user, op)?;
             graph.set_operand(user, slot, operand);
             Ok(vec![])
         }
