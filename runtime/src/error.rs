@@ -13,8 +13,15 @@ pub enum LoadError {
     #[error("not a .snn file: {0}")]
     NotSnn(&'static str),
     /// Made for another version of the format.
-    #[error("format version {0} is not supported; this reader knows version {supported}", supported = crate::artifact::FORMAT_VERSION)]
+    #[error(
+        "format version {0} is not supported; this reader knows version {supported}{advice}",
+        supported = crate::artifact::FORMAT_VERSION,
+        advice = if *.0 < crate::artifact::FORMAT_VERSION { ": compile the network again" } else { "" }
+    )]
     Version(u64),
+    /// The environment variable `SNNC_ISA` asks for an instruction set that is unknown, or that this processor lacks.
+    #[error("SNNC_ISA is `{0}`, which is not one of the instruction sets of this processor: {known}", known = crate::kernels::Isa::names())]
+    Isa(String),
     /// The description of the network is no JSON, or lacks fields, or has fields or operators that this version does not know.
     #[error("the description of the network cannot be read: {0}")]
     Json(#[from] serde_json::Error),
@@ -69,6 +76,32 @@ pub enum RunError {
     Timesteps {
         /// What was asked for.
         got: Vec<usize>,
+    },
+    /// The network runs another number of time steps: in the radix code its own alone.
+    #[error("the network takes {digits} time steps, one for each digit, not {got:?}")]
+    Digits {
+        /// What was asked for.
+        got: Vec<usize>,
+        /// What the network takes.
+        digits: usize,
+    },
+    /// After so many time steps a potential might not fit in 32 bits.
+    #[error("{got} time steps are more than the {max} for which the potentials of this network fit in 32 bits")]
+    Potentials {
+        /// What was asked for.
+        got: usize,
+        /// Most that the network can run.
+        max: usize,
+    },
+    /// A value of an image is larger than the quantiser makes them.
+    #[error("value {index} of image {image} is larger than {max}, the largest that the input takes")]
+    Range {
+        /// The image.
+        image: usize,
+        /// The value within it.
+        index: usize,
+        /// The largest that there can be.
+        max: u16,
     },
     /// Pixels do not have the shape that the network reads.
     #[error("images of {got} do not fit: the network reads {wanted}")]

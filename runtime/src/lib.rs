@@ -9,8 +9,8 @@
 //!
 //! let network = Network::load(&std::fs::read("model.snn")?)?;
 //! # let pixels = [0u8; 32 * 32 * 3];
-//! let image = network.preprocess(&Pixels { data: &pixels, count: 1, height: 32, width: 32, channels: 3 })?;
-//! let outcome = network.run(&image, network.spec().timesteps, 0)?;
+//! let image = network.quantise_pixels(&Pixels { data: &pixels, count: 1, height: 32, width: 32, channels: 3 })?;
+//! let outcome = network.run_quantised(&image, network.spec().timesteps, 0)?;
 //! let class = outcome.predictions()[0];
 //! # let _ = class;
 //! # Ok(())
@@ -19,20 +19,25 @@
 //!
 //! # Reproducibility
 //!
-//! An image's result depends on the artifact, the image, the number of steps and (with Poisson coding) the index of the
-//! image: not on the batch that it came in, nor on the number of threads. Work runs on the rayon pool of the caller.
+//! Everything from the quantised image to the read-out is whole numbers, and the file was proven to keep them in 32 bits. So an
+//! image's result depends on the artifact, the image, the number of steps and (with Poisson coding) the index of the image: not on the
+//! batch that it came in, the number of threads, the processor or its instruction set. Work runs on the rayon pool of the caller.
+//! The environment variable `SNNC_ISA` (`portable`, `avx2` or `avx512`) chooses the instructions, for comparisons.
 
 pub mod artifact;
 mod cost;
 mod error;
+mod kernels;
 mod network;
 pub mod poisson;
 mod preprocess;
 
 pub use artifact::{
-    Artifact, Coding, Head, InputSpec, Layout, NetworkSpec, NodeSpec, OpSpec, OutputSpec, Phase, Preprocess, Reset, Source, Tensor,
+    Artifact, Code, Coding, Data, Head, InputSpec, Layout, NetworkSpec, NodeSpec, OpSpec, OutputSpec, Phase, Preprocess, Quantiser, Reset,
+    Source, Tensor,
 };
 pub use cost::{Cost, Energy, LayerCost, Rate};
 pub use error::{LoadError, RunError};
-pub use network::{Drive, Layer, Network, Outcome, Population, PopulationKind, argmax};
+pub use kernels::Isa;
+pub use network::{Drive, Layer, Network, Outcome, Population, PopulationKind, Schedule, Trace, Window, argmax};
 pub use preprocess::Pixels;

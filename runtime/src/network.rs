@@ -2,22 +2,29 @@
 //!
 //! Loading turns the artifact into a plan: which values never change while the image stays (with direct coding, everything
 //! up to the first neurons) and are therefore made once per batch; in which buffer each value lives; what must be
-//! counted. A run then allocates buffers for one batch and steps through time; its memory does not grow with the number of
-//! steps.
+//! counted. A run then allocates buffers for one batch. In the rate code it steps through time; its memory does not grow with the number
+//! of steps. In the radix code it goes through the network once: the operators between neurons are affine, so that they may be applied to
+//! what a window says instead of to each of its digits, and a neuron's spikes are the binary digits of its count.
 
 mod activity;
 mod broadcast;
 mod memory;
+mod neuron;
 mod ops;
 mod plan;
 mod run;
+mod schedule;
+mod trace;
 
 pub use activity::{Drive, Layer, Population, PopulationKind};
 pub use run::{Outcome, argmax};
+pub use schedule::{Schedule, Window};
+pub use trace::Trace;
 
 use crate::{
-    artifact::{Artifact, Links, NetworkSpec},
+    artifact::{Artifact, Code, Links, NetworkSpec},
     error::LoadError,
+    kernels::Isa,
 };
 use activity::Activity;
 use plan::Plan;
@@ -34,33 +41,40 @@ pub struct Network {
     spec: NetworkSpec,
     plan: Plan,
     activity: Activity,
+    /// The operands of each node: 0 is the input, `i + 1` the result of node `i`.
+    operands: Vec<Vec<usize>>,
+    /// Most time steps of a run.
+    max_timesteps: usize,
     batch: usize,
+    isa: Isa,
 }
 
 impl Network {
     /// Reads a `.snn` file.
     ///
     /// # Errors
-    /// If the bytes are no artifact of this version; see [`LoadError`].
+    /// If the bytes are no artifact of this version, or `SNNC_ISA` names no instructions of this processor; see [`LoadError`].
     pub fn load(bytes: &[u8]) -> Result<Self, LoadError> {
         let (artifact, links) = Artifact::read(bytes)?;
-        Ok(Self::prepare(artifact, &links))
+        Self::prepare(artifact, links)
     }
 
     /// Prepares an artifact.
     ///
     /// # Errors
-    /// If it violates the specification.
+    /// If it violates the specification, or as [`Network::load`] for `SNNC_ISA`.
     pub fn new(artifact: Artifact) -> Result<Self, LoadError> {
         let links = artifact.link()?;
-        Ok(Self::prepare(artifact, &links))
+        Self::prepare(artifact, links)
     }
 
-    fn prepare(artifact: Artifact, links: &Links) -> Self {
-        let activity = Activity::new(&artifact, links);
-        let plan = Plan::new(&artifact, links, &activity);
+    fn prepare(artifact: Artifact, links: Links) -> Result<Self, LoadError> {
+        let isa = Isa::choose()?;
+        let activity = Activity::new(&artifact, &links);
+        let plan = Plan::new(&artifact, &links, &activity);
         let batch = (BATCH_BYTES / plan.image_bytes().max(1)).clamp(1, MAX_BATCH);
-        Self { spec: artifact.graph, plan, activity, batch }
+        let max_timesteps = links.bounds.timesteps;
+        Ok(Self { spec: artifact.graph, plan, activity, operands: links.operands, max_timesteps, batch, isa })
     }
 
     /// The description of the network.
@@ -103,6 +117,28 @@ impl Network {
     #[must_use]
     pub fn with_batch(mut self, batch: usize) -> Self {
         self.batch = batch.max(1);
+        self
+    }
+
+    /// Most time steps of a run: in the rate code those for which potentials fit in 32 bits; in the radix code its own number, the only one.
+    #[must_use]
+    pub fn max_timesteps(&self) -> usize {
+        match self.spec.code {
+            Code::Rate => self.max_timesteps,
+            Code::Radix => self.spec.timesteps,
+        }
+    }
+
+    /// The instructions that are used: those that the environment variable `SNNC_ISA` names, else the widest that the processor has.
+    #[must_use]
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Sets the instructions that are used; those of [`Isa::Portable`] where the processor lacks them. Results do not depend on it.
+    #[must_use]
+    pub fn with_isa(mut self, isa: Isa) -> Self {
+        self.isa = if isa.is_available() { isa } else { Isa::Portable };
         self
     }
 }

@@ -5,7 +5,8 @@
 //!
 //! With `mix(z)` the finaliser of SplitMix64 over `z + 0x9E3779B97F4A7C15`,
 //! `bits = mix(mix(mix(mix(seed) ^ image) ^ step) ^ pixel)`; steps count from 0. The upper 24 bits are a uniform number
-//! `u` in `0..2²⁴`, and the pixel fires where `u < |x| / amplitude · 2²⁴`, all in `f32`, with the sign of `x`.
+//! `u` in `0..2²⁴`. A number `q` of `D` digits stands for `v = q - 2^(D-1)`, and fires with the sign of `v` where
+//! `u · 2^(D-1) < |v| · 2²⁴`: with probability `|v| / 2^(D-1)`.
 
 /// SplitMix64's output for the state `z`.
 fn mix(z: u64) -> u64 {
@@ -32,26 +33,26 @@ impl Draws {
         (mix(self.0 ^ pixel) >> 40) as u32
     }
 
-    /// The spike of a pixel: 0, or the sign of `value` with probability `|value| / amplitude`.
+    /// The spike of a pixel: 0, or the sign of `v = value - 2^(digits - 1)` with probability `|v| / 2^(digits - 1)`.
+    ///
+    /// # Panics
+    /// If `digits` is not in `1..=16`.
     #[must_use]
-    pub fn spike(self, pixel: u64, value: f32, amplitude: f32) -> f32 {
-        let limit = value.abs() / amplitude * 16_777_216.0;
-        let fires = (self.number(pixel) as f32) < limit;
-        if !fires {
-            0.0
-        } else if value < 0.0 {
-            -1.0
-        } else {
-            1.0
-        }
+    pub fn spike(self, pixel: u64, value: u16, digits: u32) -> i32 {
+        let middle = 1i64 << (digits - 1);
+        let v = i64::from(value) - middle;
+        if i64::from(self.number(pixel)) * middle < v.abs() << 24 { v.signum() as i32 } else { 0 }
     }
 }
 
-/// The spike of one pixel of the image of that index at that step, which counts from 0: 0, or the sign of `value` with
-/// probability `|value| / amplitude`. For many pixels, make the [`Draws`] of the image and step once.
+/// The spike of one pixel of the image of that index at that step, which counts from 0; see [`Draws::spike`]. For many pixels, make the
+/// [`Draws`] of the image and step once.
+///
+/// # Panics
+/// As [`Draws::spike`].
 #[must_use]
-pub fn spike(seed: u64, image: u64, step: u64, pixel: u64, value: f32, amplitude: f32) -> f32 {
-    Draws::new(seed, image, step).spike(pixel, value, amplitude)
+pub fn spike(seed: u64, image: u64, step: u64, pixel: u64, value: u16, digits: u32) -> i32 {
+    Draws::new(seed, image, step).spike(pixel, value, digits)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! From pixels to what the network reads.
+//! From pixels to values of the input, and from these to the whole numbers that the network reads.
 
 use crate::{
     artifact::{InputSpec, Layout},
@@ -29,6 +29,22 @@ impl Network {
     pub fn preprocess(&self, pixels: &Pixels<'_>) -> Result<Vec<f32>, RunError> {
         self.spec().input.preprocess(pixels)
     }
+
+    /// Turns values of the input, of any number of images, into the whole numbers that [`Network::run_quantised`] takes.
+    ///
+    /// # Errors
+    /// If the values are not a whole number of images, or not finite.
+    pub fn quantise(&self, images: &[f32]) -> Result<Vec<u16>, RunError> {
+        self.spec().input.quantise(images)
+    }
+
+    /// [`Network::preprocess`] and [`Network::quantise`] in one, by a table of the 256 pixels: no number is a float on the way.
+    ///
+    /// # Errors
+    /// As [`Network::preprocess`].
+    pub fn quantise_pixels(&self, pixels: &Pixels<'_>) -> Result<Vec<u16>, RunError> {
+        self.spec().input.quantise_pixels(pixels)
+    }
 }
 
 impl InputSpec {
@@ -37,6 +53,40 @@ impl InputSpec {
     /// # Errors
     /// If the images do not have the size and channels of the input.
     pub fn preprocess(&self, pixels: &Pixels<'_>) -> Result<Vec<f32>, RunError> {
+        self.arrange(pixels, |channel, pixel| self.preprocess.apply(channel, f32::from(pixel)))
+    }
+
+    /// As [`Network::quantise`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn quantise(&self, images: &[f32]) -> Result<Vec<u16>, RunError> {
+        let image: usize = self.shape.iter().product();
+        if !images.len().is_multiple_of(image.max(1)) {
+            return Err(RunError::Images { got: images.len(), image });
+        }
+        if let Some(place) = images.iter().position(|v| !v.is_finite()) {
+            return Err(RunError::NotFinite { image: place / image, index: place % image });
+        }
+        let entries = images.iter().enumerate();
+        Ok(entries.map(|(place, &value)| self.quantiser.apply(self.channel_of(place), value)).collect())
+    }
+
+    /// As [`Network::quantise_pixels`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn quantise_pixels(&self, pixels: &Pixels<'_>) -> Result<Vec<u16>, RunError> {
+        let of_channel = |channel: usize| -> [u16; 256] {
+            std::array::from_fn(|pixel| self.quantiser.apply(channel, self.preprocess.apply(channel, pixel as f32)))
+        };
+        let one = [&self.preprocess.mean, &self.preprocess.std, &self.quantiser.step, &self.quantiser.zero].iter().all(|v| v.len() == 1);
+        let tables: Vec<[u16; 256]> = (0..if one { 1 } else { self.channels() }).map(of_channel).collect();
+        self.arrange(pixels, |channel, pixel| tables[if one { 0 } else { channel }][usize::from(pixel)])
+    }
+
+    /// Pixels in the order of the input, each turned into `of(channel, pixel)`.
+    fn arrange<T: Copy + Default>(&self, pixels: &Pixels<'_>, of: impl Fn(usize, u8) -> T) -> Result<Vec<T>, RunError> {
         let &Pixels { data, count, height, width, channels } = pixels;
         let given = [height, width, channels];
         let values = given.iter().try_fold(1usize, |product, &d| product.checked_mul(d));
@@ -58,14 +108,14 @@ impl InputSpec {
             });
         }
         let plane = height * width;
-        let mut values = vec![0.0; data.len()];
+        let mut values = vec![T::default(); data.len()];
         for (source, target) in data.chunks(image).zip(values.chunks_mut(image)) {
             for (place, &pixel) in source.iter().enumerate() {
                 let spot = match self.layout {
                     Layout::Nchw => place % channels * plane + place / channels,
                     Layout::Nhwc | Layout::Flat => place,
                 };
-                target[spot] = self.preprocess.apply(self.channel_of(spot), f32::from(pixel));
+                target[spot] = of(self.channel_of(spot), pixel);
             }
         }
         Ok(values)

@@ -1,8 +1,10 @@
 //! Everything that the specification demands of an artifact.
 
+use super::bounds::Bounds;
 use super::shape::{self, Dims, Value};
 use super::{
-    Artifact, Coding, FORMAT, FORMAT_VERSION, InputSpec, MAX_NODES, MAX_RANK, MAX_TIMESTEPS, MAX_TOTAL_ENTRIES, NodeSpec, OpSpec, Tensor,
+    Artifact, Code, Coding, Data, FORMAT, FORMAT_VERSION, InputSpec, LEAK_ONE, MAX_DIGITS, MAX_NODES, MAX_RANK, MAX_TIMESTEPS,
+    MAX_TOTAL_ENTRIES, NetworkSpec, NodeSpec, OpSpec, Tensor,
 };
 use crate::error::LoadError;
 use std::collections::{BTreeSet, HashMap};
@@ -14,6 +16,8 @@ pub(crate) struct Links {
     pub(crate) operands: Vec<Vec<usize>>,
     /// The node of the output.
     pub(crate) output: usize,
+    /// How large each value can become.
+    pub(crate) bounds: Bounds,
 }
 
 fn field<T>(field: &'static str, problem: impl Into<String>) -> Result<T, LoadError> {
@@ -46,6 +50,10 @@ impl Artifact {
             return field("timesteps", format!("{} is not in 1..={MAX_TIMESTEPS}", graph.timesteps));
         }
         check_input(&graph.input)?;
+        check_code(graph)?;
+        if !(graph.output.scale.is_finite() && graph.output.scale > 0.0) {
+            return field("output.scale", "not a positive number");
+        }
         for (name, tensor) in &self.tensors {
             if name == "__metadata__" {
                 return Err(LoadError::Tensor { tensor: name.clone(), problem: "safetensors keeps this name for itself".to_owned() });
@@ -61,12 +69,15 @@ impl Artifact {
             return field("nodes", format!("{} nodes, not 1..={MAX_NODES}", graph.nodes.len()));
         }
         let mut names = HashMap::from([(graph.input.name.as_str(), 0)]);
-        let mut values = vec![Value { dims: &graph.input.shape, spikes: false }];
+        let mut values = vec![Value { dims: &graph.input.shape, spikes: graph.code == Code::Radix }];
         let mut total = shape::entries(&graph.input.shape).unwrap_or(0);
         let mut operands = Vec::with_capacity(graph.nodes.len());
         let mut used_tensors = BTreeSet::new();
         for (index, node) in graph.nodes.iter().enumerate() {
             let fail = |problem: String| LoadError::Node { node: node.name.clone(), problem };
+            if node.op.code().is_some_and(|code| code != graph.code) {
+                return Err(fail(format!("`{}` is an operator of the other code", node.op.name())));
+            }
             let linked: Result<Vec<usize>, LoadError> = node
                 .inputs
                 .iter()
@@ -105,7 +116,8 @@ impl Artifact {
             return field("output.node", format!("there is no node `{}`", graph.output.node));
         };
         check_reachable(&graph.nodes, &operands, output)?;
-        Ok(Links { operands, output })
+        let bounds = Bounds::prove(self, &operands)?;
+        Ok(Links { operands, output, bounds })
     }
 
     fn check_parameters<'a>(&'a self, node: &'a NodeSpec, used: &mut BTreeSet<&'a str>) -> Result<(), LoadError> {
@@ -125,9 +137,12 @@ impl Artifact {
                 });
             };
             used.insert(name);
-            let bad = match (&node.op, role.as_str()) {
-                (_, "threshold") => tensor.data.iter().any(|&v| v <= 0.0).then_some("a threshold is not positive"),
-                (OpSpec::LifNeuron { .. }, "leak") => tensor.data.iter().any(|&v| v <= 0.0 || v > 1.0).then_some("a leak is not in (0, 1]"),
+            let bad = match (role.as_str(), &tensor.data) {
+                ("weight", Data::I32(_)) => Some("a weight is not of 8 or 16 bits"),
+                ("weight", _) => None,
+                (_, Data::I8(_) | Data::I16(_)) => Some("what is no weight has 32 bits"),
+                ("threshold", Data::I32(data)) => data.iter().any(|&v| v < 1).then_some("a threshold is not positive"),
+                ("leak", Data::I32(data)) => data.iter().any(|v| !(1..=LEAK_ONE).contains(v)).then_some("a leak is not in 1..=65536"),
                 _ => None,
             };
             if let Some(problem) = bad {
@@ -143,10 +158,7 @@ fn check_tensor(tensor: &Tensor) -> Result<(), String> {
     if entries != Some(tensor.data.len()) || tensor.data.is_empty() || tensor.dims.len() > MAX_RANK {
         return Err(format!("{} values do not fill the shape {}, or it is empty or too long", tensor.data.len(), Dims(&tensor.dims)));
     }
-    match tensor.data.iter().position(|v| !v.is_finite()) {
-        Some(index) => Err(format!("entry {index} is not finite")),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn check_input(input: &InputSpec) -> Result<(), LoadError> {
@@ -169,12 +181,34 @@ fn check_input(input: &InputSpec) -> Result<(), LoadError> {
     if !one_each(&preprocess.std) || !preprocess.std.iter().all(|&v| v.is_finite() && v > 0.0) {
         return field("input.preprocess.std", format!("not 1 or {channels} positive numbers"));
     }
-    match &input.coding {
-        Coding::Poisson { amplitude } if !one_each(amplitude) || !amplitude.iter().all(|&v| v.is_finite() && v > 0.0) => {
-            field("input.coding.amplitude", format!("not 1 or {channels} positive numbers"))
-        }
-        _ => Ok(()),
+    let quantiser = &input.quantiser;
+    if !(1..=MAX_DIGITS).contains(&quantiser.digits) {
+        return field("input.quantiser.digits", format!("{} is not in 1..={MAX_DIGITS}", quantiser.digits));
     }
+    if !one_each(&quantiser.step) || !quantiser.step.iter().all(|&v| v.is_finite() && v > 0.0) {
+        return field("input.quantiser.step", format!("not 1 or {channels} positive numbers"));
+    }
+    if !one_each(&quantiser.zero) || !quantiser.zero.iter().all(|v| v.is_finite()) {
+        return field("input.quantiser.zero", format!("not 1 or {channels} numbers"));
+    }
+    Ok(())
+}
+
+/// What of the description must fit the code.
+fn check_code(graph: &NetworkSpec) -> Result<(), LoadError> {
+    let is_radix = graph.code == Code::Radix;
+    if (graph.input.coding == Coding::Digits) != is_radix {
+        return field("input.coding", "digits belong to the radix code, and it to them");
+    }
+    let neurons = graph.nodes.iter().filter_map(|node| match node.op {
+        OpSpec::RadixNeuron { digits, .. } => Some(digits),
+        _ => None,
+    });
+    let longest = neurons.chain([graph.input.quantiser.digits]).max().unwrap_or(1);
+    if is_radix && u64::from(longest) != graph.timesteps as u64 {
+        return field("timesteps", format!("{}, but the longest window has {longest} digits", graph.timesteps));
+    }
+    Ok(())
 }
 
 /// A node that the output does not depend on has no meaning in a network, and could carry what nobody checks.

@@ -1,6 +1,6 @@
 //! The bytes of an artifact.
 
-use super::{Artifact, FORMAT, FORMAT_VERSION, Links, NetworkSpec, Tensor};
+use super::{Artifact, Data, FORMAT, FORMAT_VERSION, Links, NetworkSpec, Tensor};
 use crate::error::LoadError;
 use safetensors::{Dtype, SafeTensors, View};
 use serde::Deserialize;
@@ -21,7 +21,7 @@ struct Version {
 
 impl View for &Tensor {
     fn dtype(&self) -> Dtype {
-        Dtype::F32
+        self.data.dtype()
     }
 
     fn shape(&self) -> &[usize] {
@@ -29,11 +29,11 @@ impl View for &Tensor {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        self.data.iter().flat_map(|v| v.to_le_bytes()).collect()
+        self.data.to_bytes().into()
     }
 
     fn data_len(&self) -> usize {
-        self.data.len() * size_of::<f32>()
+        self.data.len() * self.data.bits() as usize / 8
     }
 }
 
@@ -75,11 +75,10 @@ impl Artifact {
         let container = SafeTensors::deserialize(bytes)?;
         let mut tensors = BTreeMap::new();
         for (name, view) in container.iter() {
-            if view.dtype() != Dtype::F32 {
-                return Err(LoadError::Tensor { tensor: name.to_owned(), problem: format!("its type is {}, not F32", view.dtype()) });
-            }
-            let (values, _) = view.data().as_chunks::<4>();
-            let data = values.iter().map(|&v| f32::from_le_bytes(v)).collect();
+            let Some(data) = Data::from_bytes(view.dtype(), view.data()) else {
+                let problem = format!("its type is {}, not I8, I16 or I32", view.dtype());
+                return Err(LoadError::Tensor { tensor: name.to_owned(), problem });
+            };
             tensors.insert(name.to_owned(), Tensor { dims: view.shape().to_vec(), data });
         }
         let artifact = Self { graph, tensors };

@@ -1,5 +1,6 @@
 //! Nodes and operators.
 
+use super::Code;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Json", into = "Json")]
 pub struct NodeSpec {
-    /// Its name: unique among the nodes and the input.
+    /// Its name: unique among the nodes and the input, otherwise without meaning.
     pub name: String,
     /// The operator with its attributes.
     pub op: OpSpec,
@@ -16,11 +17,11 @@ pub struct NodeSpec {
     pub inputs: Vec<String>,
     /// Shape of the result for one image; the first dimension is the batch and is 1.
     pub shape: Vec<usize>,
-    /// Whether all entries of the result are spikes: 0 or 1, or with signed neurons -1, 0 or 1.
+    /// Whether all entries of the result are spikes at every step: 0 or 1, or with signed neurons -1, 0 or 1.
     pub spikes: bool,
     /// Names of the parameters by their role in the operator, see [`OpSpec::roles`].
     pub tensors: BTreeMap<String, String>,
-    /// Nodes of the source network that this one came from.
+    /// Nodes of the source network that this one came from, if the file tells.
     pub origin: Vec<String>,
 }
 
@@ -44,12 +45,20 @@ pub enum OpSpec {
     Linear,
     /// `y = x · factor`. Role `factor`, which broadcasts over `x`.
     Scale,
-    /// `y = x + offset`. Role `offset`, which broadcasts over `x`.
-    Shift,
+    /// `y = x + offset`, in the radix code with the last digit alone. Role `offset`, which broadcasts over `x`; with `rows` and `columns`
+    /// it is `[1, 1 or C, R, Q]`, and the offset of place `(i, j)` of `x` `[1, C, H, W]` is that of `(rows[i], columns[j])`.
+    Shift {
+        /// For every row of `x` the row of the offset. Given if `columns` is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rows: Option<Vec<usize>>,
+        /// For every column of `x` the column of the offset. Given if `rows` is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        columns: Option<Vec<usize>>,
+    },
     /// Sum of two or more tensors of one shape.
     Add,
-    /// Mean over windows of the last two axes.
-    AveragePool2d {
+    /// Sum over windows of the last two axes; padding adds nothing.
+    SumPool2d {
         /// Size of the window.
         kernel: [usize; 2],
         /// Step of the window.
@@ -58,11 +67,9 @@ pub enum OpSpec {
         pads: [usize; 4],
         /// Whether a last window that starts inside the padded operand but overhangs it counts.
         ceil: bool,
-        /// Whether padding counts in the divisor.
-        count_include_pad: bool,
     },
-    /// Mean over axes, which stay as 1.
-    Mean {
+    /// Sum over axes, which stay as 1.
+    Sum {
         /// Ascending, never the batch.
         axes: Vec<usize>,
     },
@@ -93,14 +100,32 @@ pub enum OpSpec {
         /// What a spike does to the potential.
         reset: Reset,
     },
-    /// Leaky integrate-and-fire neurons. Roles `threshold`, `initial` and `leak`, which broadcast over `x`.
+    /// Leaky integrate-and-fire neurons. Roles `threshold`, `initial` and `leak` (in multiples of 1/65536), which broadcast over `x`.
     LifNeuron {
         /// What a spike does to the potential.
         reset: Reset,
     },
     /// Maximum over windows of what has arrived since the first step, handed on as it grows.
-    #[serde(rename = "count_max_pool2d")]
     CountMaxPool2d {
+        /// Size of the window.
+        kernel: [usize; 2],
+        /// Step of the window.
+        stride: [usize; 2],
+        /// Padding around the operand, which never wins.
+        pads: [usize; 4],
+        /// Whether a last window that starts inside the padded operand but overhangs it counts.
+        ceil: bool,
+    },
+    /// Neurons of the radix code: a stream of the digits of `min(max(⌊(x + initial) / θ⌋, 0), levels)`. Roles `threshold` θ and `initial`,
+    /// which broadcast over `x`.
+    RadixNeuron {
+        /// Length of the window, 1 to 16.
+        digits: u32,
+        /// The largest count, at most `2^digits - 1`.
+        levels: u32,
+    },
+    /// Maximum over windows of the counts that streams say, digit by digit.
+    DigitMaxPool2d {
         /// Size of the window.
         kernel: [usize; 2],
         /// Step of the window.
@@ -126,6 +151,12 @@ pub enum Reset {
 }
 
 impl OpSpec {
+    /// A shift whose offset broadcasts.
+    #[must_use]
+    pub fn shift() -> Self {
+        Self::Shift { rows: None, columns: None }
+    }
+
     /// Name in the file.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -133,10 +164,10 @@ impl OpSpec {
             Self::Conv2d { .. } => "conv2d",
             Self::Linear => "linear",
             Self::Scale => "scale",
-            Self::Shift => "shift",
+            Self::Shift { .. } => "shift",
             Self::Add => "add",
-            Self::AveragePool2d { .. } => "average_pool2d",
-            Self::Mean { .. } => "mean",
+            Self::SumPool2d { .. } => "sum_pool2d",
+            Self::Sum { .. } => "sum",
             Self::Concat { .. } => "concat",
             Self::Pad { .. } => "pad",
             Self::Slice { .. } => "slice",
@@ -145,6 +176,8 @@ impl OpSpec {
             Self::IfNeuron { .. } => "if_neuron",
             Self::LifNeuron { .. } => "lif_neuron",
             Self::CountMaxPool2d { .. } => "count_max_pool2d",
+            Self::RadixNeuron { .. } => "radix_neuron",
+            Self::DigitMaxPool2d { .. } => "digit_max_pool2d",
         }
     }
 
@@ -154,25 +187,36 @@ impl OpSpec {
         match self {
             Self::Conv2d { .. } | Self::Linear => &[("weight", true), ("bias", false)],
             Self::Scale => &[("factor", true)],
-            Self::Shift => &[("offset", true)],
-            Self::IfNeuron { .. } => &[("threshold", true), ("initial", true)],
+            Self::Shift { .. } => &[("offset", true)],
+            Self::IfNeuron { .. } | Self::RadixNeuron { .. } => &[("threshold", true), ("initial", true)],
             Self::LifNeuron { .. } => &[("threshold", true), ("initial", true), ("leak", true)],
             Self::Add
-            | Self::AveragePool2d { .. }
-            | Self::Mean { .. }
+            | Self::SumPool2d { .. }
+            | Self::Sum { .. }
             | Self::Concat { .. }
             | Self::Pad { .. }
             | Self::Slice { .. }
             | Self::Reshape
             | Self::Transpose { .. }
-            | Self::CountMaxPool2d { .. } => &[],
+            | Self::CountMaxPool2d { .. }
+            | Self::DigitMaxPool2d { .. } => &[],
         }
     }
 
-    /// Whether the operator keeps state from one time step to the next.
+    /// The code that alone has the operator; none for those that both have.
+    #[must_use]
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::IfNeuron { .. } | Self::LifNeuron { .. } | Self::CountMaxPool2d { .. } => Some(Code::Rate),
+            Self::RadixNeuron { .. } | Self::DigitMaxPool2d { .. } => Some(Code::Radix),
+            _ => None,
+        }
+    }
+
+    /// Whether the operator keeps state from one time step to the next: those that one code alone has.
     #[must_use]
     pub fn is_stateful(&self) -> bool {
-        matches!(self, Self::IfNeuron { .. } | Self::LifNeuron { .. } | Self::CountMaxPool2d { .. })
+        self.code().is_some()
     }
 }
 
@@ -199,8 +243,9 @@ impl TryFrom<Json> for NodeSpec {
 
     fn try_from(json: Json) -> Result<Self, String> {
         let Json { name, op, inputs, shape, spikes, tensors, attributes, origin } = json;
-        // An operator without attributes is, to serde, a plain string; one with attributes an object with one key.
-        let value = if attributes.is_empty() {
+        // An operator without attributes is, to serde, a plain string; one with attributes an object with one key, as is a shift, whose
+        // attributes may all be absent.
+        let value = if attributes.is_empty() && op != "shift" {
             Value::String(op)
         } else {
             Value::Object(Map::from_iter([(op, Value::Object(attributes.into_iter().collect()))]))
@@ -236,10 +281,11 @@ mod tests {
             OpSpec::Conv2d { stride: [1, 2], dilation: [1, 1], pads: [1, 2, 3, 4], groups: 2 },
             OpSpec::Linear,
             OpSpec::Scale,
-            OpSpec::Shift,
+            OpSpec::shift(),
+            OpSpec::Shift { rows: Some(vec![0, 1, 1]), columns: Some(vec![0]) },
             OpSpec::Add,
-            OpSpec::AveragePool2d { kernel: window.0, stride: window.1, pads: window.2, ceil: true, count_include_pad: false },
-            OpSpec::Mean { axes: vec![2, 3] },
+            OpSpec::SumPool2d { kernel: window.0, stride: window.1, pads: window.2, ceil: true },
+            OpSpec::Sum { axes: vec![2, 3] },
             OpSpec::Concat { axis: 1 },
             OpSpec::Pad { pads: vec![(0, 0), (1, 2)] },
             OpSpec::Slice { ranges: vec![(0, 1, 1), (3, -2, 2)] },
@@ -249,6 +295,8 @@ mod tests {
             OpSpec::LifNeuron { reset: Reset::Hard },
             OpSpec::IfNeuron { reset: Reset::Signed },
             OpSpec::CountMaxPool2d { kernel: window.0, stride: window.1, pads: window.2, ceil: false },
+            OpSpec::RadixNeuron { digits: 8, levels: 255 },
+            OpSpec::DigitMaxPool2d { kernel: window.0, stride: window.1, pads: window.2, ceil: false },
         ];
         for op in ops {
             let node = NodeSpec {
@@ -270,8 +318,9 @@ mod tests {
     fn foreign_attributes_are_refused() {
         for node in [
             r#"{"name":"n","op":"add","inputs":["x","x"],"shape":[1],"spikes":false,"attributes":{"axis":1}}"#,
-            r#"{"name":"n","op":"mean","inputs":["x"],"shape":[1],"spikes":false,"attributes":{"axes":[1],"keep":1}}"#,
-            r#"{"name":"n","op":"mean","inputs":["x"],"shape":[1],"spikes":false}"#,
+            r#"{"name":"n","op":"shift","inputs":["x"],"shape":[1],"spikes":false,"attributes":{"depth":[1]}}"#,
+            r#"{"name":"n","op":"sum","inputs":["x"],"shape":[1],"spikes":false,"attributes":{"axes":[1],"keep":1}}"#,
+            r#"{"name":"n","op":"sum","inputs":["x"],"shape":[1],"spikes":false}"#,
             r#"{"name":"n","op":"relu","inputs":["x"],"shape":[1],"spikes":false}"#,
             r#"{"name":"n","op":"add","inputs":["x","x"],"shape":[1],"spikes":false,"color":1}"#,
         ] {

@@ -1,6 +1,6 @@
 //! The shape of an operator's result, from the shapes of its operands and parameters.
 
-use super::{MAX_ENTRIES, MAX_RANK, MAX_SIDE, NodeSpec, OpSpec, Tensor};
+use super::{MAX_DIGITS, MAX_ENTRIES, MAX_PADDED_ENTRIES, MAX_RANK, MAX_SIDE, NodeSpec, OpSpec, Tensor};
 use std::fmt;
 
 /// Prints a shape as `1x3x32x32`.
@@ -102,7 +102,9 @@ pub(super) fn result<'t>(
         };
         let side = |axis: usize, size: usize| size.checked_add(pads[axis])?.checked_add(pads[axis + 2]).filter(|&side| side <= MAX_SIDE);
         match (side(0, height), side(1, width)) {
-            (Some(h), Some(w)) if h * w <= MAX_ENTRIES && steps.as_flattened().iter().all(|&k| k <= MAX_SIDE) => {
+            (Some(h), Some(w))
+                if channels <= MAX_PADDED_ENTRIES / (h * w).max(1) && steps.as_flattened().iter().all(|&k| k <= MAX_SIDE) =>
+            {
                 Ok((channels, [height, width]))
             }
             _ => Err(format!("an image of {height}x{width} with padding {pads:?}, or a kernel or its steps, is too large")),
@@ -135,26 +137,47 @@ pub(super) fn result<'t>(
             check_bias(tensor("bias"), out)?;
             Ok((vec![1, out], false))
         }
-        OpSpec::Scale | OpSpec::Shift | OpSpec::IfNeuron { .. } | OpSpec::LifNeuron { .. } => {
+        OpSpec::Shift { rows: Some(rows), columns: Some(columns) } => {
+            let offset = tensor("offset").ok_or("it has no offset")?;
+            let (&[_, channels, height, width], &[1, depth, across, along]) = (dims, &offset.dims[..]) else {
+                return Err(format!("an offset by rows and columns wants four dimensions, not {} over {}", Dims(&offset.dims), Dims(dims)));
+            };
+            if depth != 1 && depth != channels {
+                return Err(format!("offset of shape {} does not fit {channels} channels", Dims(&offset.dims)));
+            }
+            check_places("rows", rows, height, across)?;
+            check_places("columns", columns, width, along)?;
+            Ok((dims.to_vec(), false))
+        }
+        OpSpec::Shift { rows: Some(_), .. } | OpSpec::Shift { columns: Some(_), .. } => {
+            Err("`shift` has one of `rows` and `columns` without the other".to_owned())
+        }
+        OpSpec::RadixNeuron { digits, levels } if !(1..=MAX_DIGITS).contains(digits) || *levels == 0 || *levels >= 1 << digits => {
+            Err(format!("{levels} levels in {digits} digits: there must be 1 to {MAX_DIGITS} digits and 1 to 2^digits - 1 levels"))
+        }
+        OpSpec::Scale | OpSpec::Shift { .. } | OpSpec::IfNeuron { .. } | OpSpec::LifNeuron { .. } | OpSpec::RadixNeuron { .. } => {
             for (role, _) in node.op.roles() {
                 let param = tensor(role).ok_or_else(|| format!("it has no {role}"))?;
                 if !broadcasts(&param.dims, dims) {
                     return Err(format!("{role} of shape {} does not broadcast over {}", Dims(&param.dims), Dims(dims)));
                 }
             }
-            Ok((dims.to_vec(), matches!(node.op, OpSpec::IfNeuron { .. } | OpSpec::LifNeuron { .. })))
+            Ok((dims.to_vec(), node.op.is_stateful()))
         }
         OpSpec::Add => match operands.iter().find(|other| other.dims != dims) {
             Some(other) => Err(format!("{} and {} have different shapes", Dims(dims), Dims(other.dims))),
             None => Ok((dims.to_vec(), false)),
         },
-        OpSpec::AveragePool2d { kernel, stride, pads, ceil, .. } | OpSpec::CountMaxPool2d { kernel, stride, pads, ceil } => {
+        OpSpec::DigitMaxPool2d { .. } if !x.spikes => Err("`digit_max_pool2d` wants a stream of digits".to_owned()),
+        OpSpec::SumPool2d { kernel, stride, pads, ceil }
+        | OpSpec::CountMaxPool2d { kernel, stride, pads, ceil }
+        | OpSpec::DigitMaxPool2d { kernel, stride, pads, ceil } => {
             let (channels, size) = spatial([*kernel, *stride, [1, 1]], *pads)?;
             let [h, w] = pool_output(size, *kernel, *stride, *pads, *ceil)
                 .ok_or_else(|| format!("a {}x{} window does not fit {}", kernel[0], kernel[1], Dims(dims)))?;
-            Ok((vec![1, channels, h, w], x.spikes && matches!(node.op, OpSpec::CountMaxPool2d { .. })))
+            Ok((vec![1, channels, h, w], x.spikes && node.op.is_stateful()))
         }
-        OpSpec::Mean { axes } => {
+        OpSpec::Sum { axes } => {
             if !axes.iter().all(|&axis| axis_fits(axis)) || !axes.is_sorted_by(|a, b| a < b) {
                 return Err(format!("{axes:?} are not ascending axes of {} behind the batch", Dims(dims)));
             }
@@ -208,6 +231,16 @@ pub(super) fn result<'t>(
             Ok((permutation.iter().map(|&axis| dims[axis]).collect(), x.spikes))
         }
     }
+}
+
+/// For every place of an axis, a place of a table of which each is used.
+fn check_places(name: &str, places: &[usize], size: usize, table: usize) -> Result<(), String> {
+    if places.len() != size || places.iter().any(|&place| place >= table) {
+        return Err(format!("`{name}` does not name one of {table} places of the offset for each of {size}"));
+    }
+    let mut used = vec![false; table];
+    places.iter().for_each(|&place| used[place] = true);
+    if used.contains(&false) { Err(format!("`{name}` leaves a part of the offset unused")) } else { Ok(()) }
 }
 
 fn check_bias(bias: Option<&Tensor>, out: usize) -> Result<(), String> {

@@ -1,12 +1,12 @@
 //! What is counted while a network runs, and how counts become operations.
 //!
-//! A *source* makes spikes: neurons, the count-max pooling of spikes, a Poisson input. While the network runs, only the
-//! spikes of every source's entries are counted, whatever their sign: -1 costs what 1 costs. Everything else is linear in
-//! these counts: at the end they are carried along the operators that move, pool and add spikes, up to the layers whose
+//! A *source* makes spikes: neurons, a pooling that hands on the spikes of the largest, an input of digits or Poisson spikes. While the
+//! network runs, only the spikes of every source's entries are counted, whatever their sign: -1 costs what 1 costs. Everything else is
+//! linear in these counts: at the end they are carried along the operators that move, pool and add spikes, up to the layers whose
 //! fan-outs turn them into operations.
 
 use super::ops;
-use crate::artifact::{Artifact, Coding, Links, OpSpec};
+use crate::artifact::{Artifact, Code, Coding, Links, OpSpec};
 
 /// What a layer's operand carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,11 +22,13 @@ pub enum Drive {
 /// What makes spikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PopulationKind {
-    /// Integrate-and-fire neurons, leaky or not.
+    /// Integrate-and-fire neurons, leaky or not, or neurons of the radix code.
     Neurons,
     /// The entries of a `count_max_pool2d` over spikes.
     CountMaxPool,
-    /// The entries of a Poisson-coded input.
+    /// The entries of a `digit_max_pool2d`.
+    DigitMaxPool,
+    /// The entries of an input of digits or Poisson spikes.
     Input,
 }
 
@@ -39,6 +41,8 @@ pub struct Population {
     pub kind: PopulationKind,
     /// Number of entries for one image.
     pub size: usize,
+    /// Digits of its window; in the rate code none, since a window is as long as the run.
+    pub digits: Option<usize>,
 }
 
 /// Something that has synapses: a `conv2d`, `linear` or `scale`.
@@ -52,6 +56,10 @@ pub struct Layer {
     pub connections: u64,
     /// Whether it is a `conv2d` or `linear`, which the float network has too.
     pub is_weighted: bool,
+    /// Whether the image alone drives it: no neuron lies before it.
+    pub is_input: bool,
+    /// Digits of the window of its operand; none in the rate code.
+    pub digits: Option<usize>,
 }
 
 /// Connections that an entry of a layer's operand has to the result.
@@ -77,11 +85,11 @@ enum Carry {
 #[derive(Clone, Debug)]
 enum Movement {
     Same,
-    Sum,
+    Add,
     Gather(Vec<u32>),
     Concat(ops::Concat),
     Pool(ops::Pool),
-    Mean(ops::Mean),
+    Sum(ops::Sum),
 }
 
 /// The static side of counting.
@@ -104,7 +112,7 @@ pub(super) struct Activity {
 impl Activity {
     pub(super) fn new(artifact: &Artifact, links: &Links) -> Self {
         let graph = &artifact.graph;
-        let poisson = matches!(graph.input.coding, Coding::Poisson { .. });
+        let digits = digits(artifact, links);
         let mut activity = Self {
             populations: Vec::new(),
             layers: Vec::new(),
@@ -116,8 +124,10 @@ impl Activity {
             last_use: vec![0; graph.nodes.len() + 1],
         };
         let size = |dims: &[usize]| dims.iter().product::<usize>();
-        if poisson {
-            activity.source(&graph.input.name, PopulationKind::Input, size(&graph.input.shape));
+        // Whether a neuron lies before each value.
+        let mut is_behind = vec![false];
+        if graph.input.coding != Coding::Direct {
+            activity.source(&graph.input.name, PopulationKind::Input, size(&graph.input.shape), digits[0]);
         } else {
             activity.value(Drive::Analog, None, Carry::Nothing);
         }
@@ -134,18 +144,30 @@ impl Activity {
             let is_layer = fan_out.is_some();
             if let Some(fan_out) = fan_out {
                 let is_weighted = !matches!(node.op, OpSpec::Scale);
-                let layer = Layer { name: node.name.clone(), drive, connections: fan_out.total(size(dims)), is_weighted };
+                let layer = Layer {
+                    name: node.name.clone(),
+                    drive,
+                    connections: fan_out.total(size(dims)),
+                    is_weighted,
+                    is_input: !operands.iter().any(|&value| is_behind[value]),
+                    digits: digits[operands[0]],
+                };
                 activity.fan_outs.push(Some((activity.layers.len(), fan_out)));
                 activity.layers.push(layer);
             } else {
                 activity.fan_outs.push(None);
             }
+            let is_neuron = matches!(node.op, OpSpec::IfNeuron { .. } | OpSpec::LifNeuron { .. } | OpSpec::RadixNeuron { .. });
+            is_behind.push(is_neuron || operands.iter().any(|&value| is_behind[value]));
             match &node.op {
-                OpSpec::IfNeuron { .. } | OpSpec::LifNeuron { .. } => {
-                    activity.source(&node.name, PopulationKind::Neurons, size(&node.shape));
+                _ if is_neuron => {
+                    activity.source(&node.name, PopulationKind::Neurons, size(&node.shape), digits[index + 1]);
+                }
+                OpSpec::DigitMaxPool2d { .. } => {
+                    activity.source(&node.name, PopulationKind::DigitMaxPool, size(&node.shape), digits[index + 1]);
                 }
                 OpSpec::CountMaxPool2d { .. } if drive == Drive::Spikes => {
-                    activity.source(&node.name, PopulationKind::CountMaxPool, size(&node.shape));
+                    activity.source(&node.name, PopulationKind::CountMaxPool, size(&node.shape), None);
                 }
                 OpSpec::CountMaxPool2d { .. } => activity.value(Drive::Current, None, Carry::Nothing),
                 OpSpec::Conv2d { .. } | OpSpec::Linear => {
@@ -169,14 +191,14 @@ impl Activity {
         self.carries.push(carry);
     }
 
-    fn source(&mut self, name: &str, kind: PopulationKind, size: usize) {
+    fn source(&mut self, name: &str, kind: PopulationKind, size: usize, digits: Option<usize>) {
         let index = self.populations.len();
-        self.populations.push(Population { name: name.to_owned(), kind, size });
+        self.populations.push(Population { name: name.to_owned(), kind, size, digits });
         self.value(Drive::Spikes, Some(index), Carry::Source(index));
     }
 
     /// Operations of each layer, from how often each entry of each population has fired for one image.
-    pub(super) fn operations(&self, counts: &[&[f32]]) -> Vec<u64> {
+    pub(super) fn operations(&self, counts: &[&[u32]]) -> Vec<u64> {
         let mut operations = vec![0; self.layers.len()];
         let mut values: Vec<Vec<f64>> = Vec::with_capacity(self.carries.len());
         values.push(self.carried(0, counts, &values));
@@ -197,7 +219,7 @@ impl Activity {
         operations
     }
 
-    fn carried(&self, value: usize, counts: &[&[f32]], values: &[Vec<f64>]) -> Vec<f64> {
+    fn carried(&self, value: usize, counts: &[&[u32]], values: &[Vec<f64>]) -> Vec<f64> {
         let movement = match &self.carries[value] {
             Carry::Nothing => return Vec::new(),
             Carry::Source(_) if self.last_use[value] < value => return Vec::new(),
@@ -208,7 +230,7 @@ impl Activity {
         let x = &values[operands[0]];
         match movement {
             Movement::Same => x.clone(),
-            Movement::Sum => {
+            Movement::Add => {
                 let mut sum = x.clone();
                 for &other in &operands[1..] {
                     sum.iter_mut().zip(&values[other]).for_each(|(sum, &count)| *sum += count);
@@ -226,10 +248,14 @@ impl Activity {
                 concat.run(&parts, &mut y);
                 y
             }
-            Movement::Pool(pool) => pool.sums(x),
-            Movement::Mean(mean) => {
-                let mut y = vec![0.0; mean.len()];
-                mean.sums(x, &mut y);
+            Movement::Pool(pool) => {
+                let mut y = vec![0.0; pool.len()];
+                pool.sum(x, &mut y);
+                y
+            }
+            Movement::Sum(sum) => {
+                let mut y = vec![0.0; sum.len()];
+                sum.run(x, &mut y);
                 y
             }
         }
@@ -238,17 +264,31 @@ impl Activity {
 
 fn movement(op: &OpSpec, operands: &[&[usize]], result: &[usize]) -> Movement {
     match op {
-        OpSpec::Add => Movement::Sum,
+        OpSpec::Add => Movement::Add,
         OpSpec::Concat { axis } => Movement::Concat(ops::Concat::new(*axis, operands)),
-        OpSpec::AveragePool2d { kernel, stride, pads, count_include_pad, .. } => {
-            Movement::Pool(ops::Pool::new(operands[0], result, *kernel, *stride, *pads, *count_include_pad))
-        }
-        OpSpec::Mean { axes } => Movement::Mean(ops::Mean::new(axes, operands[0])),
+        OpSpec::SumPool2d { kernel, stride, pads, .. } => Movement::Pool(ops::Pool::new(operands[0], result, *kernel, *stride, *pads)),
+        OpSpec::Sum { axes } => Movement::Sum(ops::Sum::new(axes, operands[0])),
         op => match ops::gather_index(op, operands[0], result) {
             Some(index) => Movement::Gather(index),
             None => Movement::Same,
         },
     }
+}
+
+/// Length of the window of each value: of a stream its digits, of what is made of several the longest. None in the rate code.
+fn digits(artifact: &Artifact, links: &Links) -> Vec<Option<usize>> {
+    let graph = &artifact.graph;
+    if graph.code == Code::Rate {
+        return vec![None; graph.nodes.len() + 1];
+    }
+    let mut digits = vec![Some(graph.input.quantiser.digits as usize)];
+    for (node, operands) in graph.nodes.iter().zip(&links.operands) {
+        digits.push(match node.op {
+            OpSpec::RadixNeuron { digits, .. } => Some(digits as usize),
+            _ => operands.iter().filter_map(|&value| digits[value]).max(),
+        });
+    }
+    digits
 }
 
 fn fan_out(artifact: &Artifact, index: usize, operand: &[usize]) -> Option<FanOut> {

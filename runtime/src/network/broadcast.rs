@@ -9,7 +9,7 @@ use crate::artifact::Tensor;
 #[derive(Clone, Debug)]
 pub(super) struct Broadcast {
     /// The parameters.
-    pub(super) values: Vec<f32>,
+    pub(super) values: Vec<i32>,
     /// How many entries share one.
     pub(super) run: usize,
 }
@@ -40,8 +40,16 @@ impl Broadcast {
         only
     }
 
+    /// The offset `[1, C or 1, R, Q]` of every place of `dims`, `[1, C, H, W]`, by the row and column of the offset that belong to it.
+    pub(super) fn by_place(offset: &Tensor, rows: &[usize], columns: &[usize], dims: &[usize]) -> Self {
+        let line = |channel: usize, row: usize| (channel * offset.dims[2] + row) * offset.dims[3];
+        let lines = (0..dims[1]).flat_map(|channel| rows.iter().map(move |&row| (channel % offset.dims[1], row)));
+        let values = lines.flat_map(|(channel, row)| columns.iter().map(move |&column| offset.data.get(line(channel, row) + column)));
+        Self { values: values.collect(), run: 1 }
+    }
+
     /// Calls `body(entry, parameter)` for all entries of a batch.
-    pub(super) fn apply(&self, entries: &mut [f32], body: impl Fn(&mut f32, f32)) {
+    pub(super) fn apply(&self, entries: &mut [i32], body: impl Fn(&mut i32, i32)) {
         for image in entries.chunks_mut(self.values.len() * self.run) {
             if self.run == 1 {
                 image.iter_mut().zip(&self.values).for_each(|(entry, &value)| body(entry, value));
@@ -54,13 +62,13 @@ impl Broadcast {
     }
 
     /// Writes the parameters of all entries of a batch.
-    pub(super) fn fill(&self, entries: &mut [f32]) {
+    pub(super) fn fill(&self, entries: &mut [i32]) {
         self.apply(entries, |entry, value| *entry = value);
     }
 }
 
 /// The parameter of every `run`-th entry of a tensor of shape `dims`.
-fn expand(tensor: &Tensor, dims: &[usize], run: usize) -> Vec<f32> {
+fn expand(tensor: &Tensor, dims: &[usize], run: usize) -> Vec<i32> {
     let offset = dims.len() - tensor.dims.len();
     let mut strides = vec![0; dims.len()];
     let mut step = 1;
@@ -81,15 +89,15 @@ fn expand(tensor: &Tensor, dims: &[usize], run: usize) -> Vec<f32> {
     for axis in 0..walked {
         index = index.iter().flat_map(|&base| (0..dims[axis]).map(move |i| (base, i))).map(|(base, i)| base + i * strides[axis]).collect();
     }
-    index.into_iter().map(|i| tensor.data[i]).collect()
+    index.into_iter().map(|i| tensor.data.get(i)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn all(tensor: &Tensor, dims: &[usize]) -> Vec<f32> {
-        let mut entries = vec![0.0; 2 * dims.iter().product::<usize>()];
+    fn all(tensor: &Tensor, dims: &[usize]) -> Vec<i32> {
+        let mut entries = vec![0; 2 * dims.iter().product::<usize>()];
         Broadcast::alone(tensor, dims).fill(&mut entries);
         entries
     }
@@ -97,24 +105,29 @@ mod tests {
     #[test]
     fn runs_and_entries_say_the_same() {
         let dims = [1, 2, 5, 4];
-        let expected = |f: &dyn Fn(usize, usize, usize) -> f32| -> Vec<f32> {
+        let expected = |f: &dyn Fn(i32, i32, i32) -> i32| -> Vec<i32> {
             let image = (0..2).flat_map(|c| (0..5).flat_map(move |h| (0..4).map(move |w| (c, h, w))));
-            let image: Vec<f32> = image.map(|(c, h, w)| f(c, h, w)).collect();
+            let image: Vec<i32> = image.map(|(c, h, w)| f(c, h, w)).collect();
             image.repeat(2)
         };
-        assert_eq!(all(&Tensor::new([], [7.0]), &dims), expected(&|_, _, _| 7.0));
-        assert_eq!(all(&Tensor::new([1, 2, 1, 1], [1.0, 2.0]), &dims), expected(&|c, _, _| c as f32 + 1.0));
-        assert_eq!(all(&Tensor::new([4], [0.0, 1.0, 2.0, 3.0]), &dims), expected(&|_, _, w| w as f32));
-        let rows: Vec<f32> = (0..10).map(|i| i as f32).collect();
-        assert_eq!(all(&Tensor::new([2, 5, 1], rows), &dims), expected(&|c, h, _| (c * 5 + h) as f32));
-        let mixed: Vec<f32> = (0..8).map(|i| i as f32).collect();
-        assert_eq!(all(&Tensor::new([2, 1, 4], mixed), &dims), expected(&|c, _, w| (c * 4 + w) as f32));
+        assert_eq!(all(&Tensor::new([], [7]), &dims), expected(&|_, _, _| 7));
+        assert_eq!(all(&Tensor::new([1, 2, 1, 1], [1, 2]), &dims), expected(&|c, _, _| c + 1));
+        assert_eq!(all(&Tensor::new([4], [0, 1, 2, 3]), &dims), expected(&|_, _, w| w));
+        let rows: Vec<i32> = (0..10).collect();
+        assert_eq!(all(&Tensor::new([2, 5, 1], rows), &dims), expected(&|c, h, _| c * 5 + h));
+        let mixed: Vec<i32> = (0..8).collect();
+        assert_eq!(all(&Tensor::new([2, 1, 4], mixed), &dims), expected(&|c, _, w| c * 4 + w));
+        // Another row of offsets at the border alone.
+        let offset = Tensor::new([1, 2, 2, 1], [1, 2, 10, 20]);
+        let mut entries = vec![0; 80];
+        Broadcast::by_place(&offset, &[1, 0, 0, 0, 1], &[0; 4], &dims).fill(&mut entries);
+        assert_eq!(entries, expected(&|c, h, _| (1 + i32::from(h % 4 == 0)) * if c == 0 { 1 } else { 10 }));
     }
 
     #[test]
     fn parameters_come_to_one_run() {
-        let [threshold, leak] = Broadcast::together([&Tensor::new([3, 1, 1], [1.0, 2.0, 3.0]), &Tensor::new([], [0.5])], &[1, 3, 4, 4]);
+        let [threshold, leak] = Broadcast::together([&Tensor::new([3, 1, 1], [1, 2, 3]), &Tensor::new([], [5])], &[1, 3, 4, 4]);
         assert_eq!((threshold.run, leak.run), (16, 16));
-        assert_eq!(leak.values, [0.5; 3]);
+        assert_eq!(leak.values, [5; 3]);
     }
 }

@@ -4,15 +4,20 @@ use super::{
     activity::{Activity, Drive},
     broadcast::Broadcast,
     memory::Allocator,
-    ops::{self, Concat, Mean, Neuron, Op, Pool},
+    neuron::{Neuron, RadixNeuron},
+    ops::{self, Concat, Op, Pool, Sum},
 };
-use crate::artifact::{Artifact, Coding, Head, Links, NodeSpec, OpSpec, Tensor};
-use snnc_kernels::Conv2d;
+use crate::{
+    artifact::{Artifact, Code, Coding, Head, Links, NodeSpec, OpSpec, Tensor},
+    kernels::{Conv, Geometry, Linear},
+};
 
 /// One operator over buffers.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
     pub(super) op: Op,
+    /// The value that it makes.
+    pub(super) value: usize,
     /// Buffers of the operands.
     pub(super) operands: Vec<Place>,
     /// Buffer of the result; that of the first operand where the operator overwrites it.
@@ -49,8 +54,10 @@ pub(super) struct StateSpec {
 pub(super) enum Feed {
     /// Once, as it is.
     Direct,
+    /// Once, as streams whose digits are counted.
+    Digits { state: usize },
     /// At every step, as random spikes.
-    Poisson { amplitude: Broadcast, seed: u64, state: usize },
+    Poisson { digits: u32, seed: u64, state: usize },
 }
 
 /// A network as a list of steps.
@@ -63,7 +70,13 @@ pub(super) struct Plan {
     /// What is done at every time step.
     pub(super) each: Vec<Step>,
     pub(super) output: Place,
+    /// What one of the output's units is in the read-out.
+    pub(super) scale: f64,
     pub(super) is_rectified: bool,
+    /// For every value the one whose entries it has: its own, or that of the operand of a reshape.
+    pub(super) roots: Vec<usize>,
+    /// Words that a convolution lays its operand out in, at most, for one image.
+    scratch: usize,
     /// Entries of each buffer, for one image.
     pub(super) slots: Vec<usize>,
     pub(super) states: Vec<StateSpec>,
@@ -73,7 +86,7 @@ impl Plan {
     /// Bytes of all buffers, for one image.
     pub(super) fn image_bytes(&self) -> usize {
         let states: usize = self.states.iter().map(|state| state.main + state.best + state.nets + state.counts).sum();
-        (self.slots.iter().sum::<usize>() + states) * size_of::<f32>()
+        (self.slots.iter().sum::<usize>() + states + self.scratch) * size_of::<i32>()
     }
 
     pub(super) fn new(artifact: &Artifact, links: &Links, activity: &Activity) -> Self {
@@ -113,15 +126,20 @@ impl Plan {
             once: Vec::new(),
             each: Vec::new(),
             output: Place { slot: 0, len: len(links.output + 1) },
+            scale: f64::from(graph.output.scale),
+            roots: Vec::new(),
+            scratch: 0,
             is_rectified: graph.output.head == Head::Relu,
             slots: Vec::new(),
             states: Vec::new(),
         };
-        if let Coding::Poisson { amplitude } = &graph.input.coding {
+        if graph.input.coding != Coding::Direct {
             let population = activity.sources[0];
             plan.states.push(StateSpec { main: 0, best: 0, nets: 0, counts: len(0), population, initial: None });
-            let amplitude = amplitude_of(artifact, amplitude);
-            plan.feed = Feed::Poisson { amplitude, seed: graph.seed, state: 0 };
+            plan.feed = match graph.code {
+                Code::Radix => Feed::Digits { state: 0 },
+                Code::Rate => Feed::Poisson { digits: graph.input.quantiser.digits, seed: graph.seed, state: 0 },
+            };
         }
 
         let mut memory = Allocator::default();
@@ -131,13 +149,14 @@ impl Plan {
         for (position, &index) in order.iter().enumerate() {
             let (node, operands) = (&nodes[index], &links.operands[index]);
             let state = plan.states.len();
-            let op = prepare(artifact, node, operands, &dims, activity, state);
-            plan.states.extend(state_of(node, index + 1, &op, activity, len(index + 1)));
+            let op = prepare(artifact, links, index, &dims, activity, state);
+            plan.scratch = plan.scratch.max(scratch(node, dims[operands[0]]));
+            plan.states.extend(state_of(index + 1, &op, activity, len(index + 1)));
             let read: Vec<usize> = operands.iter().map(|&operand| roots[operand]).collect();
             let overwrites = op.is_elementwise() && last[read[0]] == position && !read[1..].contains(&read[0]);
             slots[index + 1] = if overwrites { slots[read[0]] } else { memory.take(len(index + 1)) };
             let place = |value: usize| Place { slot: slots[value], len: len(value) };
-            let step = Step { op, operands: read.iter().map(|&root| place(root)).collect(), result: place(index + 1) };
+            let step = Step { op, value: index + 1, operands: read.iter().map(|&root| place(root)).collect(), result: place(index + 1) };
             if position < first.len() {
                 plan.once.push(step)
             } else {
@@ -152,17 +171,17 @@ impl Plan {
         }
         plan.output.slot = slots[roots[links.output + 1]];
         plan.slots = memory.sizes;
+        plan.roots = roots;
         plan
     }
 }
 
-fn amplitude_of(artifact: &Artifact, amplitude: &[f32]) -> Broadcast {
-    let input = &artifact.graph.input;
-    let values = if amplitude.len() == 1 { vec![amplitude[0]; input.channels()] } else { amplitude.to_vec() };
-    let per_entry = values.len() * input.channel_run();
-    let pixels: usize = input.shape.iter().product();
-    let repeated: Vec<f32> = values.iter().flat_map(|&v| std::iter::repeat_n(v, input.channel_run())).collect();
-    Broadcast { values: repeated.iter().copied().cycle().take(pixels.max(per_entry)).collect(), run: 1 }
+/// Words in which a convolution lays out its operand for one image, at most.
+fn scratch(node: &NodeSpec, x: &[usize]) -> usize {
+    match node.op {
+        OpSpec::Conv2d { pads, .. } => x[1] * (x[2] + pads[0] + pads[2]) * (x[3] + pads[1] + pads[3]),
+        _ => 0,
+    }
 }
 
 fn parameter<'a>(artifact: &'a Artifact, node: &NodeSpec, role: &str) -> Option<&'a Tensor> {
@@ -173,35 +192,38 @@ fn needed<'a>(artifact: &'a Artifact, node: &NodeSpec, role: &str) -> &'a Tensor
     parameter(artifact, node, role).expect("a checked node has its tensors")
 }
 
-fn prepare(artifact: &Artifact, node: &NodeSpec, operands: &[usize], dims: &[&[usize]], activity: &Activity, state: usize) -> Op {
+fn prepare(artifact: &Artifact, links: &Links, index: usize, dims: &[&[usize]], activity: &Activity, state: usize) -> Op {
+    let (node, operands) = (&artifact.graph.nodes[index], &links.operands[index]);
     let x = dims[operands[0]];
-    let bias = || parameter(artifact, node, "bias").map(|bias| bias.data.clone());
+    let most = links.bounds.values[operands[0]];
+    let bias = parameter(artifact, node, "bias");
     match &node.op {
         OpSpec::Conv2d { stride, dilation, pads, groups } => {
             let weight = needed(artifact, node, "weight");
-            let conv = Conv2d {
-                in_channels: x[1],
-                out_channels: weight.dims[0],
+            let geometry = Geometry {
+                channels: x[1],
+                outputs: weight.dims[0],
+                groups: *groups,
                 kernel: [weight.dims[2], weight.dims[3]],
                 stride: *stride,
                 dilation: *dilation,
                 pads: *pads,
-                groups: *groups,
+                size: [x[2], x[3]],
+                result: [node.shape[2], node.shape[3]],
             };
-            let may_skip = activity.drives[operands[0]] == Drive::Spikes;
-            Op::Conv { conv, size: [x[2], x[3]], weight: weight.data.clone(), bias: bias(), may_skip }
+            // At a step of the rate code an image is often silent; over a whole window hardly ever.
+            let may_skip = activity.drives[operands[0]] == Drive::Spikes && artifact.graph.code == Code::Rate;
+            Op::Conv { conv: Conv::new(geometry, weight, bias, most), may_skip }
         }
-        OpSpec::Linear => {
-            let weight = needed(artifact, node, "weight");
-            Op::Linear { shape: [weight.dims[1], weight.dims[0]], weight: weight.data.clone(), bias: bias() }
-        }
+        OpSpec::Linear => Op::Linear(Linear::new(needed(artifact, node, "weight"), bias, most)),
         OpSpec::Scale => Op::Scale(Broadcast::alone(needed(artifact, node, "factor"), x)),
-        OpSpec::Shift => Op::Shift(Broadcast::alone(needed(artifact, node, "offset"), x)),
-        OpSpec::Add => Op::Add,
-        OpSpec::AveragePool2d { kernel, stride, pads, count_include_pad, .. } => {
-            Op::AveragePool(Pool::new(x, &node.shape, *kernel, *stride, *pads, *count_include_pad))
+        OpSpec::Shift { rows: Some(rows), columns: Some(columns) } => {
+            Op::Shift(Broadcast::by_place(needed(artifact, node, "offset"), rows, columns, x))
         }
-        OpSpec::Mean { axes } => Op::Mean(Mean::new(axes, x)),
+        OpSpec::Shift { .. } => Op::Shift(Broadcast::alone(needed(artifact, node, "offset"), x)),
+        OpSpec::Add => Op::Add,
+        OpSpec::SumPool2d { kernel, stride, pads, .. } => Op::SumPool(Pool::new(x, &node.shape, *kernel, *stride, *pads)),
+        OpSpec::Sum { axes } => Op::Sum(Sum::new(axes, x)),
         OpSpec::Concat { axis } => {
             let shapes: Vec<&[usize]> = operands.iter().map(|&value| dims[value]).collect();
             Op::Concat(Concat::new(*axis, &shapes))
@@ -221,21 +243,30 @@ fn prepare(artifact: &Artifact, node: &NodeSpec, operands: &[usize], dims: &[&[u
             Op::Neuron { neuron: Neuron::new(threshold, Some(leak), initial, *reset), state }
         }
         OpSpec::CountMaxPool2d { kernel, stride, pads, .. } => {
-            Op::CountMax { pool: Pool::new(x, &node.shape, *kernel, *stride, *pads, false), state }
+            Op::CountMax { pool: Pool::new(x, &node.shape, *kernel, *stride, *pads), state }
+        }
+        OpSpec::RadixNeuron { digits, levels } => {
+            let (threshold, initial) = (needed(artifact, node, "threshold"), needed(artifact, node, "initial"));
+            let [threshold, initial] = Broadcast::together([threshold, initial], x);
+            Op::RadixNeuron { neuron: RadixNeuron::new(threshold, initial, *digits, *levels), state }
+        }
+        OpSpec::DigitMaxPool2d { kernel, stride, pads, .. } => {
+            Op::DigitMax { pool: Pool::new(x, &node.shape, *kernel, *stride, *pads), state }
         }
     }
 }
 
-fn state_of(node: &NodeSpec, value: usize, op: &Op, activity: &Activity, len: usize) -> Option<StateSpec> {
+fn state_of(value: usize, op: &Op, activity: &Activity, len: usize) -> Option<StateSpec> {
     let population = activity.sources[value];
     let counts = if population.is_some() { len } else { 0 };
-    debug_assert!(node.op.is_stateful() == matches!(op, Op::Neuron { .. } | Op::CountMax { .. }), "state belongs to these two");
     match op {
         Op::Neuron { neuron, .. } => {
             let nets = if neuron.is_signed() { len } else { 0 };
             Some(StateSpec { main: len, best: 0, nets, counts, population, initial: Some(neuron.initial.clone()) })
         }
         Op::CountMax { pool, .. } => Some(StateSpec { main: pool.operand_len(), best: len, nets: 0, counts, population, initial: None }),
+        // The window is over when the next begins: only spikes are kept.
+        Op::RadixNeuron { .. } | Op::DigitMax { .. } => Some(StateSpec { main: 0, best: 0, nets: 0, counts, population, initial: None }),
         _ => None,
     }
 }

@@ -1,11 +1,17 @@
-//! Stepping through time.
+//! Running images: step by step in the rate code, once in the radix code.
 
 use super::{
     Network,
-    ops::{self, Entries, Op},
+    neuron::Entries,
+    ops::{self, Op},
     plan::{Feed, Plan, Step},
 };
-use crate::{artifact::MAX_TIMESTEPS, error::RunError, poisson::Draws};
+use crate::{
+    artifact::{Code, MAX_TIMESTEPS},
+    error::RunError,
+    kernels::Isa,
+    poisson::Draws,
+};
 
 /// What a network made of some images.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,8 +20,8 @@ pub struct Outcome {
     pub images: usize,
     /// Number of time steps.
     pub timesteps: usize,
-    /// `[images, classes]`: the mean of the output over the time steps, rectified if the head is `relu`; no other head is
-    /// applied.
+    /// `[images, classes]`: the output times its scale, in the rate code its mean over the time steps; rectified if the head is
+    /// `relu`; no other head is applied.
     pub logits: Vec<f32>,
     /// `[images, populations]`: how often the entries of each of [`Network::populations`] have fired, corrections included.
     pub spikes: Vec<u64>,
@@ -25,7 +31,7 @@ pub struct Outcome {
     /// [`Reset::Signed`]: crate::Reset::Signed
     pub corrections: Vec<u64>,
     /// `[images, layers]`: accumulations of each of [`Network::layers`] that spikes drive: for every spike that its operand
-    /// carried, the number of connections from there. 0 for layers that spikes do not drive.
+    /// carried, the number of connections from there. 0 for layers that spikes do not drive. A spike is a digit 1 in the radix code.
     pub synaptic_ops: Vec<u64>,
 }
 
@@ -56,25 +62,39 @@ impl Outcome {
 
 /// What an operator keeps from step to step, for a batch.
 struct State {
-    main: Vec<f32>,
-    best: Vec<f32>,
-    nets: Vec<f32>,
-    counts: Vec<f32>,
+    main: Vec<i32>,
+    best: Vec<i32>,
+    nets: Vec<i32>,
+    counts: Vec<u32>,
 }
 
 /// The buffers of a batch.
-struct Buffers {
-    slots: Vec<Vec<f32>>,
+pub(super) struct Buffers {
+    slots: Vec<Vec<i32>>,
     states: Vec<State>,
     /// The output, summed over the steps so far.
-    sums: Vec<f64>,
+    sums: Vec<i64>,
     /// For the maxima of a `count_max_pool2d`.
-    scratch: Vec<f32>,
+    scratch: Vec<i32>,
+}
+
+/// Who is told of every value that a run makes.
+pub(super) trait Observer {
+    /// A value, for all images of a batch. In the rate code those that do not change are told of once.
+    fn value(&mut self, value: usize, entries: &[i32]);
+    /// All values of a time step were told of.
+    fn step_is_over(&mut self);
+}
+
+/// Nobody.
+impl Observer for () {
+    fn value(&mut self, _: usize, _: &[i32]) {}
+    fn step_is_over(&mut self) {}
 }
 
 impl Buffers {
-    fn new(plan: &Plan, batch: usize) -> Self {
-        let zeros = |len: usize| vec![0.0f32; len * batch];
+    pub(super) fn new(plan: &Plan, batch: usize) -> Self {
+        let zeros = |len: usize| vec![0i32; len * batch];
         let scratch = plan.states.iter().map(|state| state.best).max().unwrap_or(0);
         Self {
             slots: plan.slots.iter().map(|&len| zeros(len)).collect(),
@@ -85,10 +105,10 @@ impl Buffers {
                     main: zeros(state.main),
                     best: zeros(state.best),
                     nets: zeros(state.nets),
-                    counts: zeros(state.counts),
+                    counts: vec![0; state.counts * batch],
                 })
                 .collect(),
-            sums: vec![0.0; plan.output.len * batch],
+            sums: vec![0; plan.output.len * batch],
             scratch: zeros(scratch),
         }
     }
@@ -98,28 +118,27 @@ impl Buffers {
         for (state, spec) in self.states.iter_mut().zip(&plan.states) {
             match &spec.initial {
                 Some(initial) => initial.fill(&mut state.main),
-                None => state.main.fill(0.0),
+                None => state.main.fill(0),
             }
-            state.best.fill(0.0);
-            state.nets.fill(0.0);
-            state.counts.fill(0.0);
+            state.best.fill(0);
+            state.nets.fill(0);
+            state.counts.fill(0);
         }
-        self.sums.fill(0.0);
+        self.sums.fill(0);
     }
 }
 
 impl Network {
-    /// Runs some images for a number of time steps.
+    /// Runs some images for a number of time steps; in the radix code for its own, the longest window.
     ///
     /// `images` is `[N, ..]`: any number of images in the layout and units of the network's input, one after the other; see
     /// [`Network::preprocess`] for pixels. With Poisson coding, image `i` draws the random numbers of the image
-    /// `first_image_index + i`; with direct coding the index is of no effect.
+    /// `first_image_index + i`; with another the index is of no effect.
     ///
     /// # Errors
-    /// If the values are not a whole number of images or not finite, or the number of steps is not one that a network runs.
+    /// If the values are not a whole number of images or not finite, or the number of steps is not one that the network runs.
     pub fn run(&self, images: &[f32], timesteps: usize, first_image_index: u64) -> Result<Outcome, RunError> {
-        let mut outcomes = self.run_checkpoints(images, &[timesteps], first_image_index)?;
-        Ok(outcomes.pop().expect("one checkpoint makes one outcome"))
+        self.run_quantised(&self.quantise(images)?, timesteps, first_image_index)
     }
 
     /// As [`Network::run`] to each of several numbers of time steps, which ascend; runs through time once.
@@ -127,97 +146,148 @@ impl Network {
     /// # Errors
     /// As [`Network::run`].
     pub fn run_checkpoints(&self, images: &[f32], timesteps: &[usize], first_image_index: u64) -> Result<Vec<Outcome>, RunError> {
+        self.run_quantised_checkpoints(&self.quantise(images)?, timesteps, first_image_index)
+    }
+
+    /// As [`Network::run`], of images that [`Network::quantise`] or [`Network::quantise_pixels`] made.
+    ///
+    /// # Errors
+    /// If the values are not a whole number of images or larger than the quantiser makes them, or the number of steps is not one that
+    /// the network runs.
+    pub fn run_quantised(&self, images: &[u16], timesteps: usize, first_image_index: u64) -> Result<Outcome, RunError> {
+        let mut outcomes = self.run_quantised_checkpoints(images, &[timesteps], first_image_index)?;
+        Ok(outcomes.pop().expect("one checkpoint makes one outcome"))
+    }
+
+    /// As [`Network::run_quantised`] to each of several numbers of time steps, which ascend; runs through time once.
+    ///
+    /// # Errors
+    /// As [`Network::run_quantised`].
+    pub fn run_quantised_checkpoints(&self, images: &[u16], timesteps: &[usize], first_image_index: u64) -> Result<Vec<Outcome>, RunError> {
+        self.check_run(images, timesteps)?;
         let image = self.image_len();
-        let ascend = timesteps.is_sorted_by(|a, b| a < b);
-        if !ascend || timesteps.is_empty() || timesteps[0] == 0 || timesteps[timesteps.len() - 1] > MAX_TIMESTEPS {
-            return Err(RunError::Timesteps { got: timesteps.to_vec() });
-        }
-        if !images.len().is_multiple_of(image) {
-            return Err(RunError::Images { got: images.len(), image });
-        }
-        if let Some(place) = images.iter().position(|v| !v.is_finite()) {
-            return Err(RunError::NotFinite { image: place / image, index: place % image });
-        }
         let count = images.len() / image;
         let mut outcomes: Vec<Outcome> = timesteps.iter().map(|&timesteps| Outcome { timesteps, ..Outcome::default() }).collect();
         let batch = self.batch.min(count.max(1));
         let mut buffers = Buffers::new(&self.plan, batch);
         for (index, images) in images.chunks(batch * image).enumerate() {
             let first = first_image_index.wrapping_add((index * batch) as u64);
-            self.run_batch(images, images.len() / image, &mut outcomes, first, &mut buffers);
+            self.run_batch(images, &mut outcomes, first, &mut buffers, &mut ());
         }
         Ok(outcomes)
     }
 
-    fn run_batch(&self, images: &[f32], batch: usize, outcomes: &mut [Outcome], first: u64, buffers: &mut Buffers) {
-        let plan = &self.plan;
-        buffers.reset(plan);
-        if matches!(plan.feed, Feed::Direct) {
-            buffers.slots[plan.input.slot][..images.len()].copy_from_slice(images);
-        }
-        for step in &plan.once {
-            execute(step, batch, buffers);
-        }
-        let mut done = 0;
-        for outcome in outcomes {
-            while done < outcome.timesteps {
-                if let Feed::Poisson { amplitude, seed, state } = &plan.feed {
-                    let target = &mut buffers.slots[plan.input.slot][..images.len()];
-                    let counts = &mut buffers.states[*state].counts;
-                    draw(images, &amplitude.values, *seed, first, done as u64, target, counts);
+    /// Whether the network runs these images for these numbers of time steps.
+    pub(super) fn check_run(&self, images: &[u16], timesteps: &[usize]) -> Result<(), RunError> {
+        let (image, top) = (self.image_len(), self.spec.input.quantiser.top());
+        let max = self.max_timesteps();
+        match *timesteps {
+            [only] if self.spec.code == Code::Radix && only == max => {}
+            _ if self.spec.code == Code::Radix => return Err(RunError::Digits { got: timesteps.to_vec(), digits: max }),
+            [first, .., last] | [first @ last] if first > 0 && last <= MAX_TIMESTEPS && timesteps.is_sorted_by(|a, b| a < b) => {
+                if last > max {
+                    return Err(RunError::Potentials { got: last, max });
                 }
-                for step in &plan.each {
-                    execute(step, batch, buffers);
-                }
-                let output = &buffers.slots[plan.output.slot][..batch * plan.output.len];
-                buffers.sums.iter_mut().zip(output).for_each(|(sum, &y)| *sum += f64::from(y));
-                done += 1;
             }
-            self.read_out(outcome, batch, buffers);
+            _ => return Err(RunError::Timesteps { got: timesteps.to_vec() }),
+        }
+        if !images.len().is_multiple_of(image) {
+            return Err(RunError::Images { got: images.len(), image });
+        }
+        match images.iter().position(|&q| q > top) {
+            Some(place) => Err(RunError::Range { image: place / image, index: place % image, max: top }),
+            None => Ok(()),
         }
     }
 
-    fn read_out(&self, outcome: &mut Outcome, batch: usize, buffers: &Buffers) {
+    /// Runs as many images as the buffers hold, or fewer, and appends what they make to the outcomes.
+    pub(super) fn run_batch(
+        &self,
+        images: &[u16],
+        outcomes: &mut [Outcome],
+        first: u64,
+        buffers: &mut Buffers,
+        observer: &mut impl Observer,
+    ) {
         let plan = &self.plan;
-        let steps = outcome.timesteps as f64;
-        let means = buffers.sums[..batch * plan.output.len].iter().map(|&sum| (sum / steps) as f32);
+        let batch = images.len() / plan.input.len;
+        buffers.reset(plan);
+        let input = &mut buffers.slots[plan.input.slot][..images.len()];
+        input.iter_mut().zip(images).for_each(|(x, &q)| *x = i32::from(q));
+        if let Feed::Digits { state } = plan.feed {
+            count_digits(input, &mut buffers.states[state].counts);
+        }
+        observer.value(0, input);
+        for step in &plan.once {
+            execute(step, batch, self.isa, buffers, observer);
+        }
+        let mut done = 0;
+        for outcome in outcomes {
+            // All digits of a window at once.
+            let steps = if self.spec.code == Code::Radix { 1 } else { outcome.timesteps };
+            while done < steps {
+                if let Feed::Poisson { digits, seed, state } = plan.feed {
+                    let target = &mut buffers.slots[plan.input.slot][..images.len()];
+                    let draws = |image: u64| Draws::new(seed, first.wrapping_add(image), done as u64);
+                    draw(images, plan.input.len, digits, draws, target, &mut buffers.states[state].counts);
+                    observer.value(0, target);
+                }
+                for step in &plan.each {
+                    execute(step, batch, self.isa, buffers, observer);
+                }
+                let output = &buffers.slots[plan.output.slot][..batch * plan.output.len];
+                buffers.sums.iter_mut().zip(output).for_each(|(sum, &y)| *sum += i64::from(y));
+                done += 1;
+                observer.step_is_over();
+            }
+            self.read_out(outcome, batch, steps, buffers);
+        }
+    }
+
+    fn read_out(&self, outcome: &mut Outcome, batch: usize, steps: usize, buffers: &Buffers) {
+        let plan = &self.plan;
+        let means = buffers.sums[..batch * plan.output.len].iter().map(|&sum| (sum as f64 / steps as f64 * plan.scale) as f32);
         outcome.logits.extend(means.map(|mean| if plan.is_rectified && mean < 0.0 { 0.0 } else { mean }));
         outcome.images += batch;
         for image in 0..batch {
-            let mut counts: Vec<&[f32]> = vec![&[]; self.activity.populations.len()];
-            let mut nets = counts.clone();
+            let mut counts: Vec<&[u32]> = vec![&[]; self.activity.populations.len()];
+            let mut nets: Vec<&[i32]> = vec![&[]; self.activity.populations.len()];
             for (state, spec) in buffers.states.iter().zip(&plan.states) {
                 if let Some(population) = spec.population {
                     counts[population] = &state.counts[image * spec.counts..][..spec.counts];
                     nets[population] = &state.nets[image * spec.nets..][..spec.nets];
                 }
             }
-            let total = |counts: &[f32]| counts.iter().map(|&count| f64::from(count)).sum::<f64>() as u64;
+            let total = |counts: &[u32]| counts.iter().map(|&count| u64::from(count)).sum::<u64>();
             outcome.spikes.extend(counts.iter().map(|counts| total(counts)));
             // Spikes less their sum: every correction makes a difference of two. No sum is negative.
-            let corrections = |(counts, nets): (&&[f32], &&[f32])| if nets.is_empty() { 0 } else { (total(counts) - total(nets)) / 2 };
+            let net = |nets: &[i32]| nets.iter().map(|&net| net as u64).sum::<u64>();
+            let corrections = |(counts, nets): (&&[u32], &&[i32])| if nets.is_empty() { 0 } else { (total(counts) - net(nets)) / 2 };
             outcome.corrections.extend(counts.iter().zip(&nets).map(corrections));
             outcome.synaptic_ops.extend(self.activity.operations(&counts));
         }
     }
 }
 
-/// The Poisson spikes of a batch at one step.
-fn draw(images: &[f32], amplitudes: &[f32], seed: u64, first: u64, step: u64, target: &mut [f32], counts: &mut [f32]) {
-    let len = amplitudes.len();
+/// The Poisson spikes of a batch at one step; `draws` has the random numbers of each image of it.
+fn draw(images: &[u16], len: usize, digits: u32, draws: impl Fn(u64) -> Draws, target: &mut [i32], counts: &mut [u32]) {
     let batch = images.chunks(len).zip(target.chunks_mut(len)).zip(counts.chunks_mut(len));
     for (index, ((image, target), counts)) in (0u64..).zip(batch) {
-        let draws = Draws::new(seed, first.wrapping_add(index), step);
-        let pixels = image.iter().zip(amplitudes).zip(target).zip(counts);
-        for (pixel, (((&value, &amplitude), target), count)) in (0u64..).zip(pixels) {
-            *target = draws.spike(pixel, value, amplitude);
-            *count += target.abs();
+        let draws = draws(index);
+        for (pixel, ((&value, target), count)) in (0u64..).zip(image.iter().zip(target).zip(counts)) {
+            *target = draws.spike(pixel, value, digits);
+            *count += target.unsigned_abs();
         }
     }
 }
 
+/// The spikes of streams that say these counts.
+fn count_digits(counts: &[i32], spikes: &mut [u32]) {
+    spikes.iter_mut().zip(counts).for_each(|(spikes, count)| *spikes = count.count_ones());
+}
+
 /// Runs one operator.
-fn execute(step: &Step, batch: usize, buffers: &mut Buffers) {
+fn execute(step: &Step, batch: usize, isa: Isa, buffers: &mut Buffers, observer: &mut impl Observer) {
     let result = step.result;
     // The buffer of the result is taken out of the table meanwhile, so that those of the operands can be read.
     let mut buffer = std::mem::take(&mut buffers.slots[result.slot]);
@@ -228,8 +298,8 @@ fn execute(step: &Step, batch: usize, buffers: &mut Buffers) {
         y.copy_from_slice(operand(0));
     }
     match &step.op {
-        Op::Conv { conv, size, weight, bias, may_skip } => ops::conv(conv, *size, weight, bias.as_deref(), *may_skip, operand(0), y),
-        Op::Linear { shape, weight, bias } => ops::linear(*shape, weight, bias.as_deref(), operand(0), y),
+        Op::Conv { conv, may_skip } => ops::conv(conv, isa, *may_skip, batch, operand(0), y),
+        Op::Linear(linear) => linear.run(isa, operand(0), y),
         Op::Scale(factor) => factor.apply(y, |y, factor| *y *= factor),
         Op::Shift(offset) => offset.apply(y, |y, offset| *y += offset),
         Op::Add => {
@@ -237,10 +307,10 @@ fn execute(step: &Step, batch: usize, buffers: &mut Buffers) {
                 y.iter_mut().zip(operand(index)).for_each(|(y, &x)| *y += x);
             }
         }
-        Op::AveragePool(pool) => pool.average(operand(0), y),
-        Op::Mean(mean) => mean.run(operand(0), y),
+        Op::SumPool(pool) => pool.sum(operand(0), y),
+        Op::Sum(sum) => sum.run(operand(0), y),
         Op::Concat(concat) => {
-            let parts: Vec<&[f32]> = (0..step.operands.len()).map(operand).collect();
+            let parts: Vec<&[i32]> = (0..step.operands.len()).map(operand).collect();
             concat.run(&parts, y);
         }
         Op::Gather(index) => ops::gather(index, operand(0), y),
@@ -262,8 +332,17 @@ fn execute(step: &Step, batch: usize, buffers: &mut Buffers) {
                 *best = largest;
             }
             // Only what carries spikes is counted: other states have no counters.
-            state.counts.iter_mut().zip(&*y).for_each(|(count, &y)| *count += f32::from(u8::from(y != 0.0)));
+            state.counts.iter_mut().zip(&*y).for_each(|(count, &y)| *count += u32::from(y != 0));
+        }
+        Op::RadixNeuron { neuron, state } => {
+            neuron.run(y);
+            count_digits(y, &mut buffers.states[*state].counts);
+        }
+        Op::DigitMax { pool, state } => {
+            pool.max(operand(0), y);
+            count_digits(y, &mut buffers.states[*state].counts);
         }
     }
+    observer.value(step.value, y);
     buffers.slots[result.slot] = buffer;
 }
