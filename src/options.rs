@@ -1,15 +1,57 @@
 //! What a compilation is asked to do. The command line fills this in; it is recorded in the artifact.
 
-pub use snnc_passes::threshold::{Rule, Scope};
+pub use snnc_passes::{
+    Bits,
+    threshold::{Rule, Scope},
+};
 pub use snnc_runtime::artifact::{Layout, Preprocess};
 
 use serde::{Deserialize, Serialize};
+
+/// What spikes stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Code {
+    /// The digits of a number, most significant first; layers speak one after the other.
+    Radix,
+    /// A share of a number, each: it is their mean over time; layers run side by side.
+    Rate,
+}
+
+impl Code {
+    /// In the words of the IR.
+    #[must_use]
+    pub fn in_ir(self) -> snnc_ir::Code {
+        match self {
+            Self::Radix => snnc_ir::Code::Radix,
+            Self::Rate => snnc_ir::Code::Rate,
+        }
+    }
+
+    /// Time steps, or digits, where nobody says how many.
+    #[must_use]
+    pub fn usual_timesteps(self) -> usize {
+        match self {
+            Self::Radix => 8,
+            Self::Rate => 32,
+        }
+    }
+}
+
+/// Bits of weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weights {
+    /// 8, and 16 where those cost more than they may.
+    Auto,
+    /// 8 or 16 in all layers.
+    Bits(Bits),
+}
 
 /// How images become input to the first layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Coding {
-    /// The preprocessed pixel is a constant current at every step.
+    /// The pixel as it is: in the radix code by its digits, in the rate code as a constant current at every step.
     Direct,
     /// Signed Bernoulli spikes with the pixel's magnitude as rate (the paper's coding).
     Poisson,
@@ -24,7 +66,16 @@ pub enum Timesteps {
     Auto,
 }
 
-/// What neurons may send.
+/// Which layers of the radix code say more digits than the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MoreDigits {
+    /// Those that lose most, as many as it takes.
+    Auto,
+    /// None.
+    None,
+}
+
+/// What neurons of the rate code may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Spikes {
@@ -243,8 +294,18 @@ impl Pixels {
 /// Everything that shapes the artifact.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
-    /// Time steps.
+    /// What spikes stand for.
+    pub code: Code,
+    /// Time steps, or digits.
     pub timesteps: Timesteps,
+    /// Digits beyond these in single layers: those that lose most, if it says so.
+    pub more_digits: MoreDigits,
+    /// Bits of weights.
+    pub weights: Weights,
+    /// Digits of the numbers that images become.
+    pub input_digits: u32,
+    /// Whether the artifact keeps the names that nodes have in the source network.
+    pub keep_names: bool,
     /// Input coding.
     pub coding: Coding,
     /// Source of calibration samples.
@@ -284,7 +345,12 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            timesteps: Timesteps::Fixed(32),
+            code: Code::Radix,
+            timesteps: Timesteps::Fixed(Code::Radix.usual_timesteps()),
+            more_digits: MoreDigits::Auto,
+            weights: Weights::Auto,
+            input_digits: 8,
+            keep_names: false,
             coding: Coding::Direct,
             calibration: Calibration::Synthetic(Synthesis::Natural),
             samples: 96,

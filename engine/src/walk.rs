@@ -63,6 +63,11 @@ impl Walk {
         Self { timesteps, images, input, signals: BTreeMap::new(), buffers: Buffers::default() }
     }
 
+    /// Forgets what nodes made.
+    pub fn restart(&mut self) {
+        self.signals.clear();
+    }
+
     /// Number of images.
     #[must_use]
     pub fn images(&self) -> usize {

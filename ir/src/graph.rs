@@ -107,7 +107,7 @@ impl Head {
 }
 
 /// The class output of a graph.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Output {
     /// The node that makes it.
     pub node: NodeId,
@@ -115,6 +115,8 @@ pub struct Output {
     pub name: String,
     /// What the float network did after it.
     pub head: Head,
+    /// What 1 in the result stands for; 1 but in whole numbers.
+    pub scale: f32,
 }
 
 /// A network: operators, their types and origins, parameters, one input, one output.
@@ -378,7 +380,15 @@ impl Graph {
 
     /// Sets the output.
     pub fn set_output(&mut self, node: NodeId, name: impl Into<String>, head: Head) {
-        self.output = Some(Output { node, name: name.into(), head });
+        self.output = Some(Output { node, name: name.into(), head, scale: 1.0 });
+    }
+
+    /// Says what 1 in the output's result stands for.
+    ///
+    /// # Panics
+    /// If there is no output.
+    pub fn set_output_scale(&mut self, scale: f32) {
+        self.output.as_mut().expect("the caller has set an output").scale = scale;
     }
 
     // ---- parameters ----

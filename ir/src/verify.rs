@@ -3,7 +3,7 @@
 //! Structure
 //! - there is exactly one input and one output, and no cycle;
 //! - the operand slots of a node are 0, 1, .. without gap or double;
-//! - the output depends on the input.
+//! - the output depends on the input, and its scale is positive.
 //!
 //! Parameters
 //! - every parameter that an operator names is in the table, has as many entries as its shape says, and all are finite;
@@ -147,6 +147,9 @@ fn structure(report: &mut Report<'_>) {
     };
     if graph.get(output.node).is_none() {
         return report.graph_is_wrong("the output is made by a node that is gone");
+    }
+    if !(output.scale.is_finite() && output.scale > 0.0) {
+        report.graph_is_wrong(format!("an output cannot have the scale {}", output.scale));
     }
     if !depends_on_input(graph, output.node) {
         report.graph_is_wrong("the output does not depend on the input");

@@ -67,7 +67,12 @@ fn windows_compute_what_one_pass_over_counts_does() {
 }
 
 /// One node on the values of its operands.
-fn alone(graph: &Graph, id: snnc_ir::NodeId, operands: &[snnc_ir::NodeId], nodes: &std::collections::BTreeMap<snnc_ir::NodeId, Tensor>) -> Tensor {
+fn alone(
+    graph: &Graph,
+    id: snnc_ir::NodeId,
+    operands: &[snnc_ir::NodeId],
+    nodes: &std::collections::BTreeMap<snnc_ir::NodeId, Tensor>,
+) -> Tensor {
     // The first is the input; in the place of each other, a shift by what it said.
     let (first, others) = operands.split_first().unwrap();
     let mut single = Graph::new("alone", snnc_ir::Phase::Imported);

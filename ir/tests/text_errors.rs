@@ -31,7 +31,11 @@ fn header() {
     refused("graph", "graf", "1:1: a text form (`graph`) should stand here, not `graf`");
     refused("@g", "g", "1:7: `@` and a name should stand here, not `g`");
     refused("@g", "@g-1", "1:8: the name `g-1` must stand in quotes");
-    refused("imported", "done", "1:10: a phase (`imported`, `canonical`, `spiking`, `calibrated`, `sealed`, `whole`) should stand here, not `done`");
+    refused(
+        "imported",
+        "done",
+        "1:10: a phase (`imported`, `canonical`, `spiking`, `calibrated`, `sealed`, `whole`) should stand here, not `done`",
+    );
     refused("imported {", "imported", "1:18: `{` should stand here, not the end of the line");
     refused("source\n}\n", "source\n", "7:1: a node (`%`), `output`, a parameter (`@`) or `}` should stand here, not the end of the text");
     refused("source\n}\n", "source\n}\n}\n", "8:1: nothing may follow the graph, but `}` does");

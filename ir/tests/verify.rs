@@ -201,19 +201,7 @@ fn every_phase_admits_its_own_operators() {
         for name in ["if_neuron", "lif_neuron", "count_max_pool2d", "radix_neuron", "digit_max_pool2d", "sum_pool2d", "sum"] {
             assert_eq!(has(name), phase >= Phase::Spiking, "{name} {phase}");
         }
-        for name in [
-            "input",
-            "conv2d",
-            "linear",
-            "scale",
-            "shift",
-            "add",
-            "concat",
-            "pad",
-            "slice",
-            "reshape",
-            "transpose",
-        ] {
+        for name in ["input", "conv2d", "linear", "scale", "shift", "add", "concat", "pad", "slice", "reshape", "transpose"] {
             assert!(has(name), "{name} {phase}");
         }
     }

@@ -17,7 +17,7 @@ pub trait Calibration: Firing {
     /// If the network cannot be run.
     fn target(&mut self, neuron: NodeId) -> Result<Activations, String>;
 
-    /// Mean over time of what `node` makes in the spiking network `graph` as it is now.
+    /// What `node` makes in the spiking network `graph` as it is now: in the rate code its mean over time, in the radix code its count.
     ///
     /// # Errors
     /// If the network cannot be run.

@@ -22,7 +22,7 @@ impl Pass for CorrectBias {
         let fixed = matches!(cx.settings.threshold, threshold::Rule::Fixed(_));
         let Some(calibration) = cx.calibration.as_deref_mut().filter(|_| !fixed) else { return Ok(Changed::No) };
         for neuron in graph.topological() {
-            let Operator::Neuron { threshold, .. } = graph[neuron].op else { continue };
+            let (Operator::Neuron { threshold, .. } | Operator::RadixNeuron { threshold, .. }) = graph[neuron].op else { continue };
             let target = calibration.target(neuron).map_err(PassError::Bug)?;
             let rates = calibration.mean(graph, neuron).map_err(PassError::Bug)?;
             let theta = graph.param(threshold).tensor.data.clone();
@@ -43,7 +43,7 @@ impl Pass for CorrectBias {
     }
 }
 
-/// The mean of the target less the mean of what the spikes stand for, per channel.
+/// The mean of the target less the mean of what the spikes stand for, per channel: in both codes θ times what they say.
 fn difference(target: &Activations, mean: &Activations, theta: &[f32]) -> Vec<f32> {
     target.channel_means().into_iter().zip(mean.channel_means()).zip(theta).map(|((a, r), &t)| (a - r * f64::from(t)) as f32).collect()
 }

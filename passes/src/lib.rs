@@ -12,12 +12,12 @@
 //! | calibrate | [`CALIBRATE`] |
 //! | deploy | [`DEPLOY`] |
 //! | train | [`TRAIN`] |
+//! | round | [`ROUND`] |
 //!
 //! A stage ends by moving the graph to the next phase ([`manager::run_stage`]).
 
 mod calibration;
 mod correct_bias;
-mod count_max_pool;
 mod extract_head;
 mod fold_affine;
 mod fold_batch_norm;
@@ -28,24 +28,31 @@ mod fold_pool_pad;
 mod insert_neurons;
 mod lower_activations;
 mod lower_clip;
+mod lower_means;
 mod lower_pad;
 pub mod manager;
 mod pass;
+mod pool_spikes;
+mod rectify_currents;
 mod remove_no_ops;
 mod rewrite;
 mod set_thresholds;
+mod sink_constants;
 mod sink_transposes;
 mod spike_units;
 mod split_score;
+mod split_sums;
 mod swap_max_pool;
 pub mod threshold;
+mod to_integers;
 mod train_weights;
 mod training;
 mod values;
 
 pub use calibration::Calibration;
 pub use fold_floor::unbounded_floors;
-pub use pass::{About, Changed, Pass, PassCx, PassError, Settings};
+pub use rectify_currents::currents;
+pub use pass::{About, Bits, Changed, Pass, PassCx, PassError, Settings};
 pub use training::Training;
 pub use values::{Activations, Ranges, Traces, ranges_up_to};
 
@@ -69,25 +76,40 @@ pub const CANONICALISE: &[&dyn Pass] = &[
 ];
 
 /// Within `Canonical`: needs to know what values samples take.
-pub const RECTIFY: &[&dyn Pass] = &[&lower_clip::LowerClip, &fold_affine::FoldAffine, &remove_no_ops::RemoveNoOps];
+pub const RECTIFY: &[&dyn Pass] = &[
+    &lower_clip::LowerClip,
+    &split_sums::SplitSums,
+    &rectify_currents::RectifyCurrents,
+    &fold_affine::FoldAffine,
+    &remove_no_ops::RemoveNoOps,
+];
 
 /// From `Canonical` to `Spiking`.
-pub const SPIKE: &[&dyn Pass] = &[&insert_neurons::InsertNeurons, &count_max_pool::CountMaxPool];
+pub const SPIKE: &[&dyn Pass] = &[&insert_neurons::InsertNeurons, &pool_spikes::PoolSpikes];
 
 /// Within `Spiking`: needs a running network.
 pub const CALIBRATE: &[&dyn Pass] = &[&set_thresholds::SetThresholds, &correct_bias::CorrectBias, &fold_affine::FoldAffine];
 
 /// From `Spiking` to `Calibrated`.
-pub const DEPLOY: &[&dyn Pass] = &[&spike_units::SpikeUnits, &remove_no_ops::RemoveNoOps];
+pub const DEPLOY: &[&dyn Pass] = &[&lower_means::LowerMeans, &spike_units::SpikeUnits, &remove_no_ops::RemoveNoOps];
 
 /// Within `Calibrated`; the graph may then be `Sealed`, if no parameter is left that was computed from the source network's.
 pub const TRAIN: &[&dyn Pass] = &[&train_weights::TrainWeights];
+
+/// From `Calibrated` or `Sealed` to `Whole`.
+pub const ROUND: &[&dyn Pass] = &[
+    &sink_constants::SinkConstants,
+    &fold_affine::FoldAffine,
+    &to_integers::ToIntegers,
+    &fold_affine::FoldAffine,
+    &remove_no_ops::RemoveNoOps,
+];
 
 /// Every pass once, in the order of the stages.
 #[must_use]
 pub fn all() -> Vec<&'static dyn Pass> {
     let mut list: Vec<&'static dyn Pass> = Vec::new();
-    for pass in CANONICALISE.iter().chain(RECTIFY).chain(SPIKE).chain(CALIBRATE).chain(DEPLOY).chain(TRAIN) {
+    for pass in CANONICALISE.iter().chain(RECTIFY).chain(SPIKE).chain(CALIBRATE).chain(DEPLOY).chain(TRAIN).chain(ROUND) {
         if list.iter().all(|known| known.name() != pass.name()) {
             list.push(*pass);
         }

@@ -41,8 +41,8 @@ impl Pass for LowerClip {
 /// The bounds that count; infinite where one does not. A minimum of 0 always does: it is the rectifier.
 fn reached(graph: &Graph, node: NodeId, (min, max): (f32, f32), ranges: Option<&Ranges>) -> (f32, f32) {
     let operand = graph.operand(node).expect("a clip has one operand");
-    let Some(&(low, high)) = ranges.and_then(|ranges| ranges.get(&operand)) else { return (min, max) };
-    let reach = MARGIN * low.abs().max(high.abs());
+    let Some(range) = ranges.and_then(|ranges| ranges.get(&operand)) else { return (min, max) };
+    let reach = MARGIN * range.iter().fold(0.0f32, |reach, (low, high)| reach.max(low.abs()).max(high.abs()));
     let min = if min < -reach { f32::NEG_INFINITY } else { min };
     let max = if max > reach { f32::INFINITY } else { max };
     (min, max)

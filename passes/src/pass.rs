@@ -1,8 +1,8 @@
 //! What a pass is, and what it is given.
 
 use crate::{calibration::Calibration, threshold, training::Training, values::Ranges};
-use snnc_ir::{Diagnostic, Graph, Phase, Reset, infer::TypeError};
-use std::ops::RangeInclusive;
+use snnc_ir::{Code, Diagnostic, Graph, MAX_DIGITS, NodeId, Phase, Reset, infer::TypeError};
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 /// Whether a pass changed the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +40,42 @@ impl From<Diagnostic> for PassError {
     }
 }
 
+/// Bits that the weights of a layer may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bits {
+    /// From -127 to 127.
+    Eight,
+    /// From -32767 to 32767.
+    Sixteen,
+}
+
+impl Bits {
+    /// The largest weight.
+    #[must_use]
+    pub fn largest(self) -> u32 {
+        match self {
+            Self::Eight => 127,
+            Self::Sixteen => 32_767,
+        }
+    }
+}
+
 /// What the user set and passes obey.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// Time steps that the network is compiled for.
+    /// What spikes stand for.
+    pub code: Code,
+    /// Rate: the time steps that the network is compiled for. Radix: the digits of every layer of neurons.
     pub timesteps: usize,
-    /// What a spike does: [`Reset::Signed`] where the target can take a spike back, else [`Reset::Soft`].
+    /// Radix: digits beyond these, by the rectifier that becomes the neurons.
+    pub more_digits: BTreeMap<NodeId, u32>,
+    /// The largest value of the input: of a pixel, 255; of random spikes, 1.
+    pub input_levels: u32,
+    /// Bits of the weights that are in no list.
+    pub bits: Bits,
+    /// Bits of the weights of single layers.
+    pub bits_of: BTreeMap<NodeId, Bits>,
+    /// Rate: what a spike does: [`Reset::Signed`] where the target can take a spike back, else [`Reset::Soft`].
     pub reset: Reset,
     /// How thresholds are chosen.
     pub threshold: threshold::Rule,
@@ -59,7 +89,34 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { timesteps: 32, reset: Reset::Signed, threshold: threshold::Rule::LeastSquares, scope: None, initial: 0.5, leak: None }
+        Self {
+            code: Code::Rate,
+            timesteps: 32,
+            more_digits: BTreeMap::new(),
+            input_levels: 255,
+            bits: Bits::Eight,
+            bits_of: BTreeMap::new(),
+            reset: Reset::Signed,
+            threshold: threshold::Rule::LeastSquares,
+            scope: None,
+            initial: 0.5,
+            leak: None,
+        }
+    }
+}
+
+impl Settings {
+    /// Digits of the neurons that a rectifier becomes.
+    #[must_use]
+    pub fn digits(&self, rectifier: NodeId) -> u32 {
+        let more = self.more_digits.get(&rectifier).copied().unwrap_or(0);
+        u32::try_from(self.timesteps).unwrap_or(MAX_DIGITS).saturating_add(more).clamp(1, MAX_DIGITS)
+    }
+
+    /// Bits of the weight of a layer.
+    #[must_use]
+    pub fn bits(&self, layer: NodeId) -> Bits {
+        self.bits_of.get(&layer).copied().unwrap_or(self.bits)
     }
 }
 
@@ -73,13 +130,15 @@ pub struct PassCx<'a> {
     pub ranges: Option<&'a Ranges>,
     /// A training, where there is to be one.
     pub training: Option<&'a mut dyn Training>,
+    /// What a spike, or a count of 1, of neurons stood for before weights took that in, where means are to be corrected; by channel.
+    pub worth: Option<&'a BTreeMap<NodeId, Vec<f32>>>,
 }
 
 impl<'a> PassCx<'a> {
     /// Settings alone: enough for passes that need no running network.
     #[must_use]
     pub fn new(settings: &'a Settings) -> Self {
-        Self { settings, calibration: None, ranges: None, training: None }
+        Self { settings, calibration: None, ranges: None, training: None, worth: None }
     }
 
     /// The same, and what values samples took, if there were some.

@@ -4,11 +4,14 @@
 //!
 //! Requires: neurons, each followed by the `scale` that shares its threshold parameter; a calibration unless the rule is
 //! `fixed`.
-//! Leaves: positive thresholds per channel, at most the neuron's cap; start potentials at the chosen fraction of them. Neurons with
-//! levels keep theirs.
+//! Leaves: positive thresholds per channel, whose largest count stands for at most the neuron's cap; start potentials at the chosen fraction
+//! of them. Neurons that were trained with theirs keep them.
 //! Keeps: the rate twin exactly, since the scale behind a neuron moves with its threshold.
 
-use crate::{About, Calibration, Changed, Pass, PassCx, PassError, threshold};
+use crate::{
+    About, Calibration, Changed, Pass, PassCx, PassError,
+    threshold::{self, Counting},
+};
 use snnc_ir::{Graph, NodeId, Operator, Phase, Provenance, Tensor};
 
 pub struct SetThresholds;
@@ -22,12 +25,20 @@ impl Pass for SetThresholds {
         let mut changed = false;
         let method = cx.settings.threshold.method();
         for neuron in graph.topological() {
-            // With levels, threshold and start potential are part of what the network was trained to compute.
-            let Operator::Neuron { threshold, initial, reset, cap, levels: None, .. } = graph[neuron].op else { continue };
+            let (threshold, initial, cap, counting) = match graph[neuron].op {
+                Operator::Neuron { threshold, initial, reset, cap, levels: None, .. } => {
+                    (threshold, initial, cap, Counting::Rate { timesteps: cx.settings.timesteps, reset })
+                }
+                Operator::RadixNeuron { threshold, initial, levels, cap, is_given: false, .. } => {
+                    (threshold, initial, cap, Counting::Radix { levels })
+                }
+                // Of the others, threshold and start potential are part of what the network was trained to compute.
+                _ => continue,
+            };
+            let kind = threshold::Neuron { counting, initial: cx.settings.initial };
             let (theta, provenance) = match (cx.settings.threshold, &method, cx.calibration.as_deref_mut()) {
-                (threshold::Rule::Fixed(value), ..) => (vec![value; graph[neuron].ty.channels()], Provenance::Fixed),
+                (threshold::Rule::Fixed(value), ..) => (vec![kind.threshold(value); graph[neuron].ty.channels()], Provenance::Fixed),
                 (_, Some(method), Some(calibration)) => {
-                    let kind = threshold::Neuron { timesteps: cx.settings.timesteps, initial: cx.settings.initial, reset };
                     let bound = cap.unwrap_or(f32::INFINITY);
                     (calibrated(&**method, graph, neuron, kind, bound, calibration, cx.settings.scope)?, Provenance::Derived)
                 }

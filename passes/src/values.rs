@@ -3,13 +3,13 @@
 use snnc_ir::{Graph, NodeId};
 use std::collections::BTreeMap;
 
-/// The smallest and the largest value that nodes of the float network made for any sample.
-pub type Ranges = BTreeMap<NodeId, (f32, f32)>;
+/// The smallest and the largest value that every channel of nodes of the float network made for any sample.
+pub type Ranges = BTreeMap<NodeId, Vec<(f32, f32)>>;
 
 /// The ranges of a graph without samples, in which every node is taken to reach `reach` on both sides of 0.
 #[must_use]
 pub fn ranges_up_to(graph: &Graph, reach: f32) -> Ranges {
-    graph.node_ids().into_iter().map(|node| (node, (-reach, reach))).collect()
+    graph.node_ids().into_iter().map(|node| (node, vec![(-reach, reach); graph[node].ty.channels()])).collect()
 }
 
 /// Values of one node for the calibration samples, image after image: `[N, C, P]`, where P is the size of a channel's plane.

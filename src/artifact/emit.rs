@@ -1,11 +1,12 @@
 //! From the verified graph to the artifact.
 
+use super::border;
 use crate::{
     error::{Error, Result},
-    options::{InitialPotential, Layout, Options, Preprocess},
+    options::{Bits, Code, InitialPotential, Layout, MoreDigits, Options, Preprocess, Weights},
 };
-use snnc_ir::{Head, NodeId, Operator, Phase, Reset, Verified};
-use snnc_runtime::artifact::{self, Artifact, Coding, InputSpec, NetworkSpec, NodeSpec, OpSpec, OutputSpec, Source};
+use snnc_ir::{Head, LEAK_UNIT, NodeId, Operator, Phase, Reset, Verified};
+use snnc_runtime::artifact::{self, Artifact, Coding, Data, InputSpec, NetworkSpec, NodeSpec, OpSpec, OutputSpec, Quantiser, Source};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the graph does not know about itself.
@@ -16,10 +17,14 @@ pub struct Provenance<'a> {
     pub options: &'a Options,
     /// Recorded form of the options.
     pub recorded: BTreeMap<String, serde_json::Value>,
-    /// T.
+    /// T of the rate code.
     pub timesteps: usize,
-    /// Input coding with its amplitudes.
+    /// Whether no parameter is the source network's, or was computed from one without training.
+    pub is_sealed: bool,
+    /// Input coding.
     pub coding: Coding,
+    /// How values of the input become whole numbers.
+    pub quantiser: &'a Quantiser,
     /// Layout of the input.
     pub layout: Layout,
     /// How pixels become input.
@@ -29,41 +34,55 @@ pub struct Provenance<'a> {
 /// Writes the graph as an artifact.
 ///
 /// # Errors
-/// [`Error::Internal`] for a graph that is not yet calibrated, and if the runtime's own reader would refuse the result.
+/// [`Error::Internal`] for a graph that is not yet whole, and if the runtime's own reader would refuse the result.
 pub fn emit(verified: Verified<'_>, about: &Provenance<'_>) -> Result<Artifact> {
     let graph = verified.graph();
-    let phase = match graph.phase {
-        Phase::Calibrated => artifact::Phase::Calibrated,
-        Phase::Sealed => artifact::Phase::Sealed,
-        other => return Err(Error::Internal(format!("a graph that is {other} cannot be emitted"))),
-    };
-    let mut names = Names::default();
+    if graph.phase != Phase::Whole {
+        return Err(Error::Internal(format!("a graph that is {} cannot be emitted", graph.phase)));
+    }
+    let mut names = Names { keeps: about.options.keep_names, ..Names::default() };
     let mut tensors = BTreeMap::new();
     let mut nodes = Vec::new();
     let mut input = None;
+    let mut digits = about.quantiser.digits;
     let mut named: BTreeMap<NodeId, String> = BTreeMap::new();
     for id in graph.topological() {
         let node = &graph[id];
-        let base = node.origin.0.first().cloned().unwrap_or_else(|| node.op.name().to_owned());
-        let name = names.take(&base);
+        let name = names.take(node.origin.0.first().map_or(node.op.name(), String::as_str));
         named.insert(id, name.clone());
+        if let Operator::RadixNeuron { digits: own, .. } = node.op {
+            digits = digits.max(own);
+        }
         let Some(op) = op_spec(&node.op)? else {
             input = Some(InputSpec {
                 name,
                 shape: node.ty.dims.clone(),
                 layout: about.layout,
-                coding: about.coding.clone(),
+                coding: about.coding,
+                quantiser: about.quantiser.clone(),
                 preprocess: preprocess(about.preprocess, about.layout, &node.ty.dims),
             });
             continue;
         };
         let mut roles = BTreeMap::new();
+        let mut folded = None;
         for (role, param) in node.op.params() {
             let tensor = &graph.param(param).tensor;
             let key = format!("{name}.{role}");
-            tensors.insert(key.clone(), artifact::Tensor::new(tensor.dims.clone(), tensor.data.clone()));
+            let tensor = match &node.op {
+                Operator::Shift { .. } => {
+                    folded = border::fold(tensor, &node.ty.dims);
+                    folded.as_ref().map_or(tensor, |(tensor, ..)| tensor)
+                }
+                _ => tensor,
+            };
+            tensors.insert(key.clone(), numbers(role, tensor));
             roles.insert(role.to_owned(), key);
         }
+        let op = match folded {
+            Some((_, rows, columns)) => OpSpec::Shift { rows: Some(rows), columns: Some(columns) },
+            None => op,
+        };
         nodes.push(NodeSpec {
             name,
             op,
@@ -71,23 +90,31 @@ pub fn emit(verified: Verified<'_>, about: &Provenance<'_>) -> Result<Artifact> 
             shape: node.ty.dims.clone(),
             spikes: node.ty.element == snnc_ir::Element::Spike,
             tensors: roles,
-            origin: node.origin.0.clone(),
+            origin: if about.options.keep_names { node.origin.0.clone() } else { Vec::new() },
         });
     }
     let output = graph.output().ok_or_else(|| Error::Internal("a verified graph has an output".into()))?;
+    let is_radix = about.options.code == Code::Radix;
     let artifact = Artifact {
         graph: NetworkSpec {
             format: artifact::FORMAT.to_owned(),
             format_version: artifact::FORMAT_VERSION,
             compiler: concat!("snnc ", env!("CARGO_PKG_VERSION")).to_owned(),
             source: Source { sha256: about.source_sha256.to_owned() },
-            phase,
+            phase: if about.is_sealed { artifact::Phase::Sealed } else { artifact::Phase::Calibrated },
+            code: if is_radix { artifact::Code::Radix } else { artifact::Code::Rate },
             options: about.recorded.clone(),
             seed: about.options.seed,
-            timesteps: about.timesteps,
+            timesteps: if is_radix { digits as usize } else { about.timesteps },
             input: input.ok_or_else(|| Error::Internal("a verified graph has an input".into()))?,
             nodes,
-            output: OutputSpec { node: named[&output.node].clone(), name: output.name.clone(), head: head(output.head) },
+            output: OutputSpec {
+                node: named[&output.node].clone(),
+                // Whoever asked for a tensor by name wants to find it again; the first output has no need of one.
+                name: (about.options.keep_names || about.options.output.is_some()).then(|| output.name.clone()),
+                head: head(output.head),
+                scale: output.scale,
+            },
         },
         tensors,
     };
@@ -96,15 +123,37 @@ pub fn emit(verified: Verified<'_>, about: &Provenance<'_>) -> Result<Artifact> 
     Ok(artifact)
 }
 
+/// A parameter of a whole graph, in the type of its role: weights in as few bits as they need.
+fn numbers(role: &str, tensor: &snnc_ir::Tensor) -> artifact::Tensor {
+    let of = |unit: f32| tensor.data.iter().map(move |v| (v / unit) as i32);
+    let fits = tensor.data.iter().all(|v| v.abs() <= f32::from(i8::MAX));
+    let data = match role {
+        "weight" if fits => Data::I8(of(1.0).map(|v| v as i8).collect()),
+        "weight" => Data::I16(of(1.0).map(|v| v as i16).collect()),
+        "leak" => Data::I32(of(LEAK_UNIT).collect()),
+        _ => Data::I32(of(1.0).collect()),
+    };
+    artifact::Tensor { dims: tensor.dims.clone(), data }
+}
+
+/// Names of nodes. Those of the source network tell of it what nobody needs to run the artifact, so they are left out unless asked for.
 #[derive(Default)]
-struct Names(BTreeSet<String>);
+struct Names {
+    keeps: bool,
+    taken: BTreeSet<String>,
+}
 
 impl Names {
-    /// `base`, or `base#2`, `base#3`, .. where that is taken.
+    /// `base`, or `base#2`, `base#3`, .. where that is taken; `n1`, `n2`, .. where names are not kept.
     fn take(&mut self, base: &str) -> String {
+        if !self.keeps {
+            let name = format!("n{}", self.taken.len());
+            self.taken.insert(name.clone());
+            return name;
+        }
         let candidates = std::iter::once(base.to_owned()).chain((2..).map(|k| format!("{base}#{k}")));
-        let free = candidates.into_iter().find(|n| !self.0.contains(n)).expect("some number is free");
-        self.0.insert(free.clone());
+        let free = candidates.into_iter().find(|n| !self.taken.contains(n)).expect("some number is free");
+        self.taken.insert(free.clone());
         free
     }
 }
@@ -116,12 +165,10 @@ fn op_spec(op: &Operator) -> Result<Option<OpSpec>> {
         Operator::Conv2d { geometry: g, .. } => OpSpec::Conv2d { stride: g.stride, dilation: g.dilation, pads: g.pads, groups: g.groups },
         Operator::Linear { .. } => OpSpec::Linear,
         Operator::Scale { .. } => OpSpec::Scale,
-        Operator::Shift { .. } => OpSpec::Shift,
+        Operator::Shift { .. } => OpSpec::shift(),
         Operator::Add => OpSpec::Add,
-        Operator::AveragePool2d { window: w, count_include_pad } => {
-            OpSpec::AveragePool2d { kernel: w.kernel, stride: w.stride, pads: w.pads, ceil: w.ceil, count_include_pad: *count_include_pad }
-        }
-        Operator::Mean { axes } => OpSpec::Mean { axes: axes.clone() },
+        Operator::SumPool2d { window: w } => OpSpec::SumPool2d { kernel: w.kernel, stride: w.stride, pads: w.pads, ceil: w.ceil },
+        Operator::Sum { axes } => OpSpec::Sum { axes: axes.clone() },
         Operator::Concat { axis } => OpSpec::Concat { axis: *axis },
         Operator::Pad { pads, .. } => OpSpec::Pad { pads: pads.clone() },
         Operator::Slice { ranges } => {
@@ -138,7 +185,11 @@ fn op_spec(op: &Operator) -> Result<Option<OpSpec>> {
             if leak.is_some() { OpSpec::LifNeuron { reset } } else { OpSpec::IfNeuron { reset } }
         }
         Operator::CountMaxPool2d { window: w } => OpSpec::CountMaxPool2d { kernel: w.kernel, stride: w.stride, pads: w.pads, ceil: w.ceil },
+        Operator::RadixNeuron { digits, levels, .. } => OpSpec::RadixNeuron { digits: *digits, levels: *levels },
+        Operator::DigitMaxPool2d { window: w } => OpSpec::DigitMaxPool2d { kernel: w.kernel, stride: w.stride, pads: w.pads, ceil: w.ceil },
         Operator::BatchNorm { .. }
+        | Operator::AveragePool2d { .. }
+        | Operator::Mean { .. }
         | Operator::Relu
         | Operator::Clip { .. }
         | Operator::Floor
@@ -199,7 +250,16 @@ pub fn recorded(options: &Options) -> BTreeMap<String, serde_json::Value> {
         InitialPotential::Half => json!("half"),
         InitialPotential::Zero => json!("zero"),
     };
+    let weights = match options.weights {
+        Weights::Auto => json!("auto"),
+        Weights::Bits(Bits::Eight) => json!(8),
+        Weights::Bits(Bits::Sixteen) => json!(16),
+    };
     BTreeMap::from([
+        ("code".to_owned(), json!(options.code)),
+        ("digits-extra".to_owned(), json!(if options.more_digits == MoreDigits::Auto { "auto" } else { "none" })),
+        ("weights".to_owned(), weights),
+        ("input-digits".to_owned(), json!(options.input_digits)),
         ("timesteps".to_owned(), timesteps),
         ("coding".to_owned(), json!(options.coding)),
         ("calibration".to_owned(), calibration),

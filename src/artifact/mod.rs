@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`emit`](mod@emit) | from the verified graph to the artifact |
 //! | [`lift`](mod@lift) | from the artifact back to the IR, as anyone can who holds the file |
+//! | `border` | constants that differ at the border alone |
 //! | [`channels`] | how a weight divides into channels |
 //! | [`remains`] | channels of the source network's weights in the artifact's |
 //!
 //! The format itself is [`snnc_runtime::artifact`]: whoever deploys a network needs nothing of this.
 
+mod border;
 pub mod channels;
 pub mod emit;
 pub mod lift;
@@ -16,4 +18,4 @@ pub mod remains;
 
 pub use channels::{Shape, Side};
 pub use emit::{Provenance, emit};
-pub use lift::lift;
+pub use lift::{lift, lift_in_units};

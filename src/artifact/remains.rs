@@ -4,8 +4,9 @@
 
 use super::{Shape, Side};
 
-/// Distance up to which one list of numbers is a multiple of the other: the rounding of a 16-bit float (bfloat16: 1.1e-3).
-pub const ROUNDED: f64 = 2e-3;
+/// Distance up to which one list of numbers is a multiple of the other: the rounding to 8-bit whole numbers of a channel whose largest
+/// weight is a few times as large as most (a 16-bit float, bfloat16, rounds by 1.1e-3).
+pub const ROUNDED: f64 = 2e-2;
 /// Numbers that a channel must have for being a multiple to mean anything, and how many of them must carry its length (the inverse
 /// participation ratio): a list with one large entry is a multiple of any other such list.
 const LEAST_ENTRIES: usize = 16;

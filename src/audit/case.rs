@@ -7,7 +7,7 @@ use super::{
     weights::{Readability, Weights, readability},
 };
 use crate::{
-    artifact::lift,
+    artifact::lift_in_units,
     coding::{in_units, units},
     error::{Error, Result},
     import::Imported,
@@ -107,7 +107,7 @@ impl<'a> Case<'a> {
     pub fn new(mut given: Given<'a>, effort: Effort) -> Result<Self> {
         let spec = &given.artifact.graph;
         let network = Network::new(given.artifact.clone()).map_err(|e| Error::Internal(e.to_string()))?;
-        let spiking = lift(given.artifact)?;
+        let spiking = lift_in_units(given.artifact)?;
         let canvas = Canvas::new(&TensorType::f32(spec.input.shape.clone()), spec.input.layout, &spec.input.preprocess);
         let classes = network.classes();
         let preprocess = spec.input.preprocess.clone();
@@ -124,7 +124,7 @@ impl<'a> Case<'a> {
         }
         let readability = readability(&weights(&spiking), &weights(given.float), given.seed);
         let control = noisy(given.float, &readability, given.seed);
-        let units = units(&spec.input.coding, (0..canvas.len()).map(|entry| spec.input.channel_of(entry)));
+        let units = units(spec.input.coding, &spec.input.quantiser, (0..canvas.len()).map(|entry| spec.input.channel_of(entry)));
         let shown = shown(classes, effort);
         let twins = Twins::default();
         Ok(Self { given, network, spiking, control, readability, canvas, preprocess, classes, judge, is_independent, shown, units, twins })
@@ -193,7 +193,7 @@ fn macs(graph: &Graph) -> f64 {
             of_one * graph.macs(id) as f64
         }
         Operator::Linear { .. } => graph.macs(id) as f64,
-        Operator::Neuron { .. } => OF_NEURON * graph[id].ty.len() as f64,
+        Operator::Neuron { .. } | Operator::RadixNeuron { .. } => OF_NEURON * graph[id].ty.len() as f64,
         _ => OF_ENTRY * graph[id].ty.len() as f64,
     };
     graph.node_ids().into_iter().map(of).sum()

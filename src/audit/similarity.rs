@@ -3,7 +3,7 @@
 use super::{attack::Subject, case::Case, models::float};
 use crate::{coding::spikes, error::Result};
 use snnc_engine::{Buffers, Network, Plan, plan::Tail};
-use snnc_ir::{Graph, NodeId, Operator};
+use snnc_ir::{Graph, NodeId};
 
 /// The centred kernel alignment (linear; Kornblith et al., ICML 2019, with the unbiased estimate of Nguyen, Raghu and Kornblith, ICLR 2021)
 /// between the ANN's rectifiers and a subject's rectifiers or firing rates, on average over the layers, and how many there are; none where the
@@ -36,7 +36,7 @@ pub fn mean(case: &Case<'_>, subject: Subject, timesteps: Option<usize>, images:
 
 /// Rectifiers, or neurons, front to back.
 fn activations(graph: &Graph) -> Vec<NodeId> {
-    let is = |id: &NodeId| graph[*id].op.is_rectifier() || matches!(graph[*id].op, Operator::Neuron { .. });
+    let is = |id: &NodeId| graph[*id].op.is_rectifier() || graph[*id].op.is_neuron();
     graph.topological().into_iter().filter(is).collect()
 }
 

@@ -7,10 +7,10 @@ use crate::{
 };
 use snnc_engine::{Buffers, Network, Walk, plan::kernel_reset};
 use snnc_ir::{Graph, NodeId};
-use snnc_kernels::neuron::Neurons;
+use snnc_kernels::neuron::{Neurons, RadixNeurons};
 use snnc_passes::{
     Activations, Calibration, Traces,
-    threshold::{self, Firing, Recorded},
+    threshold::{self, Counting, Firing, Recorded},
 };
 use std::collections::BTreeMap;
 
@@ -55,6 +55,11 @@ impl Laboratory {
         Ok(Self { walk: Walk::new(timesteps, samples.count, input, varies), targets, recorded })
     }
 
+    /// Forgets what the spiking network made: it is another graph from here on.
+    pub fn restart(&mut self) {
+        self.walk.restart();
+    }
+
     /// How many of `wanted` samples fit in memory for T steps.
     #[must_use]
     pub fn affordable(graph: &Graph, timesteps: usize, wanted: usize) -> usize {
@@ -79,11 +84,18 @@ fn places(images: usize, plane: usize, wanted: usize) -> Vec<(usize, usize)> {
 }
 
 impl Firing for Laboratory {
-    fn sums(&self, neuron: threshold::Neuron, theta: f32, currents: &[f32], sums: &mut [f32]) {
-        let count = sums.len();
-        let (threshold, initial, leak) = (vec![theta; count], vec![neuron.initial * theta; count], vec![1.0; count]);
-        let reset = kernel_reset(neuron.reset);
-        Neurons { threshold: &threshold, initial: &initial, leak: &leak, reset }.sums(currents, 1, neuron.timesteps, sums);
+    fn counts(&self, neuron: threshold::Neuron, theta: f32, currents: &[f32], counts: &mut [f32]) {
+        let count = counts.len();
+        let (threshold, initial) = (vec![theta; count], vec![neuron.initial * theta; count]);
+        match neuron.counting {
+            Counting::Rate { timesteps, reset } => {
+                let (leak, reset) = (vec![1.0; count], kernel_reset(reset));
+                Neurons { threshold: &threshold, initial: &initial, leak: &leak, reset }.sums(currents, 1, timesteps, counts);
+            }
+            Counting::Radix { levels } => {
+                RadixNeurons { threshold: &threshold, initial: &initial, levels: levels as f32, rounds: true }.counts(currents, counts);
+            }
+        }
     }
 }
 

@@ -3,14 +3,15 @@
 use crate::{
     error::{Error, Result},
     options::{
-        Calibration, Coding, Device, Effort, InitialPotential, Layout, Options, Part, Pixels, Rule, Scope, Spikes, Surrogate, Synthesis,
-        Threshold, Timesteps, Train, Training,
+        Bits, Calibration, Code, Coding, Device, Effort, InitialPotential, Layout, MoreDigits, Options, Part, Pixels, Rule, Scope, Spikes,
+        Surrogate, Synthesis, Threshold, Timesteps, Train, Training, Weights,
     },
 };
 use clap::{
     Args, Parser, Subcommand, ValueHint,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser, styling},
 };
+use snnc_ir::MAX_DIGITS;
 use std::path::PathBuf;
 
 /// Most time steps that an artifact may have.
@@ -110,22 +111,39 @@ pub struct CompileArgs {
     /// Also give out the final graph: `ir` as text or `dot` for Graphviz, to FILE or to standard output
     #[arg(long, value_name = "ir|dot[=FILE]", value_parser = parse_emit, help_heading = "Output")]
     pub emit: Vec<Emit>,
+    /// Keep the names that nodes and output have in the model, which tell those who hold the file about it
+    #[arg(long, help_heading = "Output")]
+    pub keep_names: bool,
     /// Write a Makefile rule that names every file that was read
     #[arg(long, value_name = "FILE", requires = "out", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub depfile: Option<PathBuf>,
 
-    /// Time steps to compile for, or `auto`: the fewest that agree with the float network on held-out synthetic samples
-    #[arg(long, value_name = "N|auto", default_value = "32", value_parser = parse_timesteps, help_heading = "Conversion")]
-    pub timesteps: Timesteps,
+    /// What spikes stand for
+    #[arg(long, value_name = "CODE", default_value = "radix", value_parser = code(), help_heading = "Conversion")]
+    pub code: Code,
+    /// Digits (radix) or time steps (rate) to compile for, or `auto`: the fewest that agree with the float network on held-out synthetic
+    /// samples [default: radix 8, rate 32]
+    #[arg(long, value_name = "N|auto", value_parser = parse_timesteps, help_heading = "Conversion")]
+    pub timesteps: Option<Timesteps>,
+    /// Whether layers of the radix code that lose most may say more digits
+    #[arg(long, value_name = "KIND", default_value = "auto", value_parser = more_digits(), help_heading = "Conversion")]
+    pub digits_extra: MoreDigits,
+    /// Bits of the weights: `auto` takes 8, and 16 in layers where 8 cost too much
+    #[arg(long, value_name = "auto|8|16", default_value = "auto", value_parser = weights(), help_heading = "Conversion")]
+    pub weights: Weights,
     /// How images become spikes
     #[arg(long, value_name = "CODING", default_value = "direct", value_parser = coding(), help_heading = "Conversion")]
     pub coding: Coding,
-    /// What neurons may send: spikes that can be taken back need fewer time steps, and hardware whose spikes carry a sign
-    #[arg(long, value_name = "KIND", default_value = "signed", value_parser = spikes(), help_heading = "Conversion")]
-    pub spikes: Spikes,
-    /// What a binary spike does to the potential
-    #[arg(long, value_name = "KIND", default_value = "soft", value_parser = reset(), help_heading = "Conversion")]
-    pub reset: ResetArg,
+    /// Bits of the whole numbers that images become, from 8 to 16: 8 are the pixels themselves
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(8..=16), help_heading = "Conversion")]
+    pub input_digits: u32,
+    /// What neurons of the rate code may send: spikes that can be taken back need fewer time steps, and hardware whose spikes carry a
+    /// sign [default: signed; the radix code has binary spikes alone]
+    #[arg(long, value_name = "KIND", value_parser = spikes(), help_heading = "Conversion")]
+    pub spikes: Option<Spikes>,
+    /// What a binary spike of the rate code does to the potential [default: soft]
+    #[arg(long, value_name = "KIND", value_parser = reset(), help_heading = "Conversion")]
+    pub reset: Option<ResetArg>,
     /// How thresholds are chosen: `auto` takes least squares, unless another rule agrees with the float network more often beyond
     /// chance on held-out samples; `least-squares` fits the simulated firing; `balance` is local threshold balancing; `batch-norm=K` takes
     /// mean + K deviations as the file's batch norms recorded them; `max` and `percentile=P` look at activations; `fixed=V` is one
@@ -513,7 +531,23 @@ impl CompileArgs {
                 "--mean has {means} values, but --std has {deviations}; both are one value, or one per channel"
             )));
         }
-        if self.reset == ResetArg::Hard && self.spikes == Spikes::Signed {
+        let spikes = self.spikes.unwrap_or(defaults.spikes);
+        let is_hard = self.reset == Some(ResetArg::Hard);
+        if self.code == Code::Radix {
+            let of_rate = [
+                ("--spikes signed", self.spikes == Some(Spikes::Signed)),
+                ("--reset", self.reset.is_some()),
+                ("--leak", self.leak.is_some()),
+                ("--coding poisson", self.coding == Coding::Poisson),
+            ];
+            if let Some((name, _)) = of_rate.into_iter().find(|(_, is)| *is) {
+                return Err(Error::Usage(format!("`{name}` is of the rate code; it goes with `--code rate`")));
+            }
+            if let Some(Timesteps::Fixed(digits)) = self.timesteps.filter(|t| matches!(t, Timesteps::Fixed(n) if *n > MAX_DIGITS as usize))
+            {
+                return Err(Error::Usage(format!("--timesteps {digits}: the radix code has at most {MAX_DIGITS} digits")));
+            }
+        } else if is_hard && spikes == Spikes::Signed {
             return Err(Error::Usage("--reset hard forgets what a signed spike would take back; it goes with `--spikes binary`".into()));
         }
         let pixels = Pixels { scale: self.scale, mean: self.mean.0.clone(), std: self.std.0.clone() };
@@ -523,14 +557,19 @@ impl CompileArgs {
             return Err(Error::Usage("--scale, --mean and --std make pixels infinite".into()));
         }
         Ok(Options {
-            timesteps: self.timesteps,
+            code: self.code,
+            timesteps: self.timesteps.unwrap_or(Timesteps::Fixed(self.code.usual_timesteps())),
+            more_digits: self.digits_extra,
+            weights: self.weights,
+            input_digits: self.input_digits,
+            keep_names: self.keep_names,
             coding: self.coding,
             calibration,
             samples: self.samples.unwrap_or(defaults.samples),
             synthesis_steps: self.synthesis_steps,
             budget: self.budget,
-            spikes: self.spikes,
-            hard_reset: self.reset == ResetArg::Hard,
+            spikes,
+            hard_reset: is_hard,
             threshold: self.threshold,
             threshold_scope: self.threshold_per,
             initial: self.v_init,
@@ -584,9 +623,31 @@ where
     })
 }
 
+fn code() -> impl TypedValueParser<Value = Code> {
+    words(&[
+        ("radix", Code::Radix, "the binary digits of a number, most significant first; layers speak one after the other"),
+        ("rate", Code::Rate, "a share of a number, each; layers run side by side"),
+    ])
+}
+
+fn more_digits() -> impl TypedValueParser<Value = MoreDigits> {
+    words(&[
+        ("auto", MoreDigits::Auto, "one or two, where the network would lose much without"),
+        ("none", MoreDigits::None, "all layers say as many"),
+    ])
+}
+
+fn weights() -> impl TypedValueParser<Value = Weights> {
+    words(&[
+        ("auto", Weights::Auto, "8, and 16 in layers where 8 cost too much"),
+        ("8", Weights::Bits(Bits::Eight), "8 in all layers"),
+        ("16", Weights::Bits(Bits::Sixteen), "16 in all layers"),
+    ])
+}
+
 fn coding() -> impl TypedValueParser<Value = Coding> {
     words(&[
-        ("direct", Coding::Direct, "the preprocessed pixel is a constant current"),
+        ("direct", Coding::Direct, "the pixel as it is: in radix its digits, in rate a constant current"),
         ("poisson", Coding::Poisson, "random spikes whose rate is the pixel's magnitude"),
     ])
 }

@@ -17,6 +17,8 @@ pub(crate) struct Simulated {
     graph: Graph,
     input: InputSpec,
     seed: u64,
+    /// What 1 in the output stands for.
+    scale: f32,
     rectified: bool,
 }
 
@@ -25,7 +27,7 @@ impl Simulated {
     pub(crate) fn new(artifact: &Artifact) -> Result<Self> {
         let spec = &artifact.graph;
         let rectified = spec.output.head == artifact::Head::Relu;
-        Ok(Self { graph: lift(artifact)?, input: spec.input.clone(), seed: spec.seed, rectified })
+        Ok(Self { graph: lift(artifact)?, input: spec.input.clone(), seed: spec.seed, scale: spec.output.scale, rectified })
     }
 
     /// How many images should run together.
@@ -38,12 +40,16 @@ impl Simulated {
     pub(crate) fn logits(&self, images: &[f32], timesteps: usize, first: usize) -> Result<Vec<f32>> {
         let len: usize = self.input.shape.iter().product();
         let count = images.len() / len;
-        let units = units(&self.input.coding, (0..len).map(|entry| self.input.channel_of(entry)));
-        let drawn = units.map(|units| spikes(images, &units, timesteps, self.seed, first));
+        let channel = |entry: usize| self.input.channel_of(entry);
+        let units = units(self.input.coding, &self.input.quantiser, (0..len).map(channel));
+        let varies = units.is_some();
+        let numbers = || images.iter().enumerate().map(|(k, &x)| f32::from(self.input.quantiser.apply(channel(k % len), x))).collect();
+        let input: Vec<f32> = units.map_or_else(numbers, |units| spikes(images, &units, timesteps, self.seed, first));
         // As the runtime does: whatever lies behind the last neurons runs at every step.
-        let plan = Plan::spiking(&self.graph, timesteps, drawn.is_none(), Tail::EveryStep)?;
+        let plan = Plan::spiking(&self.graph, timesteps, !varies, Tail::EveryStep)?;
         let network = Network::of(plan, &self.graph);
-        let mut logits = network.logits(drawn.as_deref().unwrap_or(images), count, &mut Buffers::default());
+        let mut logits = network.logits(&input, count, &mut Buffers::default());
+        logits.iter_mut().for_each(|v| *v *= self.scale);
         if self.rectified {
             logits.iter_mut().for_each(|v| *v = v.max(0.0));
         }

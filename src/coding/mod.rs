@@ -1,4 +1,4 @@
-//! How images enter the spiking network: as constant currents, or as random spikes.
+//! How images enter the spiking network: as digits, as constant currents, or as random spikes.
 //!
 //! | file | content |
 //! |---|---|

@@ -1,12 +1,28 @@
 //! The random input of a spiking network with Poisson coding.
 
-use snnc_runtime::{artifact::Coding, poisson::Draws};
+use snnc_runtime::{
+    artifact::{Coding, Quantiser},
+    poisson::Draws,
+};
 
-/// The value of every entry of an image that fires at every step, of entries of these channels; none where pixels are constant currents.
+/// Digits of the numbers that the draws are compared with.
+pub const DIGITS: u32 = 16;
+
+/// Half of the numbers that there are: 0 is in the middle.
+const MIDDLE: f32 = (1u32 << (DIGITS - 1)) as f32;
+
+/// The quantiser of images whose channels fire at every step where they are `amplitude`.
 #[must_use]
-pub fn units(coding: &Coding, channels: impl IntoIterator<Item = usize>) -> Option<Vec<f32>> {
-    let Coding::Poisson { amplitude } = coding else { return None };
-    Some(channels.into_iter().map(|channel| amplitude[if amplitude.len() == 1 { 0 } else { channel }]).collect())
+pub fn quantiser(amplitude: &[f32]) -> Quantiser {
+    Quantiser { digits: DIGITS, step: amplitude.iter().map(|amplitude| amplitude / MIDDLE).collect(), zero: vec![MIDDLE] }
+}
+
+/// The value of every entry of an image that fires at every step, of entries of these channels; none where the coding is another.
+#[must_use]
+pub fn units(coding: Coding, quantiser: &Quantiser, channels: impl IntoIterator<Item = usize>) -> Option<Vec<f32>> {
+    let half = (1u64 << (quantiser.digits - 1)) as f32;
+    let of = |channel: usize| half * quantiser.step[if quantiser.step.len() == 1 { 0 } else { channel }];
+    (coding == Coding::Poisson).then(|| channels.into_iter().map(of).collect())
 }
 
 /// Images in such units, where there are some: what their spikes are on average.
@@ -20,11 +36,14 @@ pub fn in_units(images: &[f32], units: Option<&[f32]>) -> Vec<f32> {
 /// value that fires at every step.
 #[must_use]
 pub fn spikes(images: &[f32], units: &[f32], timesteps: usize, seed: u64, first: usize) -> Vec<f32> {
+    let quantiser = quantiser(units);
+    let len = units.len();
+    let numbers: Vec<u16> = images.iter().enumerate().map(|(k, &x)| quantiser.apply(k % len, x)).collect();
     let mut spikes = Vec::with_capacity(images.len() * timesteps);
     for step in 0..timesteps {
-        for (k, image) in images.chunks(units.len()).enumerate() {
+        for (k, image) in numbers.chunks(len).enumerate() {
             let draws = Draws::new(seed, (first + k) as u64, step as u64);
-            spikes.extend(image.iter().zip(units).enumerate().map(|(i, (&x, &unit))| draws.spike(i as u64, x, unit)));
+            spikes.extend(image.iter().enumerate().map(|(i, &number)| draws.spike(i as u64, number, DIGITS) as f32));
         }
     }
     spikes

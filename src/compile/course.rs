@@ -2,7 +2,6 @@
 
 use super::{decision::estimate, material, recipe::recipe, sampled::Sampled};
 use crate::{
-    coding::Encoder,
     error::{Error, Result},
     observer::Observer,
     train::{
@@ -45,7 +44,7 @@ impl<'a> Course<'a> {
         let kept: Vec<NodeId> = if recipe.hints > 0.0 { neurons.iter().map(|(_, node, _)| *node).collect() } else { Vec::new() };
         let teacher = Network::float(source.float, &kept)?;
         let (held_out, timesteps) = (&sampled.material.held_out, plan.timesteps);
-        let encoder = Encoder::new(options.coding, source.canvas);
+        let encoder = sampled.encoder();
         // A stream of random spikes for every call.
         let seed = |stream: u64| options.seed ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let encode = |images: &[f32], stream: u64| encoder.input(images, timesteps, seed(stream));
@@ -136,9 +135,14 @@ impl snnc_passes::Training for Course<'_> {
 fn neurons(plan: &Plan, graph: &Graph) -> Vec<(usize, NodeId, Vec<f32>)> {
     let mut neurons = Vec::new();
     for (at, step) in plan.steps.iter().enumerate() {
-        if let (Op::Neuron(slots), Some(node)) = (&step.op, step.node) {
-            let theta = &graph.param(plan.parameters[slots.threshold.slot].id).tensor.data;
-            neurons.push((at, node, slots.threshold.of(theta)));
+        let threshold = match &step.op {
+            Op::Neuron(slots) => &slots.threshold,
+            Op::Radix(slots) => &slots.threshold,
+            _ => continue,
+        };
+        if let Some(node) = step.node {
+            let theta = &graph.param(plan.parameters[threshold.slot].id).tensor.data;
+            neurons.push((at, node, threshold.of(theta)));
         }
     }
     neurons

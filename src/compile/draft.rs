@@ -7,22 +7,26 @@ use crate::{
     error::{Error, Result},
     float::passes::{PassRecord, Stage},
     observer::Observer,
-    options::{InitialPotential, Options, Rule, Spikes},
+    options::{Bits, InitialPotential, Options, Rule, Spikes, Weights},
     report::layer::{Layer, relative_error},
 };
-use snnc_ir::{Graph, Operator, Phase, Reset};
+use snnc_ir::{Graph, NodeId, Operator, Phase, Reset};
 use snnc_passes::{Calibration, PassCx, Settings};
+use std::{collections::BTreeMap, path::Path};
 
 const SPIKE: Stage = Stage { name: "spike", passes: snnc_passes::SPIKE, phase: Phase::Spiking };
 const CALIBRATE: Stage = Stage { name: "calibrate", passes: snnc_passes::CALIBRATE, phase: Phase::Spiking };
 const DEPLOY: Stage = Stage { name: "deploy", passes: snnc_passes::DEPLOY, phase: Phase::Calibrated };
+const ROUND: Stage = Stage { name: "round", passes: snnc_passes::ROUND, phase: Phase::Whole };
 
 /// A calibrated graph, and what was done to get there.
 pub struct Draft {
     /// Its rule and its number of time steps among them.
     pub settings: Settings,
-    /// The graph.
+    /// The graph, in real numbers.
     pub graph: Graph,
+    /// The same in whole numbers.
+    pub whole: Graph,
     /// The passes that ran on it.
     pub passes: Vec<PassRecord>,
     /// Its layers of neurons, front to back, without firing rates.
@@ -31,39 +35,70 @@ pub struct Draft {
     pub samples: usize,
 }
 
-/// Puts neurons in the place of the rectifiers and calibrates them.
+/// Puts neurons in the place of the rectifiers and calibrates them, then rounds.
 ///
 /// # Errors
 /// If a pass refuses the network.
 pub fn draft(sampled: &Sampled<'_>, rule: Rule, timesteps: usize, observer: &mut dyn Observer) -> Result<Draft> {
     let (model, options) = (sampled.canonical.model, sampled.canonical.options);
-    let settings = settings(options, rule, timesteps);
+    let encoder = sampled.encoder();
+    let settings = settings(options, rule, timesteps, &encoder);
     let mut graph = sampled.rectified.clone();
-    let encoder = Encoder::new(options.coding, &sampled.input.canvas);
     encoder.decode(&mut graph)?;
     let mut passes = SPIKE.run(&mut graph, &mut PassCx::new(&settings), model, observer)?;
 
     let available = &sampled.material.calibration.samples;
-    let samples = Laboratory::affordable(&graph, timesteps, available.count);
+    let steps = if settings.code == snnc_ir::Code::Rate { timesteps } else { 1 };
+    let samples = Laboratory::affordable(&graph, steps, available.count);
     let mut laboratory = if samples == 0 {
         None
     } else {
         let recorded = recorded::before_rectifiers(&sampled.canonical.imported.graph);
         let samples = available.take(samples);
         let input = encoder.input(&samples.data, timesteps, options.seed);
-        Some(Laboratory::new(&sampled.rectified, &samples, timesteps, recorded, (input, encoder.varies()))?)
+        Some(Laboratory::new(&sampled.rectified, &samples, steps, recorded, (input, encoder.varies()))?)
     };
     let mut cx = PassCx { calibration: laboratory.as_mut().map(|l| l as &mut dyn Calibration), ..PassCx::new(&settings) };
     passes.extend(CALIBRATE.run(&mut graph, &mut cx, model, observer)?);
     let layers = layers(&graph, laboratory.as_mut())?;
-    drop(laboratory);
+    let worth = worth(&graph);
     passes.extend(DEPLOY.run(&mut graph, &mut PassCx::new(&settings), model, observer)?);
-    Ok(Draft { settings, graph, passes, layers, samples })
+    let mut whole = graph.clone();
+    passes.extend(round(&mut whole, &settings, laboratory.as_mut().map(|l| (l, &worth)), model, observer)?);
+    Ok(Draft { settings, graph, whole, passes, layers, samples })
 }
 
-fn settings(options: &Options, rule: Rule, timesteps: usize) -> Settings {
+/// Turns a graph into whole numbers. Where there is a running network, and what its spikes stood for, the means that this shifts are corrected.
+///
+/// # Errors
+/// If a pass refuses the network.
+pub fn round(
+    graph: &mut Graph,
+    settings: &Settings,
+    laboratory: Option<(&mut Laboratory, &BTreeMap<NodeId, Vec<f32>>)>,
+    model: &Path,
+    observer: &mut dyn Observer,
+) -> Result<Vec<PassRecord>> {
+    let mut cx = PassCx::new(settings);
+    if let Some((laboratory, worth)) = laboratory {
+        laboratory.restart();
+        cx.calibration = Some(laboratory);
+        cx.worth = Some(worth);
+    }
+    ROUND.run(graph, &mut cx, model, observer)
+}
+
+fn settings(options: &Options, rule: Rule, timesteps: usize, encoder: &Encoder<'_>) -> Settings {
     Settings {
+        code: options.code.in_ir(),
         timesteps,
+        more_digits: BTreeMap::new(),
+        input_levels: encoder.levels(),
+        bits: match options.weights {
+            Weights::Auto => Bits::Eight,
+            Weights::Bits(bits) => bits,
+        },
+        bits_of: BTreeMap::new(),
         reset: match options.spikes {
             Spikes::Signed => Reset::Signed,
             Spikes::Binary if options.hard_reset => Reset::Hard,
@@ -79,11 +114,22 @@ fn settings(options: &Options, rule: Rule, timesteps: usize) -> Settings {
     }
 }
 
+/// What a spike, or a count of 1, of every layer of neurons stands for, by channel.
+fn worth(graph: &Graph) -> BTreeMap<NodeId, Vec<f32>> {
+    let of = |node: NodeId| match graph[node].op {
+        Operator::Neuron { threshold, .. } | Operator::RadixNeuron { threshold, .. } => {
+            Some((node, graph.param(threshold).tensor.data.clone()))
+        }
+        _ => None,
+    };
+    graph.node_ids().into_iter().filter_map(of).collect()
+}
+
 /// Errors of every layer while the scales behind the neurons still say what a spike stands for.
 fn layers(graph: &Graph, mut laboratory: Option<&mut Laboratory>) -> Result<Vec<Layer>> {
     let mut layers = Vec::new();
     for node in graph.topological() {
-        let Operator::Neuron { threshold, .. } = graph[node].op else { continue };
+        let (Operator::Neuron { threshold, .. } | Operator::RadixNeuron { threshold, .. }) = graph[node].op else { continue };
         let theta = &graph.param(threshold).tensor.data;
         let error = match laboratory.as_deref_mut() {
             None => None,

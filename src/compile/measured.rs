@@ -3,12 +3,12 @@
 use super::{draft::Draft, sampled::Sampled};
 use crate::{
     artifact::emit::{self, Provenance, emit},
-    coding::Encoder,
     error::{Error, Result},
     observer::Observer,
+    options::Code,
     report::agreement::Agreement,
 };
-use snnc_ir::verify;
+use snnc_ir::{Phase, verify};
 use snnc_runtime::{Artifact, Cost, Network, Outcome};
 use std::time::Instant;
 
@@ -44,13 +44,16 @@ impl Measured {
 pub fn measure(sampled: &Sampled<'_>, draft: Draft, observer: &mut dyn Observer) -> Result<Measured> {
     let (options, input, held_out) = (sampled.canonical.options, &sampled.input, &sampled.material.held_out);
     let timesteps = draft.settings.timesteps;
-    let verified = verify(&draft.graph).map_err(|v| Error::broken("deploy", &v))?;
+    let verified = verify(&draft.whole).map_err(|v| Error::broken("round", &v))?;
+    let encoder = sampled.encoder();
     let about = Provenance {
         source_sha256: &sampled.canonical.imported.source_sha256,
         options,
         recorded: emit::recorded(options),
         timesteps,
-        coding: Encoder::new(options.coding, &input.canvas).coding,
+        is_sealed: draft.graph.phase == Phase::Sealed,
+        coding: encoder.coding,
+        quantiser: &encoder.quantiser,
         layout: input.layout,
         preprocess: &input.preprocess,
     };
@@ -59,8 +62,11 @@ pub fn measure(sampled: &Sampled<'_>, draft: Draft, observer: &mut dyn Observer)
     let start = Instant::now();
     observer.stage("measure", None);
     let network = Network::new(artifact.clone()).map_err(|e| Error::Internal(e.to_string()))?;
-    let mut steps: Vec<usize> = REPORTED.into_iter().filter(|&t| t < timesteps).collect();
-    steps.push(timesteps);
+    let steps = match options.code {
+        // A number is its digits, and no fewer.
+        Code::Radix => vec![artifact.graph.timesteps],
+        Code::Rate => REPORTED.into_iter().filter(|&t| t < timesteps).chain([timesteps]).collect(),
+    };
     let outcomes = network.run_checkpoints(&held_out.samples.data, &steps, 0).map_err(|e| Error::Internal(e.to_string()))?;
     let last = outcomes.last().ok_or_else(|| Error::Internal("the network was run".into()))?;
     let expected = held_out.predictions();

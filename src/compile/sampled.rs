@@ -8,10 +8,11 @@ use super::{
     ranges,
 };
 use crate::{
+    coding::Encoder,
     error::{Error, Result},
     float::{passes::Stage, with_batch_norms},
     observer::Observer,
-    options::{Rule, Threshold},
+    options::{Options, Rule, Threshold},
     synthesize::Source,
 };
 use snnc_ir::{Graph, Phase};
@@ -40,6 +41,12 @@ pub struct Sampled<'a> {
 }
 
 impl Sampled<'_> {
+    /// How images enter the spiking network.
+    #[must_use]
+    pub fn encoder(&self) -> Encoder<'_> {
+        Encoder::new(self.canonical.options, &self.input.canvas, &self.input.preprocess)
+    }
+
     /// What samples are made from.
     #[must_use]
     pub fn source(&self) -> Source<'_> {
@@ -61,14 +68,14 @@ pub fn sample<'a>(fitted: Fitted<'a>, observer: &mut dyn Observer) -> Result<Sam
     let deadline = options.budget.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
     let source = Source { float, normed: normed.as_ref(), canvas: &input.canvas };
     let material = material::gather(source, options, data, observer)?;
-    let rectified = rectify(float, &material, model, observer)?;
+    let rectified = rectify(float, options, &material, model, observer)?;
     Ok(Sampled { canonical, input, normed, material, rectified, deadline })
 }
 
-fn rectify(float: &Graph, material: &Material, model: &Path, observer: &mut dyn Observer) -> Result<Graph> {
+fn rectify(float: &Graph, options: &Options, material: &Material, model: &Path, observer: &mut dyn Observer) -> Result<Graph> {
     let mut graph = float.clone();
-    let ranges = ranges::of_clips(float, material)?;
-    let settings = Settings::default();
+    let ranges = ranges::of(float, material)?;
+    let settings = Settings { code: options.code.in_ir(), ..Settings::default() };
     RECTIFY.run(&mut graph, &mut PassCx::new(&settings).with_ranges(Some(&ranges)), model, observer)?;
     Ok(graph)
 }

@@ -4,6 +4,7 @@ use super::{
     calibrated::{Calibrated, Search},
     course::Course,
     decision::decide,
+    draft::round,
     measured::{Measured, measure},
     sampled::Sampled,
 };
@@ -68,6 +69,9 @@ pub fn train<'a>(calibrated: Calibrated<'a>, observer: &mut dyn Observer) -> Res
         ran.is_sealed = true;
         draft.graph = sealed;
     }
+    // Training has seen to the means.
+    draft.whole = draft.graph.clone();
+    draft.passes.extend(round(&mut draft.whole, &draft.settings, None, sampled.canonical.model, observer)?);
     let network = measure(&sampled, draft, observer)?;
     Ok(Trained { sampled, network, search, training })
 }

@@ -203,7 +203,9 @@ impl<'g> Planner<'g> {
             Operator::Add => Op::Add,
             Operator::AveragePool2d { window, count_include_pad } => Op::AveragePool(pool(window, *count_include_pad)),
             Operator::SumPool2d { window } => Op::SumPool(pool(window, false)),
-            Operator::MaxPool2d { window } | Operator::CountMaxPool2d { window } | Operator::DigitMaxPool2d { window } => Op::MaxPool(pool(window, false)),
+            Operator::MaxPool2d { window } | Operator::CountMaxPool2d { window } | Operator::DigitMaxPool2d { window } => {
+                Op::MaxPool(pool(window, false))
+            }
             Operator::Mean { axes } => {
                 let count = axes.iter().map(|&axis| operand(0)[axis]).product::<usize>();
                 Op::Mean { map: mean(operand(0), axes), share: (1.0 / count as f64) as f32 }

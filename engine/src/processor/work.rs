@@ -142,7 +142,9 @@ impl Work<'_> {
             Op::Scale(spread) => (parameters[spread.slot], false),
             Op::Normalise { slots, .. } => (parameters[slots[0]], false),
             Op::Neuron(_) | Op::Radix(_) | Op::Twin(..) | Op::MaxPool(_) | Op::Clamp { .. } | Op::ClipFloorShift { .. } => (true, false),
-            Op::Input | Op::Shift(_) | Op::Add | Op::AveragePool(_) | Op::SumPool(_) | Op::Move { .. } | Op::Mean { .. } | Op::TimeMean => (false, false),
+            Op::Input | Op::Shift(_) | Op::Add | Op::AveragePool(_) | Op::SumPool(_) | Op::Move { .. } | Op::Mean { .. } | Op::TimeMean => {
+                (false, false)
+            }
         };
         Reads { operand, result }
     }

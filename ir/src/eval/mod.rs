@@ -76,7 +76,7 @@ impl fmt::Display for EvalError {
 
 impl std::error::Error for EvalError {}
 
-/// The result of the graph's output node for a batch of images, before the head (see [`apply_head`]): `[N, ..]` for an `input`
+/// The result of the graph's output node for a batch of images, before its scale and the head (see [`apply_head`]): `[N, ..]` for an `input`
 /// of shape `[N, ..]`.
 ///
 /// # Errors

@@ -154,7 +154,7 @@ impl Attributes {
         }
     }
 
-    fn float(&mut self, name: &str) -> Result<Option<f32>, ParseError> {
+    pub(super) fn float(&mut self, name: &str) -> Result<Option<f32>, ParseError> {
         self.word(name, "a number")?.map(|(at, word)| parse_float(&word, at)).transpose()
     }
 

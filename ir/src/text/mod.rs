@@ -34,7 +34,7 @@
 //! | `clip` | `max` (inf), `min` (-inf) |
 //! | `leaky_relu` | `slope` |
 //! | `if_neuron`, `lif_neuron` | `cap` (none), `reset` (soft) |
-//! | `output` | `head` (none) |
+//! | `output` | `head` (none), `scale` (1) |
 //!
 //! Height and width that are equal collapse: `stride=2` or `stride=[2, 1]`; so do four equal pads, which otherwise
 //! stand as `[top, left, bottom, right]`. The shape of a `reshape` is that of its type.

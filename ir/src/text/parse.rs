@@ -67,9 +67,10 @@ pub fn parse(text: &str) -> Result<Graph, ParseError> {
     }
 
     let made = add_nodes(&mut graph, nodes, &params)?;
-    if let Some(OutputLine { node: (at, number), name, head }) = output {
+    if let Some(OutputLine { node: (at, number), name, head, scale }) = output {
         let id = *made.get(&number).ok_or_else(|| at.error(format!("there is no node `%{number}`")))?;
         graph.set_output(id, name, head);
+        graph.set_output_scale(scale);
     }
     Ok(graph)
 }
@@ -125,6 +126,7 @@ struct OutputLine {
     node: (Position, usize),
     name: String,
     head: Head,
+    scale: f32,
 }
 
 impl Parser {
@@ -169,9 +171,10 @@ impl Parser {
         let mut attributes = self.attributes((at, word))?;
         let heads = Head::ALL.map(|head| (head.name(), head));
         let head = attributes.choice("head", &heads)?.unwrap_or_default();
+        let scale = attributes.float("scale")?.unwrap_or(1.0);
         attributes.finish()?;
         self.end_of_line()?;
-        Ok(OutputLine { node, name, head })
+        Ok(OutputLine { node, name, head, scale })
     }
 
     fn param(&mut self) -> Result<(String, Tensor, Provenance), ParseError> {

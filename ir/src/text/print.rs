@@ -38,11 +38,10 @@ pub fn print(graph: &Graph) -> String {
         push_line(&mut text, &parts);
     }
     if let Some(output) = graph.output() {
-        let head = match output.head {
-            Head::None => Vec::new(),
-            head => vec![("head", head.name().to_owned())],
-        };
-        push_line(&mut text, &["output".to_owned(), value(output.node), lex::quote(&output.name), braced(&head)]);
+        let head = (output.head != Head::None).then(|| ("head", output.head.name().to_owned()));
+        let scale = (output.scale != 1.0).then(|| ("scale", super::values::float(output.scale)));
+        let attributes: Vec<_> = head.into_iter().chain(scale).collect();
+        push_line(&mut text, &["output".to_owned(), value(output.node), lex::quote(&output.name), braced(&attributes)]);
     }
     let mut params: Vec<_> = graph.params().map(|(_, param)| param).collect();
     params.sort_by(|a, b| a.name.cmp(&b.name));

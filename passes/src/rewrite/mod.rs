@@ -4,6 +4,7 @@ pub mod affine;
 pub mod bounds;
 pub mod offset;
 pub mod scale;
+pub mod streams;
 
 use snnc_ir::{Graph, NodeId};
 use std::collections::BTreeSet;

@@ -1,7 +1,7 @@
 //! Sinking `shift` through the graph: what a constant becomes on the other side of an operator.
 
 use super::{
-    affine::{add_bias, broadcast, combine, per_channel},
+    affine::{add_bias, bias_of_offset, broadcast, combine, per_channel},
     next,
 };
 use crate::PassError;
@@ -14,11 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Moves the `shift` at `node` as far down as it goes: into the biases of the layers that read it, and where padding dilutes it there,
 /// to behind the layer, where it differs from place to place. It ends before rectifiers and at the output.
 ///
-/// A shift with several users is copied to each of them first.
+/// A shift with several users is copied to each of them first. Returns whether anything changed.
 ///
 /// # Errors
 /// Only on a bug.
-pub fn sink(graph: &mut Graph, node: NodeId) -> Result<(), PassError> {
+pub fn sink(graph: &mut Graph, node: NodeId) -> Result<bool, PassError> {
+    let mut changed = false;
     let mut pending = BTreeSet::from([node]);
     while let Some(node) = next(graph, &mut pending) {
         let users = users(graph, node);
@@ -30,15 +31,17 @@ pub fn sink(graph: &mut Graph, node: NodeId) -> Result<(), PassError> {
                     let copy = graph.add_node(graph[node].op.clone(), &[operand], graph[node].origin.clone())?;
                     slots.into_iter().for_each(|slot| graph.set_operand(user, slot, copy));
                     pending.insert(copy);
+                    changed = true;
                 }
             }
         } else if let Some((user, slots)) = users.into_iter().next()
             && can_pass(graph, node, user)
         {
             pending.extend(pass_through(graph, node, user, &slots)?);
+            changed = true;
         }
     }
-    Ok(())
+    Ok(changed)
 }
 
 /// The users of a node, each with the slots in which it reads it: an activation that is copied is joined with itself.
@@ -75,7 +78,9 @@ fn can_pass(graph: &Graph, shift: NodeId, user: NodeId) -> bool {
         | Operator::Transpose { .. } => true,
         Operator::Pad { value, .. } => *value == 0.0,
         // A constant for all that compete with each other.
-        Operator::MaxPool2d { .. } | Operator::DigitMaxPool2d { .. } => per_channel(offset_of(graph, shift).0, &graph[shift].ty.dims).is_some(),
+        Operator::MaxPool2d { .. } | Operator::DigitMaxPool2d { .. } => {
+            per_channel(offset_of(graph, shift).0, &graph[shift].ty.dims).is_some()
+        }
         _ => false,
     }
 }
@@ -112,6 +117,14 @@ fn pass_through(graph: &mut Graph, shift: NodeId, user: NodeId, slots: &[usize])
 /// What `user` makes of a constant at the operands `slots`, its bias and its other operands being 0.
 fn image(graph: &Graph, user: NodeId, slots: &[usize], offset: &Tensor, dims: &[usize]) -> Result<Tensor, PassError> {
     let bug = |error: eval::EvalError| PassError::Bug(error.to_string());
+    if let Operator::Conv2d { geometry, .. } = &graph[user].op
+        && geometry.pads == [0; 4]
+        && let Some(offset) = per_channel(offset, dims)
+    {
+        // The same at every place.
+        let bias = bias_of_offset(graph, user, &offset);
+        return Ok(Tensor::new([1, bias.len(), 1, 1], bias));
+    }
     let mut alone = Graph::new("image", Phase::Imported);
     let input = alone.add_input(TensorType::f32(dims.to_vec()), Origin::default());
     let mut op = graph[user].op.clone();

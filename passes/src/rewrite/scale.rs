@@ -188,8 +188,8 @@ fn below(graph: &mut Graph, node: NodeId, factor: Tensor, from: ParamId) -> Resu
     Ok(vec![graph.insert_after(node, Operator::Scale { factor: new }, Origin::default())?])
 }
 
-/// The factor on the other side of an operator that moves or averages entries.
-fn moved(op: &Operator, factor: &Tensor, dims: &[usize], result: &[usize]) -> Tensor {
+/// The factor on the other side of an operator that moves, averages or adds up entries.
+pub fn moved(op: &Operator, factor: &Tensor, dims: &[usize], result: &[usize]) -> Tensor {
     let factor = aligned(factor, dims.len());
     match op {
         Operator::Transpose { permutation } => permute(&factor, permutation),
@@ -255,7 +255,7 @@ fn select(tensor: &Tensor, axis: usize, index: &[Option<usize>]) -> Tensor {
 }
 
 /// Factors of the operands of a concatenation, joined along `axis`; every other axis that varies in one of them is written out.
-fn concat_factors(parts: &[(Tensor, Vec<usize>)], axis: usize, result: &[usize]) -> Tensor {
+pub fn concat_factors(parts: &[(Tensor, Vec<usize>)], axis: usize, result: &[usize]) -> Tensor {
     let dim = |t: &Tensor, dims: &[usize], a: usize| {
         let missing = dims.len() - t.dims.len();
         if a < missing { 1 } else { t.dims[a - missing] }

@@ -11,7 +11,7 @@ const PASSES: usize = 4;
 pub(super) struct Balance;
 
 impl Method for Balance {
-    fn thresholds(&self, layer: &Layer<'_>) -> Vec<Option<f32>> {
+    fn ranges(&self, layer: &Layer<'_>) -> Vec<Option<f32>> {
         let (channels, plane) = (layer.target.channels, layer.target.plane);
         let of_channel = |channel: usize| {
             let mut theta = 0.0f64;

@@ -8,11 +8,11 @@ pub(super) struct BatchNorm {
 }
 
 impl Method for BatchNorm {
-    fn thresholds(&self, layer: &Layer<'_>) -> Vec<Option<f32>> {
+    fn ranges(&self, layer: &Layer<'_>) -> Vec<Option<f32>> {
         match layer.recorded {
             Some(recorded) => recorded.mean.iter().zip(&recorded.deviation).map(|(m, d)| Some(m + self.k * d)).collect(),
             // Behind a sum with something that no batch norm saw, or where the file has none there.
-            None => super::least_squares::LeastSquares.thresholds(layer),
+            None => super::least_squares::LeastSquares.ranges(layer),
         }
     }
 }

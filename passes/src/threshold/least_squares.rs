@@ -19,7 +19,7 @@ const FINE: [f32; 4] = [0.9, 0.95, 1.05, 1.1];
 pub(super) struct LeastSquares;
 
 impl Method for LeastSquares {
-    fn thresholds(&self, layer: &Layer<'_>) -> Vec<Option<f32>> {
+    fn ranges(&self, layer: &Layer<'_>) -> Vec<Option<f32>> {
         let channels = layer.target.channels;
         let largest = layer.target.data.iter().copied().fold(0.0, f32::max).min(layer.bound);
         if largest <= 0.0 {
@@ -52,9 +52,9 @@ impl Method for LeastSquares {
 }
 
 /// Mean squared difference of the activations and of what the spikes stand for. `spikes` is room for a sum a place.
-fn mean_error(layer: &Layer<'_>, channel: usize, targets: &[f32], theta: f32, spikes: &mut [f32]) -> f64 {
-    let unit = theta / layer.neuron.timesteps as f32;
-    layer.firing.sums(layer.neuron, theta, layer.traces.channel(channel), spikes);
+fn mean_error(layer: &Layer<'_>, channel: usize, targets: &[f32], range: f32, spikes: &mut [f32]) -> f64 {
+    let unit = range / layer.neuron.levels();
+    layer.firing.counts(layer.neuron, layer.neuron.threshold(range), layer.traces.channel(channel), spikes);
     let sum: f64 = targets.iter().zip(&*spikes).map(|(a, n)| f64::from(a - unit * n).powi(2)).sum();
     sum / targets.len().max(1) as f64
 }

@@ -10,7 +10,7 @@ impl Method for Max {
         Scope::Layer
     }
 
-    fn thresholds(&self, layer: &Layer<'_>) -> Vec<Option<f32>> {
+    fn ranges(&self, layer: &Layer<'_>) -> Vec<Option<f32>> {
         (0..layer.target.channels).map(|c| layer.target.channel(c).reduce(f32::max)).collect()
     }
 }

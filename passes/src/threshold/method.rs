@@ -21,22 +21,57 @@ pub struct Recorded {
     pub deviation: Vec<f32>,
 }
 
+/// What counts, in a neuron without leak.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Counting {
+    /// Spikes over so many time steps.
+    Rate {
+        /// T, which is also the largest count.
+        timesteps: usize,
+        /// What a spike does.
+        reset: Reset,
+    },
+    /// Digits.
+    Radix {
+        /// The largest count.
+        levels: u32,
+    },
+}
+
 /// A kind of neuron without leak.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Neuron {
-    /// T.
-    pub timesteps: usize,
+    /// How it counts.
+    pub counting: Counting,
     /// Start potential as a fraction of the threshold.
     pub initial: f32,
-    /// What a spike does.
-    pub reset: Reset,
 }
 
-/// Steps neurons. Rules do not step any themselves: that is done in one place, which is not here.
+impl Neuron {
+    /// The largest count.
+    #[must_use]
+    pub fn levels(self) -> f32 {
+        match self.counting {
+            Counting::Rate { timesteps, .. } => timesteps as f32,
+            Counting::Radix { levels } => levels as f32,
+        }
+    }
+
+    /// θ, where the largest count stands for `range`.
+    #[must_use]
+    pub fn threshold(self, range: f32) -> f32 {
+        match self.counting {
+            Counting::Rate { .. } => range,
+            Counting::Radix { levels } => range / levels as f32,
+        }
+    }
+}
+
+/// Counts spikes. Rules do not step any neurons themselves: that is done in one place, which is not here.
 pub trait Firing {
-    /// The sums of the spikes of neurons of one threshold side by side, one for each of `sums`, whose currents are `currents`:
-    /// `[step, neuron]`, or `[neuron]` where they are the same at every step.
-    fn sums(&self, neuron: Neuron, threshold: f32, currents: &[f32], sums: &mut [f32]);
+    /// The counts of neurons of one threshold side by side, one for each of `counts`, whose currents are `currents`:
+    /// `[step, neuron]`, or `[neuron]` where they are the same at every step or there are none.
+    fn counts(&self, neuron: Neuron, threshold: f32, currents: &[f32], counts: &mut [f32]);
 }
 
 /// What is known of a layer whose thresholds are sought.
@@ -51,7 +86,7 @@ pub struct Layer<'a> {
     pub neuron: Neuron,
     /// How they fire.
     pub firing: &'a dyn Firing,
-    /// Upper bound of thresholds: the activation that the float network never exceeds; infinite where there is none.
+    /// Upper bound of ranges: the activation that the float network never exceeds; infinite where there is none.
     pub bound: f32,
 }
 
@@ -63,13 +98,13 @@ impl Layer<'_> {
     }
 }
 
-/// One way to choose thresholds.
+/// One way to choose thresholds, by the activation that the largest count stands for.
 pub trait Method {
     /// By channel or by layer, unless the user says otherwise.
     fn usual_scope(&self) -> Scope {
         Scope::Channel
     }
 
-    /// A threshold for every channel of the layer; none for a channel of which it knows nothing.
-    fn thresholds(&self, layer: &Layer<'_>) -> Vec<Option<f32>>;
+    /// A range for every channel of the layer; none for a channel of which it knows nothing.
+    fn ranges(&self, layer: &Layer<'_>) -> Vec<Option<f32>>;
 }

@@ -1,7 +1,8 @@
 //! How a threshold follows from activations and currents: pure functions, no graph.
 //!
-//! A neuron with threshold θ stands for the activation `θ · n / T`, n being the sum of its spikes over T steps. One method is
-//! one file and one [`Method`]; [`choose`] does what they share: the scope, channels that say nothing, the cap.
+//! What a method finds is the *range* of a neuron: the activation that its largest count stands for. In the rate code that is θ, since n spikes
+//! in T steps stand for `θ · n / T`; in the radix code `L · θ`, since the count q stands for `θ · q`. One method is one file and one
+//! [`Method`]; [`choose`] does what they share: the scope, channels that say nothing, the margin, the cap.
 //!
 //! | [`Rule`] | method | by |
 //! |---|---|---|
@@ -19,7 +20,7 @@ mod max;
 mod method;
 mod percentile;
 
-pub use method::{Firing, Layer, Method, Neuron, Recorded, Scope};
+pub use method::{Counting, Firing, Layer, Method, Neuron, Recorded, Scope};
 
 use std::fmt;
 
@@ -69,13 +70,24 @@ impl fmt::Display for Rule {
     }
 }
 
-/// Positive thresholds per channel, at most the layer's bound. `scope` overrides the method's own.
+/// By how much a range is larger than what samples ask for. Samples are few, and real images go further; with many levels there is room for
+/// them. Of the rate code nothing, and of few digits neither: there every level counts.
+fn margin(neuron: Neuron) -> f32 {
+    match neuron.counting {
+        Counting::Rate { .. } => 1.0,
+        Counting::Radix { levels } if levels < 48 => 1.0,
+        Counting::Radix { levels } if levels < 192 => 1.1,
+        Counting::Radix { .. } => 1.25,
+    }
+}
+
+/// Positive thresholds per channel, of ranges at most the layer's bound. `scope` overrides the method's own.
 ///
 /// A channel that no sample excites gets the mean of the others, so that it can still speak on images unlike the samples.
 #[must_use]
 pub fn choose(method: &dyn Method, layer: &Layer<'_>, scope: Option<Scope>) -> Vec<f32> {
-    let usable = |theta: &f32| theta.is_finite() && *theta > f32::MIN_POSITIVE;
-    let found: Vec<Option<f32>> = method.thresholds(layer).into_iter().map(|theta| theta.filter(usable)).collect();
+    let usable = |range: &f32| range.is_finite() && *range > f32::MIN_POSITIVE;
+    let found: Vec<Option<f32>> = method.ranges(layer).into_iter().map(|range| range.filter(usable)).collect();
     let known = || found.iter().flatten().copied();
     let count = known().count();
     let fallback = if count == 0 { 1.0 } else { known().sum::<f32>() / count as f32 };
@@ -84,7 +96,8 @@ pub fn choose(method: &dyn Method, layer: &Layer<'_>, scope: Option<Scope>) -> V
         Scope::Layer => vec![known().reduce(f32::max); found.len()],
         Scope::Channel => found,
     };
-    raw.into_iter().map(|theta| theta.unwrap_or(fallback).min(layer.bound)).collect()
+    let margin = margin(layer.neuron);
+    raw.into_iter().map(|range| layer.neuron.threshold((margin * range.unwrap_or(fallback)).min(layer.bound))).collect()
 }
 
 #[cfg(test)]

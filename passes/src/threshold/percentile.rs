@@ -8,7 +8,7 @@ pub(super) struct Percentile {
 }
 
 impl Method for Percentile {
-    fn thresholds(&self, layer: &Layer<'_>) -> Vec<Option<f32>> {
+    fn ranges(&self, layer: &Layer<'_>) -> Vec<Option<f32>> {
         let of_channel = |channel: usize| {
             let mut sorted: Vec<f32> = layer.target.channel(channel).filter(|&v| v > 0.0).collect();
             sorted.sort_unstable_by(f32::total_cmp);

@@ -14,7 +14,7 @@ use crate::{
     synthesize::{differentiable::Matching, statistics::Watched},
 };
 use snnc_engine::{Buffers, Network};
-use snnc_ir::{Graph, NodeId, Operator};
+use snnc_ir::{Graph, NodeId};
 use snnc_passes::threshold::Recorded;
 
 /// Distils, then inverts.
@@ -116,7 +116,7 @@ fn watched<'g>(case: &Case<'_>, graph: &'g Graph, is_matched: bool, is_spiking: 
 
 /// A network with the statistics that the currents of its neurons, or the operands of its rectifiers, have on procedural images.
 fn recorded<'g>(case: &Case<'_>, graph: &'g Graph, is_spiking: bool) -> Result<Watched<'g>> {
-    let is_activation = |id: &NodeId| graph[*id].op.is_rectifier() || matches!(graph[*id].op, Operator::Neuron { .. });
+    let is_activation = |id: &NodeId| graph[*id].op.is_rectifier() || graph[*id].op.is_neuron();
     let mut kept: Vec<NodeId> = graph.topological().into_iter().filter(is_activation).filter_map(|id| graph.operand(id)).collect();
     kept.sort_unstable();
     kept.dedup();

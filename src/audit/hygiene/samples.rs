@@ -28,8 +28,9 @@ pub(super) fn findings(bytes: &[u8], artifact: &Artifact, samples: &[Sample<'_>]
         found.insert((of[string], format!("at offset {offset}")));
     }
     for (name, tensor) in &artifact.tensors {
-        for (k, sample) in samples.iter().enumerate().filter(|(_, s)| s.values.len() == tensor.data.len() && tensor.data.len() >= LENGTH) {
-            if correlation(sample.values, &tensor.data).abs() > ALIKE {
+        let values: Vec<f32> = tensor.data.iter().map(|v| v as f32).collect();
+        for (k, sample) in samples.iter().enumerate().filter(|(_, s)| s.values.len() == values.len() && values.len() >= LENGTH) {
+            if correlation(sample.values, &values).abs() > ALIKE {
                 found.insert((k, format!("as tensor `{name}`")));
             }
         }

@@ -11,7 +11,7 @@ use crate::{
         equilibrate::{equilibrate, freedom},
     },
 };
-use snnc_runtime::{Artifact, Tensor};
+use snnc_runtime::{Artifact, Tensor, artifact::Data};
 
 /// Sorted magnitudes are compared one by one, which tells little of many numbers, since independent draws come close to each other, the
 /// closer the more there are; and by the means of so many blocks, in which rounding averages out as those draws do. Those of copies then
@@ -29,11 +29,12 @@ const SAME_COSINE: f64 = 1.0 - ROUNDED * ROUNDED / 2.0;
 pub(super) fn copies(artifact: &Artifact, sources: &[&Source<'_>]) -> Vec<(usize, String, How)> {
     let mut found = Vec::new();
     for (name, tensor) in &artifact.tensors {
+        let numbers = Numbers { dims: &tensor.dims, data: tensor.data.iter().map(|v| v as f32).collect() };
         let halves: Vec<(Element, Vec<f32>)> =
             [Element::F16, Element::Bf16].into_iter().filter_map(|e| Some((e, halves(tensor, e)?))).collect();
-        let sorted = Sorted::new(&tensor.data);
+        let sorted = Sorted::new(&numbers.data);
         for (k, source) in sources.iter().enumerate() {
-            if let Some(how) = of(source, tensor, &sorted) {
+            if let Some(how) = of(source, &numbers, &sorted) {
                 found.push((k, name.clone(), how));
                 continue;
             }
@@ -47,7 +48,13 @@ pub(super) fn copies(artifact: &Artifact, sources: &[&Source<'_>]) -> Vec<(usize
     found
 }
 
-fn of(source: &Source<'_>, tensor: &Tensor, sorted: &Sorted) -> Option<How> {
+/// The numbers of a tensor. Whole numbers are multiples of what they were rounded from, nearly.
+struct Numbers<'a> {
+    dims: &'a [usize],
+    data: Vec<f32>,
+}
+
+fn of(source: &Source<'_>, tensor: &Numbers<'_>, sorted: &Sorted) -> Option<How> {
     let (a, b) = (source.values, &tensor.data[..]);
     if a.len() != b.len() {
         return None;
@@ -71,8 +78,12 @@ fn of(source: &Source<'_>, tensor: &Tensor, sorted: &Sorted) -> Option<How> {
 
 /// The payload of a tensor read as 16-bit floats, if these are finite.
 fn halves(tensor: &Tensor, element: Element) -> Option<Vec<f32>> {
-    let values: Vec<f32> =
-        tensor.data.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().chunks_exact(2).map(|b| element.read(b)).collect();
+    let bytes: Vec<u8> = match &tensor.data {
+        Data::I8(data) => data.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        Data::I16(data) => data.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        Data::I32(data) => data.iter().flat_map(|v| v.to_le_bytes()).collect(),
+    };
+    let values: Vec<f32> = bytes.chunks_exact(2).map(|b| element.read(b)).collect();
     values.iter().all(|v| v.is_finite()).then_some(values)
 }
 
@@ -83,7 +94,7 @@ fn is_multiple(a: &[f32], b: &[f32]) -> bool {
 
 /// Whether factors of output channels, of either sign, and positive ones of input channels make one of the other. Such factors must
 /// leave something to compare.
-fn is_channel_scaled(source: &Source<'_>, tensor: &Tensor) -> bool {
+fn is_channel_scaled(source: &Source<'_>, tensor: &Numbers<'_>) -> bool {
     let Some(shape) = Shape::new(source.dims, 1, source.values.len()) else { return false };
     if freedom(source.values, &shape) < LEAST_FREEDOM || freedom(&tensor.data, &shape) < LEAST_FREEDOM {
         return false;
@@ -147,7 +158,7 @@ mod tests {
     fn form(dims: &[usize], values: &[f32], planted: Vec<f32>) -> Option<How> {
         let source = Source { name: "w", dims, values };
         let tensor = Tensor::new(dims, planted);
-        let sorted = Sorted::new(&tensor.data);
+        let sorted = Sorted::new(&numbers.data);
         of(&source, &tensor, &sorted)
     }
 

@@ -78,7 +78,7 @@ fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Res
     let bytes = files::read(&args.artifact)?;
     let artifact = Artifact::from_bytes(&bytes).map_err(|e| Error::format(&args.artifact, e.to_string()))?;
     let spec = &artifact.graph;
-    let (imported, float) = canonical(&args.ann, Some(&spec.output.name), console)?;
+    let (imported, float) = canonical(&args.ann, spec.output.name.as_deref(), console)?;
     let normed = with_batch_norms(&imported.graph)?;
     let (shape, classes) =
         (&spec.input.shape, spec.nodes.iter().find(|n| n.name == spec.output.node).map(|n| n.shape.iter().product::<usize>()));

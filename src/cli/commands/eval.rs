@@ -17,7 +17,7 @@ use crate::{
     observer::Observer,
 };
 use serde::Serialize;
-use snnc_runtime::{Energy, Network, argmax};
+use snnc_runtime::{Energy, Network, argmax, artifact::Code};
 use std::{process::ExitCode, time::Instant};
 
 /// What was measured: the JSON object that scripts read.
@@ -73,7 +73,11 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
         Some(path) => Some(open_ann(args, path, &network, console)?),
         None => None,
     };
-    let steps = timesteps(&args.timesteps, network.spec().timesteps);
+    let steps = match network.spec().code {
+        // A number is its digits, and no fewer.
+        Code::Radix if args.timesteps.is_empty() => vec![network.spec().timesteps],
+        _ => timesteps(&args.timesteps, network.spec().timesteps),
+    };
 
     let start = Instant::now();
     console.stage("evaluate", Some(images.count as u64));
@@ -155,7 +159,7 @@ fn checked_labels(images: &Images, classes: usize) -> Result<Vec<usize>> {
 
 fn open_ann(args: &EvalArgs, path: &std::path::Path, network: &Network, console: &Console) -> Result<Ann> {
     let spec = network.spec();
-    let ann = Ann::open(path, Some(&spec.output.name))?;
+    let ann = Ann::open(path, spec.output.name.as_deref())?;
     let (artifact, model) = (args.artifact.display(), path.display());
     if ann.source_sha256() != spec.source.sha256 {
         console.say(&format!("note: `{artifact}` was not compiled from `{model}` as it is now"));

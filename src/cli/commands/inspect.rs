@@ -59,6 +59,7 @@ fn artifact_text(path: &Path, artifact: &Artifact) -> Result<String> {
     };
     line("source", format!("sha256 {}", spec.source.sha256));
     line("phase", word(&spec.phase));
+    line("code", word(&spec.code));
     line("time steps", spec.timesteps.to_string());
     line("seed", spec.seed.to_string());
     line("input", format!("`{}` [{}], layout {}, {}", spec.input.name, Dims(&spec.input.shape), word(&spec.input.layout), coding(spec)));
@@ -66,7 +67,13 @@ fn artifact_text(path: &Path, artifact: &Artifact) -> Result<String> {
     line("pixels", format!("(x/{} - {})/{}", preprocess.scale, numbers(&preprocess.mean), numbers(&preprocess.std)));
     line(
         "output",
-        format!("`{}` (node `{}`), {} classes, head {}", spec.output.name, spec.output.node, network.classes(), word(&spec.output.head)),
+        format!(
+            "{}node `{}`, {} classes, head {}",
+            spec.output.name.as_ref().map_or_else(String::new, |name| format!("`{name}`, ")),
+            spec.output.node,
+            network.classes(),
+            word(&spec.output.head)
+        ),
     );
     for (name, value) in &spec.options {
         line("option", format!("{name} = {value}"));
@@ -76,7 +83,10 @@ fn artifact_text(path: &Path, artifact: &Artifact) -> Result<String> {
     let mut neurons = 0;
     for node in &spec.nodes {
         let size: usize = node.shape.iter().product();
-        let fires = matches!(node.op, snnc_runtime::OpSpec::IfNeuron { .. } | snnc_runtime::OpSpec::LifNeuron { .. });
+        let fires = matches!(
+            node.op,
+            snnc_runtime::OpSpec::IfNeuron { .. } | snnc_runtime::OpSpec::LifNeuron { .. } | snnc_runtime::OpSpec::RadixNeuron { .. }
+        );
         neurons += if fires { size } else { 0 };
         let count: usize = node.tensors.values().filter_map(|name| artifact.tensors.get(name)).map(|t| t.data.len()).sum();
         rows.push(vec![
@@ -93,10 +103,13 @@ fn artifact_text(path: &Path, artifact: &Artifact) -> Result<String> {
 }
 
 fn coding(spec: &NetworkSpec) -> String {
-    match &spec.input.coding {
-        snnc_runtime::Coding::Direct => "direct coding".into(),
-        snnc_runtime::Coding::Poisson { amplitude } => format!("Poisson coding with amplitude {}", numbers(amplitude)),
-    }
+    let kind = match spec.input.coding {
+        snnc_runtime::Coding::Digits => "digits",
+        snnc_runtime::Coding::Direct => "constant currents",
+        snnc_runtime::Coding::Poisson => "random spikes",
+    };
+    let quantiser = &spec.input.quantiser;
+    format!("{kind} of round(x/{} + {}), {} bits", numbers(&quantiser.step), numbers(&quantiser.zero), quantiser.digits)
 }
 
 /// A word of the artifact, as it stands in its JSON.
