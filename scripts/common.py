@@ -65,21 +65,21 @@ def compile_model(args, model, steps, options, folder):
     return snn, cpu, peak
 
 
-def evaluate(args, model, snn, data, steps, folder):
-    """Evaluates an artifact on the first images of a file. Returns `n`, `ann_top1` and what was measured."""
-    command = [args.binary, "eval", snn, "--data", str(data), "--ann", str(args.models / model["file"]), "--timesteps",
-               str(steps), "--limit", str(args.limit), "--json"]
+def evaluate(args, model, snn, data, folder):
+    """Evaluates an artifact at its own number of steps on the first images of a file. Returns `n`, `ann_top1` and what was measured."""
+    command = [args.binary, "eval", snn, "--data", str(data), "--ann", str(args.models / model["file"]), "--limit",
+               str(args.limit), "--json"]
     code, out, err, cpu, peak = run(command, folder)
     if code != 0:
         raise Failed("eval", code, err)
     measured = json.loads(out)
-    return measured["n"], measured["ann_top1"], dict(measured["snn"][0], eval_cpu_s=round(cpu, 2), eval_peak_mib=round(peak, 1))
+    return measured["n"], measured["ann_top1"], dict(measured["snn"][-1], eval_cpu_s=round(cpu, 2), eval_peak_mib=round(peak, 1))
 
 
 def measure(args, model, steps, options, data, folder):
     """Compiles for a number of time steps and evaluates at it. Returns `n`, `ann_top1` and what was measured."""
     snn, cpu, peak = compile_model(args, model, steps, options, folder)
-    n, ann, point = evaluate(args, model, snn, data, steps, folder)
+    n, ann, point = evaluate(args, model, snn, data, folder)
     os.remove(snn)
     return n, ann, dict(point, compile_cpu_s=round(cpu, 2), compile_peak_mib=round(peak, 1))
 

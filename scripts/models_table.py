@@ -54,7 +54,7 @@ def evaluate(model, args, steps, folder):
                 return dict(row, status="failed", message="compiled, where a rejection was expected")
             if not measured:
                 data, row["data"] = images(model, args, folder)
-            row["n"], row["ann_top1"], point = common.evaluate(args, model, snn, data, t, folder)
+            row["n"], row["ann_top1"], point = common.evaluate(args, model, snn, data, folder)
             measured.append(dict(point, compile_cpu_s=round(cpu, 2), compile_peak_mib=round(peak, 1)))
     except common.Failed as error:
         if error.code == 2 and not measured and "reject" in model["expect"]:

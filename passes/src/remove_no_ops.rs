@@ -28,6 +28,8 @@ impl Pass for RemoveNoOps {
                 changed = true;
             }
         }
+        // What was behind a scale of spikes may be spikes.
+        graph.refresh_types()?;
         Ok(changed.into())
     }
 }
@@ -42,7 +44,7 @@ fn does_nothing(graph: &Graph, node: NodeId, operand: NodeId) -> bool {
         Operator::Concat { .. } => true,
         Operator::Scale { factor } => graph.param(*factor).tensor.data.iter().all(|&f| f == 1.0),
         Operator::Shift { offset } => graph.param(*offset).tensor.data.iter().all(|&o| o == 0.0),
-        Operator::Mean { axes } => axes.iter().all(|&axis| from[axis] == 1),
+        Operator::Mean { axes } | Operator::Sum { axes } => axes.iter().all(|&axis| from[axis] == 1),
         _ => false,
     }
 }

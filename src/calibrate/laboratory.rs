@@ -21,6 +21,7 @@ const SIGNAL_BYTES: usize = 128 << 20;
 pub struct Laboratory {
     walk: Walk,
     targets: BTreeMap<NodeId, Activations>,
+    output: NodeId,
     recorded: BTreeMap<NodeId, Recorded>,
 }
 
@@ -52,7 +53,7 @@ impl Laboratory {
             }
         }
         let targets = collected.into_iter().map(|(node, data)| (node, activations(canonical, node, data))).collect();
-        Ok(Self { walk: Walk::new(timesteps, samples.count, input, varies), targets, recorded })
+        Ok(Self { walk: Walk::new(timesteps, samples.count, input, varies), targets, output, recorded })
     }
 
     /// Forgets what the spiking network made: it is another graph from here on.
@@ -102,6 +103,10 @@ impl Firing for Laboratory {
 impl Calibration for Laboratory {
     fn target(&mut self, neuron: NodeId) -> std::result::Result<Activations, String> {
         self.targets.get(&neuron).cloned().ok_or_else(|| format!("no float activations for node {}", neuron.number()))
+    }
+
+    fn answers(&mut self) -> std::result::Result<Activations, String> {
+        self.target(self.output)
     }
 
     fn mean(&mut self, graph: &Graph, node: NodeId) -> std::result::Result<Activations, String> {

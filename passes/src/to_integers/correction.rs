@@ -21,7 +21,7 @@ pub(super) fn correct(graph: &mut Graph, node: NodeId, rounding: &Rounding<'_>, 
         }
         _ => return Ok(()),
     };
-    let target = calibration.target(node).map_err(PassError::Bug)?;
+    let target = if is_output { calibration.answers() } else { calibration.target(node) }.map_err(PassError::Bug)?;
     let mean = calibration.mean(graph, node).map_err(PassError::Bug)?;
     let missing = target.channel_means().into_iter().zip(mean.channel_means()).zip(&stands);
     let missing: Vec<f64> = missing.map(|((target, mean), &stands)| target / f64::from(stands) - mean).collect();
