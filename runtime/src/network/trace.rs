@@ -62,7 +62,7 @@ impl Network {
                     let digit = |place: usize| values[value].iter().map(move |count| (count >> place & 1) as i8);
                     (0..digits).rev().flat_map(digit).collect()
                 }
-                _ => values[value].iter().map(|&spike| spike as i8).collect(),
+                _ => values[value].iter().map(|spike| spike.signum() as i8).collect(),
             };
         }
         let [outcome] = outcomes;
