@@ -109,7 +109,7 @@ fn any_changed_byte_is_an_error_or_another_network() {
             if let Ok(network) = Network::load(&changed) {
                 // Whatever it is, it runs.
                 if network.image_len() < 1000 {
-                    let steps = network.max_timesteps().min(if vector.artifact.graph.code == Code::Rate { 2 } else { 16 });
+                    let steps = network.max_timesteps().min(if network.spec().code == Code::Rate { 2 } else { 16 });
                     network.run(&vec![0.5; network.image_len()], steps, 0).unwrap();
                 }
             }
@@ -259,9 +259,13 @@ fn the_graph_is_checked() {
 #[test]
 fn codes_are_checked() {
     // The operators of a code, its input and its number of steps.
-    assert_node(&radix_error(|g| g["nodes"][2]["op"] = json!("if_neuron")), "radix_neuron_2", "cannot be");
+    let error = radix_error(|g| {
+        g["nodes"][2]["op"] = json!("if_neuron");
+        g["nodes"][2]["attributes"] = json!({"reset": "soft"});
+    });
+    assert_node(&error, "radix_neuron_2", "of the other code");
     let rate = |op: &'static str, attributes: Value| {
-        error(move |g| {
+        self::error(move |g| {
             g["nodes"][2]["op"] = json!(op);
             g["nodes"][2]["attributes"] = attributes;
         })
@@ -273,13 +277,15 @@ fn codes_are_checked() {
         let error = radix_error(|g| g["timesteps"] = json!(timesteps));
         assert!(error.to_string().contains("the longest window has 8 digits"), "{error}");
     }
-    for (digits, levels) in [(0, 0), (0, 1), (8, 0), (8, 256), (17, 1), (u32::MAX, u32::MAX), (33, 1)] {
+    for (digits, levels) in [(0, 0), (0, 1), (8, 0), (8, 256), (17, 1), (33, 1), (64, u32::MAX)] {
         let error = radix_error(|g| {
             g["timesteps"] = json!(digits.max(8));
             g["nodes"][2]["attributes"] = json!({"digits": digits, "levels": levels});
         });
         assert_node(&error, "radix_neuron_2", "levels in");
     }
+    let error = radix_error(|g| g["nodes"][2]["attributes"] = json!({"digits": u32::MAX, "levels": u32::MAX}));
+    assert!(matches!(error, LoadError::Field { field: "timesteps", .. }), "{error}");
     // The largest of currents cannot be found digit by digit.
     assert_node(&radix_error(|g| g["nodes"][3]["inputs"] = json!(["shift_1"])), "digit_max_pool2d_3", "wants a stream");
     // An offset by rows and columns.

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Builder, Random, random_images, weight};
+use common::{Builder, random_images, weight};
 use snnc_runtime::{Coding, Head, Layout, Network, Pixels, Preprocess, Quantiser, RunError, poisson};
 
 #[test]
@@ -34,7 +34,9 @@ fn numbers_are_those_of_the_specification() {
 #[test]
 fn spikes_are_those_of_the_specification() {
     // docs/artifact.md lists the same: q, digits, spike for the draw of seed 0, image 0, step 0, pixel 0, which is 2175092.
-    for (q, digits, spike) in [(128, 8, 0), (144, 8, 0), (145, 8, 1), (255, 8, 1), (112, 8, 0), (111, 8, -1), (0, 8, -1), (0, 1, -1), (1, 1, 0)] {
+    for (q, digits, spike) in
+        [(128, 8, 0), (144, 8, 0), (145, 8, 1), (255, 8, 1), (112, 8, 0), (111, 8, -1), (0, 8, -1), (0, 1, -1), (1, 1, 0)]
+    {
         assert_eq!(poisson::spike(0, 0, 0, 0, q, digits), spike, "{q} of {digits} digits");
     }
 }
@@ -118,9 +120,6 @@ fn pixels_come_back_from_the_quantiser() {
         let mut b = Builder::new(&[1, 3, 16, 16], Layout::Nchw, Coding::Digits);
         let preprocess = Preprocess { scale, mean, std };
         b.artifact.graph.input.quantiser = Quantiser::of_pixels(&preprocess);
-        if preprocess.std.len() != preprocess.mean.len() {
-            continue;
-        }
         b.artifact.graph.input.preprocess = preprocess.clone();
         let x = b.flatten("x");
         let network = Network::new(b.finish(&x, Head::None)).unwrap();

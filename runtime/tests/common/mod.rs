@@ -2,11 +2,11 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub mod reference;
-//pub mod vectors;
+pub mod vectors;
 
 use snnc_runtime::{
-    Artifact, Code, Coding, Head, InputSpec, Layout, NetworkSpec, NodeSpec, OpSpec, OutputSpec, Phase, Preprocess, Quantiser, Reset, Source,
-    Tensor,
+    Artifact, Code, Coding, Head, InputSpec, Layout, NetworkSpec, NodeSpec, OpSpec, OutputSpec, Phase, Preprocess, Quantiser, Reset,
+    Source, Tensor,
 };
 use std::collections::BTreeMap;
 
@@ -455,7 +455,8 @@ pub fn random_images(artifact: &Artifact, count: usize, seed: u64) -> Vec<u16> {
     let mut images = Vec::new();
     for _ in 0..count {
         let is_extreme = random.below(5) == 0;
-        images.extend((0..image).map(|_| if is_extreme { top * random.below(2) as u16 } else { random.below(usize::from(top) + 1) as u16 }));
+        images
+            .extend((0..image).map(|_| if is_extreme { top * random.below(2) as u16 } else { random.below(usize::from(top) + 1) as u16 }));
     }
     images
 }
