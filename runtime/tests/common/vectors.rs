@@ -64,7 +64,7 @@ fn linear() -> Vector {
     let mut b = Builder::new(&[1, 3], Layout::Flat, Coding::Direct);
     b.artifact.graph.timesteps = 4;
     b.artifact.graph.input.quantiser = Quantiser { digits: 4, step: vec![0.125], zero: vec![0.0] };
-    let x = b.linear("x", weight(&[2, 3], &[4, -2, 8, -8, 6, 4]), Some(Tensor::new([2], [8, 16])));
+    let x = b.linear("x", weight(&[2, 3], &[4, -2, 8, -8, 6, 4]), Some(Tensor::new([2], [-4, 20])));
     let x = b.if_neuron(&x, Tensor::new([1, 2], [48, 24]), one(24), Reset::Soft);
     let x = b.linear(&x, weight(&[2, 2], &[8, -4, 2, 6]), Some(Tensor::new([2], [0, -1])));
     b.artifact.graph.output.scale = 0.25;
