@@ -138,7 +138,7 @@ fn magnitudes(parameter: Option<&Tensor>, dims: &[usize]) -> Vec<i64> {
     let Some(tensor) = parameter else { return vec![0; channels] };
     let behind = dims.len().saturating_sub(2);
     // The parameter's own axis of channels, if it reaches as far.
-    let own = (tensor.dims.len() > behind).then(|| tensor.dims[tensor.dims.len() - 1 - behind]).unwrap_or(1);
+    let own = if tensor.dims.len() > behind { tensor.dims[tensor.dims.len() - 1 - behind] } else { 1 };
     let run: usize = tensor.dims[tensor.dims.len().saturating_sub(behind)..].iter().product();
     let mut most = vec![0; own];
     for (index, entry) in tensor.data.iter().enumerate() {
