@@ -210,6 +210,7 @@ fn wrong_calls_are_refused() {
     assert_eq!(network.trace(&large, 4, 0), Err(RunError::Range { image: 1, index: 2, max: top }));
     let nothing = network.run(&[], 4, 0).unwrap();
     assert_eq!((nothing.images, nothing.logits.len(), nothing.predictions().len()), (0, 0, 0));
+    assert_eq!(network.trace(&[], 4, 0).unwrap().outcome, nothing);
 
     let radix = (0..).map(random_network).find(|artifact| artifact.graph.code == Code::Radix).unwrap();
     let digits = radix.graph.timesteps;
@@ -427,4 +428,22 @@ fn silent_images_get_the_bias() {
         compare(&artifact, &network, &images, &outcome, 0, "silence");
     }
     assert!(matches!(artifact.graph.nodes[0].op, OpSpec::IfNeuron { .. }));
+}
+
+#[test]
+fn the_environment_chooses_the_instructions() {
+    // In a process of its own, since the environment is that of all tests.
+    let run = |isa: &str| {
+        let tests = std::env::current_exe().unwrap();
+        let output = std::process::Command::new(tests).args(["--exact", "signed_neurons_by_hand"]).env("SNNC_ISA", isa).output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    for (isa, name) in [(Isa::Portable, "portable"), (Isa::Avx2, "avx2"), (Isa::Avx512, "avx512")] {
+        assert_eq!(run(name).0, isa.is_available(), "{name}");
+    }
+    let (is_sound, text) = run("sse9");
+    assert!(!is_sound && text.contains("sse9"), "{text}");
+    let network = Network::new(random_network(0)).unwrap();
+    assert!(network.isa().is_available());
+    assert_eq!(network.with_isa(Isa::Portable).isa(), Isa::Portable);
 }

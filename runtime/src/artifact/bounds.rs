@@ -31,9 +31,17 @@ impl Bounds {
             Coding::Digits | Coding::Direct => i64::from(input.quantiser.top()),
             Coding::Poisson => 1,
         };
+        // Channels may be many: they are kept until the last node that reads them, as values would be.
+        let mut last = vec![0; graph.nodes.len() + 1];
+        for (index, operands) in operands.iter().enumerate() {
+            operands.iter().for_each(|&value| last[value] = index);
+        }
         let mut channels = vec![vec![pixel; count(&input.shape)]];
+        // Everything was compared with the limit, which is that of an `i32`.
+        let largest = |most: &[i64]| most.iter().max().map_or(0, |&most| most as i32);
+        let mut values = vec![largest(&channels[0])];
         let mut timesteps = MAX_TIMESTEPS as i64;
-        for (node, operands) in graph.nodes.iter().zip(operands) {
+        for (index, (node, operands)) in graph.nodes.iter().zip(operands).enumerate() {
             let fail = |problem: String| LoadError::Node { node: node.name.clone(), problem };
             let xs: Vec<Channels<'_>> = operands
                 .iter()
@@ -53,11 +61,11 @@ impl Bounds {
                 return Err(fail(problem));
             }
             timesteps = timesteps.min(allowed);
+            values.push(largest(&result));
             channels.push(result);
+            operands.iter().filter(|&&value| last[value] == index).for_each(|&value| channels[value] = Vec::new());
         }
-        // Everything was compared with the limit, which is that of an `i32`.
-        let largest = |most: &Vec<i64>| most.iter().max().map_or(0, |&most| most as i32);
-        Ok(Self { values: channels.iter().map(largest).collect(), timesteps: timesteps as usize })
+        Ok(Self { values, timesteps: timesteps as usize })
     }
 }
 
