@@ -2,9 +2,10 @@
 //!
 //! Loading turns the artifact into a plan: which values never change while the image stays (with direct coding, everything
 //! up to the first neurons) and are therefore made once per batch; in which buffer each value lives; what must be
-//! counted. A run then allocates buffers for one batch. In the rate code it steps through time; its memory does not grow with the number
-//! of steps. In the radix code it goes through the network once: the operators between neurons are affine, so that they may be applied to
-//! what a window says instead of to each of its digits, and a neuron's spikes are the binary digits of its count.
+//! counted. A run then takes buffers for one batch, which are kept for the next run. In the rate code it steps through time; its memory
+//! does not grow with the number of steps. In the radix code it goes through the network once: the operators between neurons are affine,
+//! so that they may be applied to what a window says instead of to each of its digits, and a neuron's spikes are the binary digits of
+//! its count.
 
 mod activity;
 mod broadcast;
@@ -28,6 +29,7 @@ use crate::{
 };
 use activity::Activity;
 use plan::Plan;
+use run::Spare;
 use std::fmt;
 
 /// Memory that the buffers of a batch should not exceed.
@@ -47,6 +49,7 @@ pub struct Network {
     max_timesteps: usize,
     batch: usize,
     isa: Isa,
+    spare: Spare,
 }
 
 impl Network {
@@ -74,7 +77,7 @@ impl Network {
         let plan = Plan::new(&artifact, &links, &activity);
         let batch = (BATCH_BYTES / plan.image_bytes().max(1)).clamp(1, MAX_BATCH);
         let max_timesteps = links.bounds.timesteps;
-        Ok(Self { spec: artifact.graph, plan, activity, operands: links.operands, max_timesteps, batch, isa })
+        Ok(Self { spec: artifact.graph, plan, activity, operands: links.operands, max_timesteps, batch, isa, spare: Spare::default() })
     }
 
     /// The description of the network.

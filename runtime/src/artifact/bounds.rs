@@ -31,9 +31,17 @@ impl Bounds {
             Coding::Digits | Coding::Direct => i64::from(input.quantiser.top()),
             Coding::Poisson => 1,
         };
+        // Channels may be many: they are kept until the last node that reads them, as values would be.
+        let mut last = vec![0; graph.nodes.len() + 1];
+        for (index, operands) in operands.iter().enumerate() {
+            operands.iter().for_each(|&value| last[value] = index);
+        }
         let mut channels = vec![vec![pixel; count(&input.shape)]];
+        // Everything was compared with the limit, which is that of an `i32`.
+        let largest = |most: &[i64]| most.iter().max().map_or(0, |&most| most as i32);
+        let mut values = vec![largest(&channels[0])];
         let mut timesteps = MAX_TIMESTEPS as i64;
-        for (node, operands) in graph.nodes.iter().zip(operands) {
+        for (index, (node, operands)) in graph.nodes.iter().zip(operands).enumerate() {
             let fail = |problem: String| LoadError::Node { node: node.name.clone(), problem };
             let xs: Vec<Channels<'_>> = operands
                 .iter()
@@ -53,11 +61,11 @@ impl Bounds {
                 return Err(fail(problem));
             }
             timesteps = timesteps.min(allowed);
+            values.push(largest(&result));
             channels.push(result);
+            operands.iter().filter(|&&value| last[value] == index).for_each(|&value| channels[value] = Vec::new());
         }
-        // Everything was compared with the limit, which is that of an `i32`.
-        let largest = |most: &Vec<i64>| most.iter().max().map_or(0, |&most| most as i32);
-        Ok(Self { values: channels.iter().map(largest).collect(), timesteps: timesteps as usize })
+        Ok(Self { values, timesteps: timesteps as usize })
     }
 }
 
@@ -138,7 +146,7 @@ fn magnitudes(parameter: Option<&Tensor>, dims: &[usize]) -> Vec<i64> {
     let Some(tensor) = parameter else { return vec![0; channels] };
     let behind = dims.len().saturating_sub(2);
     // The parameter's own axis of channels, if it reaches as far.
-    let own = (tensor.dims.len() > behind).then(|| tensor.dims[tensor.dims.len() - 1 - behind]).unwrap_or(1);
+    let own = if tensor.dims.len() > behind { tensor.dims[tensor.dims.len() - 1 - behind] } else { 1 };
     let run: usize = tensor.dims[tensor.dims.len().saturating_sub(behind)..].iter().product();
     let mut most = vec![0; own];
     for (index, entry) in tensor.data.iter().enumerate() {

@@ -117,17 +117,17 @@ impl Conv {
             Weight::Tiles { word, lines, per_tile } => {
                 let tiles = Tiles { isa, geometry, word: *word, lines, per_tile: *per_tile, bias: &self.bias };
                 if geometry.products() * images < SERIAL_BELOW || threads == 1 {
-                    tiles.run(x, 0, geometry.outputs, y);
+                    tiles.in_parts(x, y);
                 } else if images >= threads || geometry.groups > 1 {
                     let each = images.div_ceil(threads);
                     let parts = y.par_chunks_mut(each * result).zip(x.par_chunks(each * len));
-                    parts.for_each(|(y, x)| tiles.run(x, 0, geometry.outputs, y));
+                    parts.for_each(|(y, x)| tiles.in_parts(x, y));
                 } else {
                     // Fewer images than threads: these share the outputs of each, in whole tiles.
                     let each = geometry.outputs.div_ceil(threads).next_multiple_of(ROWS);
                     for (y, x) in y.chunks_mut(result).zip(x.chunks(len)) {
                         y.par_chunks_mut(each * geometry.places()).enumerate().for_each(|(part, y)| {
-                            tiles.run(x, part * each, (y.len() / geometry.places()).min(each), y);
+                            tiles.run(x, part * each, y.len() / geometry.places(), y, &mut Vec::new());
                         });
                     }
                 }
@@ -157,9 +157,23 @@ struct Run {
     result: usize,
 }
 
+/// Places for which an operand is laid out at a time: enough to fill tiles, and few enough to stay in a cache.
+const PART: usize = 16 * PLACES;
+
 impl Tiles<'_> {
+    /// All outputs of whole images, some images at a time.
+    fn in_parts(&self, x: &[i32], y: &mut [i32]) {
+        let geometry = self.geometry;
+        let each = (PART / geometry.places()).max(1);
+        let mut words = Vec::new();
+        let (operand, result) = (each * geometry.operand_len(), each * geometry.outputs * geometry.places());
+        for (x, y) in x.chunks(operand).zip(y.chunks_mut(result)) {
+            self.run(x, 0, geometry.outputs, y, &mut words);
+        }
+    }
+
     /// `count` outputs from `first` on, of whole images; with several groups it is all of them. `first` starts a tile.
-    fn run(&self, x: &[i32], first: usize, count: usize, y: &mut [i32]) {
+    fn run(&self, x: &[i32], first: usize, count: usize, y: &mut [i32], words: &mut Vec<u32>) {
         let geometry = self.geometry;
         let [height, width] = geometry.padded();
         let inner = geometry.channels / geometry.groups;
@@ -167,7 +181,7 @@ impl Tiles<'_> {
         let outer = geometry.outputs / geometry.groups;
         let images = x.len() / geometry.operand_len();
         let (places, image_words) = (geometry.places(), geometry.groups * layers * height * width);
-        let words = self.lay_out(x, layers, image_words * images);
+        self.lay_out(x, layers, image_words * images, words);
         let offsets: Vec<usize> = (0..layers)
             .flat_map(|layer| {
                 let taps = (0..geometry.kernel[0]).flat_map(|h| (0..geometry.kernel[1]).map(move |w| (h, w)));
@@ -180,7 +194,7 @@ impl Tiles<'_> {
         for start in (0..images * places).step_by(PLACES) {
             self.find_runs(start..(start + PLACES).min(images * places), image_words, count, &mut runs);
             for group in 0..geometry.groups {
-                self.fill(&words, group * layers * height * width, &offsets, &runs, &mut panel);
+                self.fill(words, group * layers * height * width, &offsets, &runs, &mut panel);
                 let outputs = if geometry.groups == 1 { first..first + count } else { group * outer..(group + 1) * outer };
                 let tiles_before = group * outer.div_ceil(ROWS) + if geometry.groups == 1 { first / ROWS } else { 0 };
                 for (index, output) in outputs.clone().step_by(ROWS).enumerate() {
@@ -199,13 +213,13 @@ impl Tiles<'_> {
         }
     }
 
-    /// The operand in words, padded: `[images, groups, layers, height, width]`.
-    fn lay_out(&self, x: &[i32], layers: usize, len: usize) -> Vec<u32> {
+    /// The operand in words, padded: `[images, groups, layers, height, width]`. Words of an earlier part hold zeros where this one does.
+    fn lay_out(&self, x: &[i32], layers: usize, len: usize, words: &mut Vec<u32>) {
         let geometry = self.geometry;
         let [height, width] = geometry.padded();
         let [rows, columns] = geometry.size;
         let inner = geometry.channels / geometry.groups;
-        let mut words = vec![0u32; len];
+        words.resize(len, 0);
         let planes = words.chunks_exact_mut(height * width).enumerate();
         for (index, plane) in planes {
             let (group, layer) = (index / layers, index % layers);
@@ -227,7 +241,6 @@ impl Tiles<'_> {
                 }
             }
         }
-        words
     }
 
     /// The runs of some places, counted through all images.

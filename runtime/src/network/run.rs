@@ -12,6 +12,7 @@ use crate::{
     kernels::Isa,
     poisson::Draws,
 };
+use std::sync::Mutex;
 
 /// What a network made of some images.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -70,12 +71,39 @@ struct State {
 
 /// The buffers of a batch.
 pub(super) struct Buffers {
+    /// Most images that they hold.
+    batch: usize,
     slots: Vec<Vec<i32>>,
     states: Vec<State>,
     /// The output, summed over the steps so far.
     sums: Vec<i64>,
     /// For the maxima of a `count_max_pool2d`.
     scratch: Vec<i32>,
+}
+
+/// Buffers of an earlier run, for the next: to ask the system for memory takes as long as a small layer.
+#[derive(Default)]
+pub(super) struct Spare(Mutex<Option<Buffers>>);
+
+impl Spare {
+    /// Buffers for so many images, which may hold more.
+    fn take(&self, plan: &Plan, batch: usize) -> Buffers {
+        let spare = self.0.lock().ok().and_then(|mut spare| spare.take());
+        spare.filter(|buffers| buffers.batch >= batch).unwrap_or_else(|| Buffers::new(plan, batch))
+    }
+
+    fn give_back(&self, buffers: Buffers) {
+        if let Ok(mut spare) = self.0.lock() {
+            *spare = Some(buffers);
+        }
+    }
+}
+
+impl Clone for Spare {
+    /// Every network has buffers of its own.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 /// Who is told of every value that a run makes.
@@ -97,6 +125,7 @@ impl Buffers {
         let zeros = |len: usize| vec![0i32; len * batch];
         let scratch = plan.states.iter().map(|state| state.best).max().unwrap_or(0);
         Self {
+            batch,
             slots: plan.slots.iter().map(|&len| zeros(len)).collect(),
             states: plan
                 .states
@@ -169,11 +198,12 @@ impl Network {
         let count = images.len() / image;
         let mut outcomes: Vec<Outcome> = timesteps.iter().map(|&timesteps| Outcome { timesteps, ..Outcome::default() }).collect();
         let batch = self.batch.min(count.max(1));
-        let mut buffers = Buffers::new(&self.plan, batch);
+        let mut buffers = self.spare.take(&self.plan, batch);
         for (index, images) in images.chunks(batch * image).enumerate() {
             let first = first_image_index.wrapping_add((index * batch) as u64);
             self.run_batch(images, &mut outcomes, first, &mut buffers, &mut ());
         }
+        self.spare.give_back(buffers);
         Ok(outcomes)
     }
 

@@ -52,7 +52,9 @@ impl Network {
         let mut outcomes = [Outcome { timesteps, ..Outcome::default() }];
         let none = vec![Vec::new(); plan.roots.len()];
         let mut recorder = Recorder { now: none.clone(), roots: &plan.roots, values: none };
-        self.run_batch(images, &mut outcomes, first_image_index, &mut Buffers::new(plan, count.max(1)), &mut recorder);
+        if count > 0 {
+            self.run_batch(images, &mut outcomes, first_image_index, &mut Buffers::new(plan, count), &mut recorder);
+        }
         let values = recorder.values;
         let mut spikes = vec![Vec::new(); activity.populations.len()];
         for (value, source) in activity.sources.iter().enumerate() {
@@ -62,7 +64,7 @@ impl Network {
                     let digit = |place: usize| values[value].iter().map(move |count| (count >> place & 1) as i8);
                     (0..digits).rev().flat_map(digit).collect()
                 }
-                _ => values[value].iter().map(|&spike| spike as i8).collect(),
+                _ => values[value].iter().map(|spike| spike.signum() as i8).collect(),
             };
         }
         let [outcome] = outcomes;

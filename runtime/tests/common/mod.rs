@@ -5,7 +5,8 @@ pub mod reference;
 pub mod vectors;
 
 use snnc_runtime::{
-    Artifact, Coding, Head, InputSpec, Layout, NetworkSpec, NodeSpec, OpSpec, OutputSpec, Phase, Preprocess, Reset, Source, Tensor,
+    Artifact, Code, Coding, Head, InputSpec, Layout, NetworkSpec, NodeSpec, OpSpec, OutputSpec, Phase, Preprocess, Quantiser, Reset,
+    Source, Tensor,
 };
 use std::collections::BTreeMap;
 
@@ -25,13 +26,30 @@ impl Random {
         (self.bits() >> 11) as usize % n
     }
 
-    /// A multiple of 1/16 in `-range..=range`: sums of such numbers are exact, whatever their order.
-    pub fn dyadic(&mut self, range: i64) -> f32 {
-        (self.below(32 * range as usize + 1) as i64 - 16 * range) as f32 / 16.0
+    /// In `-range..=range`.
+    pub fn around(&mut self, range: i32) -> i32 {
+        self.below(2 * range as usize + 1) as i32 - range
     }
 
-    pub fn dyadics(&mut self, count: usize, range: i64) -> Vec<f32> {
-        (0..count).map(|_| self.dyadic(range)).collect()
+    /// A parameter with entries in `-range..=range`.
+    pub fn tensor(&mut self, dims: &[usize], range: i32) -> Tensor {
+        let data: Vec<i32> = (0..dims.iter().product()).map(|_| self.around(range)).collect();
+        Tensor::new(dims, data)
+    }
+
+    /// A weight with entries in `-range..=range`, of 8 bits if these suffice.
+    pub fn weight(&mut self, dims: &[usize], range: i32) -> Tensor {
+        let values: Vec<i32> = (0..dims.iter().product()).map(|_| self.around(range)).collect();
+        weight(dims, &values)
+    }
+}
+
+/// A weight of 8 bits, or of 16 where these do not suffice.
+pub fn weight(dims: &[usize], values: &[i32]) -> Tensor {
+    let narrow: Result<Vec<i8>, _> = values.iter().map(|&v| i8::try_from(v)).collect();
+    match narrow {
+        Ok(values) => Tensor::new(dims, values),
+        Err(_) => Tensor::new(dims, values.iter().map(|&v| i16::try_from(v).expect("16 bits")).collect::<Vec<i16>>()),
     }
 }
 
@@ -41,19 +59,28 @@ pub struct Builder {
 }
 
 impl Builder {
+    /// An input of 8 digits that are the pixels.
     pub fn new(shape: &[usize], layout: Layout, coding: Coding) -> Self {
         let graph = NetworkSpec {
             format: "snnc".into(),
-            format_version: 1,
+            format_version: 2,
             compiler: "snnc test".into(),
             source: Source { sha256: "0".repeat(64) },
             phase: Phase::Calibrated,
+            code: if coding == Coding::Digits { Code::Radix } else { Code::Rate },
             options: BTreeMap::new(),
             seed: 7,
             timesteps: 8,
-            input: InputSpec { name: "x".into(), shape: shape.to_vec(), layout, coding, preprocess: Preprocess::scale(255.0) },
+            input: InputSpec {
+                name: "x".into(),
+                shape: shape.to_vec(),
+                layout,
+                coding,
+                quantiser: Quantiser { digits: 8, step: vec![1.0], zero: vec![0.0] },
+                preprocess: Preprocess::scale(1.0),
+            },
             nodes: Vec::new(),
-            output: OutputSpec { node: String::new(), name: "logits".into(), head: Head::None },
+            output: OutputSpec { node: String::new(), name: None, head: Head::None, scale: 1.0 },
         };
         Self { artifact: Artifact { graph, tensors: BTreeMap::new() } }
     }
@@ -65,7 +92,9 @@ impl Builder {
     }
 
     pub fn spikes(&self, value: &str) -> bool {
-        self.artifact.graph.nodes.iter().any(|node| node.name == value && node.spikes)
+        let graph = &self.artifact.graph;
+        let is_stream = value == graph.input.name && graph.code == Code::Radix;
+        is_stream || graph.nodes.iter().any(|node| node.name == value && node.spikes)
     }
 
     /// Adds a node; its name is the operator's with a number.
@@ -84,7 +113,7 @@ impl Builder {
             shape: shape.to_vec(),
             spikes,
             tensors: roles,
-            origin: vec![format!("/{name}")],
+            origin: vec![],
         });
         name
     }
@@ -126,7 +155,13 @@ impl Builder {
 
     pub fn shift(&mut self, x: &str, offset: Tensor) -> String {
         let shape = self.shape(x);
-        self.node(OpSpec::Shift, &[x], &shape, false, vec![("offset", offset)])
+        self.node(OpSpec::shift(), &[x], &shape, false, vec![("offset", offset)])
+    }
+
+    pub fn shift_by_place(&mut self, x: &str, offset: Tensor, rows: &[usize], columns: &[usize]) -> String {
+        let shape = self.shape(x);
+        let op = OpSpec::Shift { rows: Some(rows.to_vec()), columns: Some(columns.to_vec()) };
+        self.node(op, &[x], &shape, false, vec![("offset", offset)])
     }
 
     pub fn add(&mut self, operands: &[&str]) -> String {
@@ -145,6 +180,13 @@ impl Builder {
         self.node(OpSpec::LifNeuron { reset }, &[x], &shape, true, tensors)
     }
 
+    /// Neurons of the radix code; the network runs as many steps as its longest window has.
+    pub fn radix_neuron(&mut self, x: &str, threshold: Tensor, initial: Tensor, digits: u32, levels: u32) -> String {
+        let shape = self.shape(x);
+        let tensors = vec![("threshold", threshold), ("initial", initial)];
+        self.node(OpSpec::RadixNeuron { digits, levels }, &[x], &shape, true, tensors)
+    }
+
     fn pooled(&self, x: &str, kernel: [usize; 2], stride: [usize; 2], pads: [usize; 4], ceil: bool) -> Vec<usize> {
         let dims = self.shape(x);
         let side = |axis: usize| {
@@ -160,17 +202,18 @@ impl Builder {
         vec![1, dims[1], side(0), side(1)]
     }
 
-    pub fn average_pool(
-        &mut self,
-        x: &str,
-        kernel: [usize; 2],
-        stride: [usize; 2],
-        pads: [usize; 4],
-        ceil: bool,
-        count_include_pad: bool,
-    ) -> String {
+    pub fn sum_pool(&mut self, x: &str, kernel: [usize; 2], stride: [usize; 2], pads: [usize; 4], ceil: bool) -> String {
         let shape = self.pooled(x, kernel, stride, pads, ceil);
-        self.node(OpSpec::AveragePool2d { kernel, stride, pads, ceil, count_include_pad }, &[x], &shape, false, vec![])
+        self.node(OpSpec::SumPool2d { kernel, stride, pads, ceil }, &[x], &shape, false, vec![])
+    }
+
+    /// The pooling of the code: of counts so far, or of digits.
+    pub fn max_pool(&mut self, x: &str, kernel: [usize; 2], stride: [usize; 2], pads: [usize; 4], ceil: bool) -> String {
+        if self.artifact.graph.code == Code::Rate {
+            return self.count_max_pool(x, kernel, stride, pads, ceil);
+        }
+        let shape = self.pooled(x, kernel, stride, pads, ceil);
+        self.node(OpSpec::DigitMaxPool2d { kernel, stride, pads, ceil }, &[x], &shape, true, vec![])
     }
 
     pub fn count_max_pool(&mut self, x: &str, kernel: [usize; 2], stride: [usize; 2], pads: [usize; 4], ceil: bool) -> String {
@@ -179,9 +222,9 @@ impl Builder {
         self.node(OpSpec::CountMaxPool2d { kernel, stride, pads, ceil }, &[x], &shape, spikes, vec![])
     }
 
-    pub fn mean(&mut self, x: &str, axes: &[usize]) -> String {
+    pub fn sum(&mut self, x: &str, axes: &[usize]) -> String {
         let shape: Vec<usize> = self.shape(x).iter().enumerate().map(|(i, &d)| if axes.contains(&i) { 1 } else { d }).collect();
-        self.node(OpSpec::Mean { axes: axes.to_vec() }, &[x], &shape, false, vec![])
+        self.node(OpSpec::Sum { axes: axes.to_vec() }, &[x], &shape, false, vec![])
     }
 
     pub fn concat(&mut self, operands: &[&str], axis: usize) -> String {
@@ -222,21 +265,26 @@ impl Builder {
     }
 
     pub fn finish(mut self, output: &str, head: Head) -> Artifact {
-        self.artifact.graph.output = OutputSpec { node: output.into(), name: "logits".into(), head };
+        let graph = &mut self.artifact.graph;
+        graph.output.node = output.into();
+        graph.output.head = head;
+        if graph.code == Code::Radix {
+            let neurons = graph.nodes.iter().filter_map(|node| match node.op {
+                OpSpec::RadixNeuron { digits, .. } => Some(digits),
+                _ => None,
+            });
+            graph.timesteps = neurons.chain([graph.input.quantiser.digits]).max().unwrap() as usize;
+        }
         self.artifact
     }
 }
 
-/// A random network over all operators whose sums are exact in any order, so that results can be compared bit by bit.
+/// A random network over all operators of a code, small enough that no bound is met.
 pub fn random_network(seed: u64) -> Artifact {
     let mut random = Random(seed);
     let r = &mut random;
     let (channels, height, width) = (1 + r.below(4), 5 + r.below(4), 5 + r.below(4));
-    let coding = match r.below(3) {
-        0 => Coding::Poisson { amplitude: (0..channels).map(|c| 0.5 + c as f32).collect() },
-        1 => Coding::Poisson { amplitude: vec![2.0] },
-        _ => Coding::Direct,
-    };
+    let coding = [Coding::Digits, Coding::Poisson, Coding::Direct, Coding::Digits][r.below(4)];
     let nhwc = r.below(4) == 0;
     let mut b = if nhwc {
         Builder::new(&[1, height, width, channels], Layout::Nhwc, coding)
@@ -244,17 +292,19 @@ pub fn random_network(seed: u64) -> Artifact {
         Builder::new(&[1, channels, height, width], Layout::Nchw, coding)
     };
     b.artifact.graph.seed = seed;
+    b.artifact.graph.input.quantiser.digits = [1, 4, 8, 8][r.below(4)];
+    b.artifact.graph.output.scale = 0.25 + r.below(100) as f32 / 7.0;
     let mut x = "x".to_owned();
     if nhwc {
         x = b.transpose(&x, &[0, 3, 1, 2]);
     }
-    // Neurons often enough that numbers stay short: every operator that computes lengthens them.
+    // Neurons often enough that numbers stay small: every operator that computes makes them larger.
     let mut length = 0;
     for _ in 0..4 + r.below(9) {
         x = random_operator(r, &mut b, &x);
         length += match b.artifact.graph.nodes.last().map(|node| &node.op) {
             Some(OpSpec::Conv2d { .. } | OpSpec::Add) => 2,
-            Some(OpSpec::AveragePool2d { .. } | OpSpec::Scale | OpSpec::Shift) => 1,
+            Some(OpSpec::SumPool2d { .. } | OpSpec::Scale | OpSpec::Shift { .. }) => 1,
             _ => 0,
         };
         if length > 2 || r.below(4) == 0 {
@@ -264,19 +314,20 @@ pub fn random_network(seed: u64) -> Artifact {
     }
     x = random_neuron(r, &mut b, &x);
     if r.below(3) == 0 {
-        x = b.mean(&x, &[2, 3]);
+        x = b.sum(&x, &[2, 3]);
     }
     x = b.flatten(&x);
     let inputs = b.shape(&x)[1];
     let outputs = 2 + r.below(4);
-    let weight = Tensor::new([outputs, inputs], r.dyadics(outputs * inputs, 1));
-    let bias = (r.below(2) == 0).then(|| Tensor::new([outputs], r.dyadics(outputs, 1)));
+    let range = [3, 300][r.below(2)];
+    let weight = r.weight(&[outputs, inputs], range);
+    let bias = (r.below(2) == 0).then(|| r.tensor(&[outputs], 50));
     x = b.linear(&x, weight, bias);
     let head = [Head::None, Head::Relu, Head::Softmax, Head::Sigmoid][r.below(4)];
     b.finish(&x, head)
 }
 
-fn random_parameter(r: &mut Random, dims: &[usize], mut value: impl FnMut(&mut Random) -> f32) -> Tensor {
+fn random_parameter(r: &mut Random, dims: &[usize], mut value: impl FnMut(&mut Random) -> i32) -> Tensor {
     let shape: Vec<usize> = match r.below(5) {
         0 => vec![],
         1 => dims.iter().enumerate().map(|(axis, &d)| if axis == 1 { d } else { 1 }).collect(),
@@ -284,19 +335,26 @@ fn random_parameter(r: &mut Random, dims: &[usize], mut value: impl FnMut(&mut R
         3 => vec![dims[dims.len() - 1]],
         _ => dims[1..].iter().enumerate().map(|(axis, &d)| if axis == 1 { 1 } else { d }).collect(),
     };
-    let data: Vec<f32> = (0..shape.iter().product()).map(|_| value(r)).collect();
+    let data: Vec<i32> = (0..shape.iter().product()).map(|_| value(r)).collect();
     Tensor::new(shape, data)
 }
 
 fn random_neuron(r: &mut Random, b: &mut Builder, x: &str) -> String {
     let dims = b.shape(x);
-    let threshold = random_parameter(r, &dims, |r| 0.25 + r.below(16) as f32 / 8.0);
-    let initial = random_parameter(r, &dims, |r| r.dyadic(1));
+    let largest = [3, 12, 80][r.below(3)];
+    let threshold = random_parameter(r, &dims, |r| 1 + r.below(largest) as i32);
+    let initial = random_parameter(r, &dims, |r| r.around(largest as i32));
+    if b.artifact.graph.code == Code::Radix {
+        let digits = [1, 3, 5, 8, 8, 8][r.below(6)];
+        let top = (1 << digits) - 1;
+        let levels = if r.below(2) == 0 { top } else { 1 + r.below(top as usize) as u32 };
+        return b.radix_neuron(x, threshold, initial, digits, levels);
+    }
     let reset = [Reset::Soft, Reset::Hard, Reset::Signed][r.below(3)];
     if r.below(2) == 0 {
         b.if_neuron(x, threshold, initial, reset)
     } else {
-        let leak = random_parameter(r, &dims, |r| [0.5, 1.0][r.below(2)]);
+        let leak = random_parameter(r, &dims, |r| [1 << 15, 1 << 16, 1 + r.below(1 << 16) as i32][r.below(3)]);
         b.lif_neuron(x, threshold, initial, leak, reset)
     }
 }
@@ -304,7 +362,7 @@ fn random_neuron(r: &mut Random, b: &mut Builder, x: &str) -> String {
 fn random_operator(r: &mut Random, b: &mut Builder, x: &str) -> String {
     let dims = b.shape(x);
     let (channels, height, width) = (dims[1], dims[2], dims[3]);
-    match r.below(13) {
+    match r.below(14) {
         0..=2 => {
             let groups = if channels % 2 == 0 && r.below(2) == 0 { [2, channels][r.below(2)] } else { 1 };
             let out = groups * (1 + r.below(3));
@@ -313,39 +371,43 @@ fn random_operator(r: &mut Random, b: &mut Builder, x: &str) -> String {
             let fits = |axis: usize, d: usize| (kernel[axis] - 1) * d < [height, width][axis];
             let dilation = [if fits(0, 2) { 1 + r.below(2) } else { 1 }, if fits(1, 2) { 1 + r.below(2) } else { 1 }];
             let per_group = channels / groups;
-            let weight = Tensor::new([out, per_group, kernel[0], kernel[1]], r.dyadics(out * per_group * kernel[0] * kernel[1], 1));
-            let bias = (r.below(2) == 0).then(|| Tensor::new([out], r.dyadics(out, 1)));
+            let range = [3, 3, 150][r.below(3)];
+            let weight = r.weight(&[out, per_group, kernel[0], kernel[1]], range);
+            let bias = (r.below(2) == 0).then(|| r.tensor(&[out], 20));
             b.conv(x, weight, bias, [1 + r.below(2), 1 + r.below(2)], dilation, pads, groups)
         }
         3 => {
-            let factor = random_parameter(r, &dims, |r| [0.5, 1.0, -1.0, 2.0, 0.0][r.below(5)]);
+            let factor = random_parameter(r, &dims, |r| r.around(3));
             b.scale(x, factor)
         }
         4 => {
-            let offset = random_parameter(r, &dims, |r| r.dyadic(1));
+            let offset = random_parameter(r, &dims, |r| r.around(9));
             b.shift(x, offset)
         }
         5 => match r.below(3) {
             0 => b.add(&[x, x]),
             1 => {
-                let other = b.scale(x, Tensor::new([], [-0.5]));
+                let other = b.scale(x, Tensor::new([], [-2]));
                 b.add(&[x, &other, x])
             }
+            // A detour by way of neurons: in the radix code, streams of different length and time.
             _ => {
-                let weight = Tensor::new([channels, channels, 1, 1], r.dyadics(channels * channels, 1));
+                let weight = r.weight(&[channels, channels, 1, 1], 2);
                 let other = b.conv(x, weight, None, [1, 1], [1, 1], [0; 4], 1);
+                let other = if r.below(2) == 0 { random_neuron(r, b, &other) } else { other };
                 b.add(&[&other, x])
             }
         },
         6 if height >= 2 && width >= 2 => {
             let pads = [r.below(2), r.below(2), r.below(2), r.below(2)];
-            // Padding counts and no window overhangs: divisors are 4, so that means are exact.
-            b.average_pool(x, [2, 2], [1 + r.below(2), 1 + r.below(2)], pads, false, true)
+            b.sum_pool(x, [2, 2], [1 + r.below(2), 1 + r.below(2)], pads, r.below(2) == 0)
         }
         7 if height >= 2 && width >= 2 => {
             let kernel = [1 + r.below(2.min(height)), 1 + r.below(3.min(width))];
             let pads = [r.below(kernel[0]), r.below(kernel[1]), r.below(kernel[0]), r.below(kernel[1])];
-            b.count_max_pool(x, kernel, [1 + r.below(2), 1 + r.below(3)], pads, r.below(2) == 0)
+            // Digits can only be compared where there are digits.
+            let x = if b.artifact.graph.code == Code::Radix && !b.spikes(x) { random_neuron(r, b, x) } else { x.to_owned() };
+            b.max_pool(&x, kernel, [1 + r.below(2), 1 + r.below(3)], pads, r.below(2) == 0)
         }
         8 => {
             let other = if r.below(2) == 0 { x.to_owned() } else { random_neuron(r, b, x) };
@@ -370,12 +432,31 @@ fn random_operator(r: &mut Random, b: &mut Builder, x: &str) -> String {
             let turned = b.transpose(&flat, &[0, 2, 1]);
             b.reshape(&turned, &[1, width, height, channels])
         }
+        12 => {
+            let rows: Vec<usize> = (0..height).map(|row| usize::from(row == 0)).collect();
+            let columns: Vec<usize> = (0..width).map(|column| usize::from(column == 0) + 2 * usize::from(column + 1 == width)).collect();
+            let wanted = columns.iter().max().unwrap() + 1;
+            if height < 2 || (0..wanted).any(|place| !columns.contains(&place)) {
+                return b.shift(x, Tensor::new([], [3]));
+            }
+            let depth = [1, channels][r.below(2)];
+            let offset = r.tensor(&[1, depth, 2, wanted], 9);
+            b.shift_by_place(x, offset, &rows, &columns)
+        }
         _ => b.transpose(x, &[[0, 2, 3, 1], [0, 1, 3, 2], [0, 3, 2, 1]][r.below(3)]),
     }
 }
 
-/// Images for a network: multiples of 1/16.
-pub fn random_images(artifact: &Artifact, count: usize, seed: u64) -> Vec<f32> {
+/// Images for a network, as its quantiser would make them; now and then one without a value between the extremes.
+pub fn random_images(artifact: &Artifact, count: usize, seed: u64) -> Vec<u16> {
     let image: usize = artifact.graph.input.shape.iter().product();
-    Random(seed).dyadics(count * image, 2)
+    let top = artifact.graph.input.quantiser.top();
+    let mut random = Random(seed);
+    let mut images = Vec::new();
+    for _ in 0..count {
+        let is_extreme = random.below(5) == 0;
+        images
+            .extend((0..image).map(|_| if is_extreme { top * random.below(2) as u16 } else { random.below(usize::from(top) + 1) as u16 }));
+    }
+    images
 }
