@@ -275,7 +275,7 @@ fn metadata_and_names_are_kept() {
 fn images_of_integers_are_told_apart() {
     for (name, is_integer) in [("integer_image_moved", true), ("nhwc_transposes", false)] {
         let imported = import(&fixtures().join(format!("{name}.onnx")), &ImportOptions::default()).unwrap();
-        assert_eq!(imported.input_is_integer, is_integer, "{name}");
+        assert_eq!(imported.input_integers.is_some(), is_integer, "{name}");
     }
 }
 

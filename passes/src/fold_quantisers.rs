@@ -1,0 +1,216 @@
+//! `fold-quantisers`: of rounded activations, each is rounded once, and by no more than it takes.
+//!
+//! Quantised networks round wherever an integer kernel would hand on its result: behind rectifiers and before them, and again behind
+//! what only moves entries. A neuron stands for every rounding, and one for every rectifier.
+//!
+//! Requires: a graph in phase `Imported` or `Canonical`, after `fold-floor`.
+//! Leaves: no `clip_floor_shift` that changes nothing, since what it reads lies on its steps already; none with steps that its operand
+//! never reaches from below; no bound right before or behind one, but for a shift, unless it is between two steps there or others read
+//! what it bounds. So those that went below 0, which takes a shift before and one behind, begin at 0 where there was a rectifier. The
+//! shift behind has moved on, behind the layer that reads the steps.
+//! Keeps: the function up to rounding. A bound `a` before the steps is one of them behind:
+//! `steps(min(x, a)) = min(steps(x), steps(a))`, since both keep the order.
+
+use crate::{
+    About, Changed, Pass, PassCx, PassError,
+    rewrite::{
+        affine::one_number,
+        bounds::{limits, lower_bounds},
+        grid::{Grid, NEAR, grids},
+        offset,
+    },
+};
+use snnc_ir::{Graph, NodeId, Operator, Origin, Phase, Provenance, Tensor};
+
+pub struct FoldQuantisers;
+
+impl Pass for FoldQuantisers {
+    fn about(&self) -> About {
+        About { name: "fold-quantisers", accepts: Phase::Imported..=Phase::Canonical, is_required: false }
+    }
+
+    fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {
+        let mut changed = false;
+        for node in graph.topological() {
+            while let Some(Quantiser { max, levels }) = Quantiser::at(graph, node) {
+                let round = repeats(graph, node, max, levels) || bounded_behind(graph, node)? || bounded_before(graph, node)?;
+                changed |= round;
+                if !round {
+                    break;
+                }
+            }
+        }
+        for node in graph.topological() {
+            changed |= hand_on(graph, node)?;
+        }
+        Ok(changed.into())
+    }
+}
+
+/// Lets what is added to steps, so that they go below 0, be added behind the layer that reads them.
+fn hand_on(graph: &mut Graph, node: NodeId) -> Result<bool, PassError> {
+    let is_behind = |user: &NodeId| matches!(graph[*user].op, Operator::Shift { .. });
+    let behind: Vec<NodeId> = match graph.get(node).map(|n| &n.op) {
+        Some(Operator::ClipFloorShift { .. }) => graph.uses(node).into_iter().map(|(user, _)| user).filter(is_behind).collect(),
+        _ => return Ok(false),
+    };
+    let mut moved = false;
+    for shift in behind {
+        let before = graph.uses(shift);
+        offset::sink(graph, shift)?;
+        moved |= graph.get(shift).is_none() || graph.uses(shift) != before;
+    }
+    Ok(moved)
+}
+
+/// A `clip_floor_shift`.
+#[derive(Clone, Copy)]
+struct Quantiser {
+    max: f32,
+    levels: u32,
+}
+
+impl Quantiser {
+    fn at(graph: &Graph, node: NodeId) -> Option<Self> {
+        match graph.get(node)?.op {
+            Operator::ClipFloorShift { max, levels } => Some(Self { max, levels }),
+            _ => None,
+        }
+    }
+
+    fn step(self) -> f64 {
+        f64::from(self.max) / f64::from(self.levels)
+    }
+
+    /// The step that an operand of `x` makes; infinite ones are fine.
+    fn count(self, x: f64) -> u32 {
+        (x / self.step() + 0.5).floor().clamp(0.0, f64::from(self.levels)) as u32
+    }
+}
+
+/// What a shift of one number right before `node` adds, and where it takes it from.
+fn shifted(graph: &Graph, node: NodeId) -> (NodeId, f64) {
+    let operand = graph.operand(node).expect("a quantiser or rectifier has one operand");
+    let offset = match graph[operand].op {
+        Operator::Shift { offset } => one_number(graph, offset),
+        _ => None,
+    };
+    match (offset, graph.operand(operand)) {
+        (Some(offset), Some(source)) => (source, offset.into()),
+        _ => (operand, 0.0),
+    }
+}
+
+/// Takes a quantiser out whose operand lies on its steps, between its ends.
+fn repeats(graph: &mut Graph, node: NodeId, max: f32, levels: u32) -> bool {
+    let operand = graph.operand(node).expect("a quantiser has one operand");
+    let own = Grid { step: f64::from(max) / f64::from(levels), low: 0.0, high: max.into() };
+    let changes_nothing = grids(graph).get(&operand).is_some_and(|grid| own.holds(grid));
+    if changes_nothing {
+        graph.bypass(node);
+    }
+    changes_nothing
+}
+
+/// Takes in the rectifier that alone reads what the quantiser makes, whose bounds are steps or beyond them.
+fn bounded_behind(graph: &mut Graph, node: NodeId) -> Result<bool, PassError> {
+    let quantiser = Quantiser::at(graph, node).expect("the caller has seen it");
+    let Some(mut rectifier) = graph.only_user(node) else { return Ok(false) };
+    if matches!(graph[rectifier].op, Operator::Shift { .. }) {
+        let Some(next) = graph.only_user(rectifier) else { return Ok(false) };
+        rectifier = next;
+    }
+    let Some((min, max)) = limits(&graph[rectifier].op) else { return Ok(false) };
+    let (source, offset) = shifted(graph, rectifier);
+    if source != node {
+        return Ok(false);
+    }
+    let ends = [min, max].map(|bound| (f64::from(bound) - offset) / quantiser.step());
+    let top = f64::from(quantiser.levels);
+    if ends.iter().any(|&end| (0.0..top).contains(&end) && (end - end.round()).abs() > NEAR) {
+        return Ok(false);
+    }
+    let [first, last] = ends.map(|end| end.round().clamp(0.0, top) as u32);
+    if first >= last {
+        return Ok(false);
+    }
+    graph.bypass(rectifier);
+    narrow(graph, node, first, last)?;
+    Ok(true)
+}
+
+/// Takes in the rectifier right before the quantiser, and steps go that the operand never reaches.
+fn bounded_before(graph: &mut Graph, node: NodeId) -> Result<bool, PassError> {
+    let quantiser = Quantiser::at(graph, node).expect("the caller has seen it");
+    let (source, offset) = shifted(graph, node);
+    let least = lower_bounds(graph)[&source];
+    let (min, max) = limits(&graph[source].op).unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+    let [first, last] = [min.max(least), max].map(|bound| quantiser.count(f64::from(bound) + offset));
+    let is_rectifier = limits(&graph[source].op).is_some();
+    if first >= last || (!is_rectifier && first == 0) {
+        return Ok(false);
+    }
+    if is_rectifier {
+        let operand = graph.operand(source).expect("a rectifier has one operand");
+        let before = graph.operand(node).expect("a quantiser has one operand");
+        if before == source {
+            graph.set_operand(node, 0, operand);
+        } else {
+            // Others may read the shift.
+            let op = graph[before].op.clone();
+            let shift = graph.add_node(op, &[operand], graph[before].origin.clone())?;
+            graph.set_operand(node, 0, shift);
+        }
+        let joined = graph[source].origin.join(&graph[node].origin);
+        *graph.origin_mut(node) = joined;
+    }
+    narrow(graph, node, first, last)?;
+    Ok(true)
+}
+
+/// Lets a quantiser have the steps from `first` to `last` alone.
+fn narrow(graph: &mut Graph, node: NodeId, first: u32, last: u32) -> Result<(), PassError> {
+    let quantiser = Quantiser::at(graph, node).expect("the caller has seen it");
+    if (first, last) == (0, quantiser.levels) {
+        return Ok(());
+    }
+    let step = quantiser.step();
+    let levels = last - first;
+    graph.set_op(node, Operator::ClipFloorShift { max: (step * f64::from(levels)) as f32, levels })?;
+    if first == 0 {
+        return Ok(());
+    }
+    let base = step * f64::from(first);
+    // Both shifts meet those that were there, and mostly cancel them.
+    let (source, before) = shifted(graph, node);
+    let sum = before - base;
+    let operand = if sum.abs() <= NEAR * step { source } else { shift(graph, source, sum, Origin::default())? };
+    graph.set_operand(node, 0, operand);
+    match graph.only_user(node).map(|user| (user, graph[user].op.clone())) {
+        Some((behind, Operator::Shift { offset })) if one_number(graph, offset).is_some() => {
+            let sum = one_number(graph, offset).map_or(0.0, f64::from) + base;
+            if sum.abs() <= NEAR * step {
+                graph.bypass(behind);
+            } else {
+                let offset = number(graph, behind, sum);
+                graph.set_op(behind, Operator::Shift { offset })?;
+            }
+        }
+        _ => {
+            let offset = number(graph, node, base);
+            graph.insert_after(node, Operator::Shift { offset }, Origin::default())?;
+        }
+    }
+    Ok(())
+}
+
+fn shift(graph: &mut Graph, source: NodeId, by: f64, origin: Origin) -> Result<NodeId, PassError> {
+    let offset = number(graph, source, by);
+    Ok(graph.add_node(Operator::Shift { offset }, &[source], origin)?)
+}
+
+/// A parameter of one number that broadcasts over what `node` makes.
+fn number(graph: &mut Graph, node: NodeId, value: f64) -> snnc_ir::ParamId {
+    let ones = vec![1; graph[node].ty.dims.len()];
+    graph.add_param("quantiser.base", Tensor::splat(ones, value as f32), Provenance::Source)
+}
