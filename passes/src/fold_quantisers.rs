@@ -8,7 +8,9 @@
 //! never reaches from below; no bound right before or behind one, but for a shift, unless it is between two steps there or others read
 //! what it bounds. So those that went below 0, which takes a shift before and one behind, begin at 0 where there was a rectifier. The
 //! shift behind has moved on, behind the layer that reads the steps.
-//! Keeps: the function up to rounding. A bound `a` before the steps is one of them behind:
+//! Keeps: the function up to rounding, but for values half-way between two steps. Where those come in numbers, in means of steps, they go
+//! to the lower one; ONNX has them go to the even one, which no threshold can, and ONNX Runtime's means are off by a rounding error, which
+//! decides. A bound `a` before the steps is one of them behind:
 //! `steps(min(x, a)) = min(steps(x), steps(a))`, since both keep the order.
 
 use crate::{
@@ -24,6 +26,9 @@ use snnc_ir::{Graph, NodeId, Operator, Origin, Phase, Provenance, Tensor};
 
 pub struct FoldQuantisers;
 
+/// Means over more values than this are as good as continuous: 32-bit floats do not tell them apart.
+const FINEST: f64 = 4096.0;
+
 impl Pass for FoldQuantisers {
     fn about(&self) -> About {
         About { name: "fold-quantisers", accepts: Phase::Imported..=Phase::Canonical, is_required: false }
@@ -33,7 +38,10 @@ impl Pass for FoldQuantisers {
         let mut changed = false;
         for node in graph.topological() {
             while let Some(Quantiser { max, levels }) = Quantiser::at(graph, node) {
-                let round = repeats(graph, node, max, levels) || bounded_behind(graph, node)? || bounded_before(graph, node)?;
+                let round = repeats(graph, node, max, levels)
+                    || bounded_behind(graph, node)?
+                    || bounded_before(graph, node)?
+                    || beside_ties(graph, node)?;
                 changed |= round;
                 if !round {
                     break;
@@ -165,6 +173,24 @@ fn bounded_before(graph: &mut Graph, node: NodeId) -> Result<bool, PassError> {
         *graph.origin_mut(node) = joined;
     }
     narrow(graph, node, first, last)?;
+    Ok(true)
+}
+
+/// Where the operand takes equally spaced values, as a mean of steps does, and some lie half-way between two steps, moves the steps by half
+/// of that spacing: such a value then goes down, and no rounding error decides of it.
+fn beside_ties(graph: &mut Graph, node: NodeId) -> Result<bool, PassError> {
+    let step = Quantiser::at(graph, node).expect("the caller has seen it").step();
+    let operand = graph.operand(node).expect("a quantiser has one operand");
+    let has_ties = |grid: &&Grid| {
+        let ratio = step / grid.step;
+        (1.5..FINEST).contains(&ratio)
+            && (ratio - ratio.round()).abs() * (grid.high - grid.low) / step <= NEAR
+            && grid.goes_through(step / 2.0)
+    };
+    let Some(spacing) = grids(graph).get(&operand).filter(has_ties).map(|grid| grid.step) else { return Ok(false) };
+    let (source, before) = shifted(graph, node);
+    let beside = shift(graph, source, before - spacing / 2.0, Origin::default())?;
+    graph.set_operand(node, 0, beside);
     Ok(true)
 }
 

@@ -7,7 +7,10 @@
 //! - `leaky(x) = relu(x) - α relu(-x)`: two populations of neurons;
 //! - `clip(clip(x, a, b), c, d)` is one clip.
 
-use crate::{About, Changed, Pass, PassCx, PassError, rewrite::bounds::{limits, lower_bounds}};
+use crate::{
+    About, Changed, Pass, PassCx, PassError,
+    rewrite::bounds::{limits, lower_bounds},
+};
 use snnc_ir::{Diagnostic, Graph, NodeId, Operator, Phase, Provenance, Tensor};
 
 pub struct LowerActivations;

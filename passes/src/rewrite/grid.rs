@@ -43,8 +43,28 @@ impl Grid {
     /// The smallest that holds both, if they have the same steps.
     fn joined(self, other: Self) -> Option<Self> {
         let both = Self { low: self.low.min(other.low), high: self.high.max(other.high), ..self };
-        let same = (self.step / other.step - 1.0).abs() * (both.high - both.low) / self.step <= NEAR;
-        (same && both.holds(&self) && both.holds(&Self { step: self.step, ..other })).then_some(both)
+        (both.holds(&self) && both.is_as_fine_as(other) && both.holds(&Self { step: self.step, ..other })).then_some(both)
+    }
+
+    /// That of sums of a value of each, if they have the same steps.
+    fn plus(self, other: Self) -> Option<Self> {
+        let sums = Self { low: self.low + other.low, high: self.high + other.high, ..self };
+        sums.is_as_fine_as(other).then_some(sums)
+    }
+
+    /// That of means over so many values.
+    fn mean_of(self, count: usize) -> Self {
+        Self { step: self.step / count.max(1) as f64, ..self }
+    }
+
+    fn is_as_fine_as(self, other: Self) -> bool {
+        (self.step / other.step - 1.0).abs() * (self.high - self.low) / self.step <= NEAR
+    }
+
+    /// Whether `value` is one of the grid's, but for its ends.
+    pub fn goes_through(&self, value: f64) -> bool {
+        let at = (value - self.low) / self.step;
+        (at - at.round()).abs() <= NEAR
     }
 }
 
@@ -53,11 +73,12 @@ pub fn grids(graph: &Graph) -> BTreeMap<NodeId, Grid> {
     let mut known: BTreeMap<NodeId, Grid> = BTreeMap::new();
     for node in graph.topological() {
         let operands: Option<Vec<Grid>> = graph.operands(node).iter().map(|o| known.get(o).copied()).collect();
+        let combine = if graph[node].op == Operator::Add { Grid::plus } else { Grid::joined };
         let of_operands = operands.and_then(|all| {
             let (first, others) = all.split_first()?;
-            others.iter().try_fold(*first, |joined, &other| joined.joined(other))
+            others.iter().try_fold(*first, |so_far, &other| combine(so_far, other))
         });
-        if let Some(grid) = behind(graph, &graph[node].op, of_operands) {
+        if let Some(grid) = behind(graph, node, of_operands) {
             known.insert(node, grid);
         }
     }
@@ -65,7 +86,8 @@ pub fn grids(graph: &Graph) -> BTreeMap<NodeId, Grid> {
 }
 
 /// What an operator makes of values on a grid.
-fn behind(graph: &Graph, op: &Operator, operand: Option<Grid>) -> Option<Grid> {
+fn behind(graph: &Graph, node: NodeId, operand: Option<Grid>) -> Option<Grid> {
+    let op = &graph[node].op;
     if let Operator::ClipFloorShift { max, levels } = *op {
         return Some(Grid { step: f64::from(max) / f64::from(levels), low: 0.0, high: max.into() });
     }
@@ -90,6 +112,15 @@ fn behind(graph: &Graph, op: &Operator, operand: Option<Grid>) -> Option<Grid> {
             on_it.then_some(wider)
         }
         Operator::MaxPool2d { .. } => Some(grid),
+        // Windows at a border may have fewer entries.
+        Operator::AveragePool2d { ref window, .. } if window.pads == [0; 4] && !window.ceil => {
+            Some(grid.mean_of(window.kernel.iter().product()))
+        }
+        Operator::Mean { ref axes } => {
+            let dims = &graph[graph.operand(node)?].ty.dims;
+            Some(grid.mean_of(axes.iter().map(|&axis| dims[axis]).product()))
+        }
+        Operator::Add => Some(grid),
         _ if op.is_movement() => Some(grid),
         _ => None,
     }
@@ -132,5 +163,14 @@ mod tests {
         assert!(OWN.joined(other).is_some_and(|grid| (grid.low, grid.high) == (-2.0, 4.0)));
         assert!(OWN.joined(Grid { step: 1.0, ..other }).is_none());
         assert!(OWN.joined(Grid { low: -1.9, high: 1.1, ..other }).is_none());
+        assert!(OWN.plus(other).is_some_and(|grid| (grid.step, grid.low, grid.high) == (0.5, -2.0, 5.0)));
+        assert!(OWN.plus(Grid { step: 1.0, ..other }).is_none());
+    }
+
+    #[test]
+    fn means_have_finer_grids() {
+        let mean = OWN.mean_of(4);
+        assert_eq!((mean.step, mean.low, mean.high), (0.125, 0.0, 4.0));
+        assert!(mean.goes_through(0.25) && !OWN.goes_through(0.25));
     }
 }

@@ -234,7 +234,8 @@ pub(super) fn of_integers(node: &Node) -> bool {
 
 /// Operators that make floats of integers.
 pub(super) fn ends_integers(node: &Node) -> bool {
-    (node.is_standard() && matches!(node.op.as_str(), "Cast" | "DequantizeLinear")) || (node.is_contributed() && node.op == "DequantizeLinear")
+    (node.is_standard() && matches!(node.op.as_str(), "Cast" | "DequantizeLinear"))
+        || (node.is_contributed() && node.op == "DequantizeLinear")
 }
 
 /// Operators that move, copy or drop entries of their first operand, whatever those are.
