@@ -29,6 +29,9 @@ pub struct FoldQuantisers;
 /// Means over more values than this are as good as continuous: 32-bit floats do not tell them apart.
 const FINEST: f64 = 4096.0;
 
+/// Relative error of a sum that was 0 before its terms were rounded.
+const ROUNDING: f64 = 1e-5;
+
 impl Pass for FoldQuantisers {
     fn about(&self) -> About {
         About { name: "fold-quantisers", accepts: Phase::Imported..=Phase::Canonical, is_required: false }
@@ -90,6 +93,13 @@ impl Quantiser {
         f64::from(self.max) / f64::from(self.levels)
     }
 
+    /// Whether steps of another, shifted, are steps of this one, had it no ends.
+    fn has_steps_of(self, other: Self, offset: f64) -> bool {
+        let [low, high] = [offset, offset + f64::from(other.max)];
+        let endless = Grid { step: self.step(), low: low.min(0.0), high: high.max(f64::from(self.max)) };
+        endless.goes_through(0.0) && endless.holds(&Grid { step: other.step(), low, high })
+    }
+
     /// The step that an operand of `x` makes; infinite ones are fine.
     fn count(self, x: f64) -> u32 {
         (x / self.step() + 0.5).floor().clamp(0.0, f64::from(self.levels)) as u32
@@ -99,14 +109,23 @@ impl Quantiser {
 /// What a shift of one number right before `node` adds, and where it takes it from.
 fn shifted(graph: &Graph, node: NodeId) -> (NodeId, f64) {
     let operand = graph.operand(node).expect("a quantiser or rectifier has one operand");
-    let offset = match graph[operand].op {
-        Operator::Shift { offset } => one_number(graph, offset),
-        _ => None,
-    };
-    match (offset, graph.operand(operand)) {
-        (Some(offset), Some(source)) => (source, offset.into()),
+    match (offset_of(graph, operand), graph.operand(operand)) {
+        (Some(offset), Some(source)) => (source, offset),
         _ => (operand, 0.0),
     }
+}
+
+/// The number that `node` adds, if it is a shift of one.
+fn offset_of(graph: &Graph, node: NodeId) -> Option<f64> {
+    match graph[node].op {
+        Operator::Shift { offset } => one_number(graph, offset).map(f64::from),
+        _ => None,
+    }
+}
+
+/// Whether a sum is 0 but for rounding, `term` being what went into it.
+fn is_zero(sum: f64, term: f64) -> bool {
+    sum.abs() <= ROUNDING * term.abs()
 }
 
 /// Takes a quantiser out whose operand lies on its steps, between its ends.
@@ -115,6 +134,15 @@ fn repeats(graph: &mut Graph, node: NodeId, max: f32, levels: u32) -> bool {
     let own = Grid { step: f64::from(max) / f64::from(levels), low: 0.0, high: max.into() };
     let changes_nothing = grids(graph).get(&operand).is_some_and(|grid| own.holds(grid));
     if changes_nothing {
+        // What was added before is mostly taken off behind.
+        let (source, before) = shifted(graph, node);
+        if let Some(behind) = graph.only_user(node)
+            && let Some(offset) = offset_of(graph, behind)
+            && is_zero(before + offset, before)
+        {
+            graph.bypass(behind);
+            graph.set_operand(node, 0, source);
+        }
         graph.bypass(node);
     }
     changes_nothing
@@ -128,11 +156,16 @@ fn bounded_behind(graph: &mut Graph, node: NodeId) -> Result<bool, PassError> {
         let Some(next) = graph.only_user(rectifier) else { return Ok(false) };
         rectifier = next;
     }
-    let Some((min, max)) = limits(&graph[rectifier].op) else { return Ok(false) };
-    let (source, offset) = shifted(graph, rectifier);
-    if source != node {
+    if !graph[rectifier].op.is_rectifier() {
         return Ok(false);
     }
+    let (source, offset) = shifted(graph, rectifier);
+    let bounds = match Quantiser::at(graph, rectifier) {
+        // One whose steps these are already only bounds them.
+        Some(other) => Some((0.0, other.max)).filter(|_| other.has_steps_of(quantiser, offset)),
+        None => limits(&graph[rectifier].op),
+    };
+    let Some((min, max)) = bounds.filter(|_| source == node) else { return Ok(false) };
     let ends = [min, max].map(|bound| (f64::from(bound) - offset) / quantiser.step());
     let top = f64::from(quantiser.levels);
     if ends.iter().any(|&end| (0.0..top).contains(&end) && (end - end.round()).abs() > NEAR) {
@@ -210,19 +243,15 @@ fn narrow(graph: &mut Graph, node: NodeId, first: u32, last: u32) -> Result<(), 
     // Both shifts meet those that were there, and mostly cancel them.
     let (source, before) = shifted(graph, node);
     let sum = before - base;
-    let operand = if sum.abs() <= NEAR * step { source } else { shift(graph, source, sum, Origin::default())? };
+    let operand = if is_zero(sum, base) { source } else { shift(graph, source, sum, Origin::default())? };
     graph.set_operand(node, 0, operand);
-    match graph.only_user(node).map(|user| (user, graph[user].op.clone())) {
-        Some((behind, Operator::Shift { offset })) if one_number(graph, offset).is_some() => {
-            let sum = one_number(graph, offset).map_or(0.0, f64::from) + base;
-            if sum.abs() <= NEAR * step {
-                graph.bypass(behind);
-            } else {
-                let offset = number(graph, behind, sum);
-                graph.set_op(behind, Operator::Shift { offset })?;
-            }
+    match graph.only_user(node).and_then(|user| Some((user, offset_of(graph, user)?))) {
+        Some((behind, offset)) if is_zero(offset + base, base) => graph.bypass(behind),
+        Some((behind, offset)) => {
+            let offset = number(graph, behind, offset + base);
+            graph.set_op(behind, Operator::Shift { offset })?;
         }
-        _ => {
+        None => {
             let offset = number(graph, node, base);
             graph.insert_after(node, Operator::Shift { offset }, Origin::default())?;
         }

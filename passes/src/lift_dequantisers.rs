@@ -5,7 +5,8 @@
 //!
 //! Requires: a graph in phase `Imported`, after `fold-pool-pad`, which wants to see by what integers are padded.
 //! Leaves: no scale or shift by one number behind an operator that moves or chooses entries of nothing but rounded activations. Where
-//! that operator has several operands, each has its own; an operand that others read by the same numbers is shared.
+//! that operator has several operands, each has its own; an operand that others read by the same numbers is shared. What a rounding reads
+//! stays before it.
 //! Keeps: the function exactly: both do the same to every entry, and keep the order.
 
 use crate::{About, Changed, Pass, PassCx, PassError, rewrite::affine::one_number};
@@ -67,7 +68,9 @@ fn map(graph: &Graph, node: NodeId) -> Option<impl Fn(f32) -> f32 + use<>> {
 
 fn can_lift(graph: &Graph, node: NodeId, rounded: &BTreeMap<NodeId, bool>) -> bool {
     let Some(operand) = graph.operand(node).filter(|_| map(graph, node).is_some()) else { return false };
-    is_passed(&graph[operand].op) && graph.only_user(operand) == Some(node) && rounded[&operand]
+    // What the next rounding needs stays with it.
+    let is_of_next = graph.uses(node).iter().any(|(user, _)| matches!(graph[*user].op, Operator::Floor | Operator::Round));
+    !is_of_next && is_passed(&graph[operand].op) && graph.only_user(operand) == Some(node) && rounded[&operand]
 }
 
 /// Moves a scale or shift before its operand. Returns what stands there now.

@@ -67,6 +67,12 @@ impl Grid {
         format!("{} {} {range:?} {:?} {scales:?} {zeros:?}", call.node.op, operand.number(), self.shape)
     }
 
+    /// Whether zero points differ from channel to channel.
+    fn has_zero_points(&self) -> bool {
+        let zeros = self.zero.as_ref().map(|zero| zero.data.to_int()).unwrap_or_default();
+        zeros.windows(2).any(|pair| pair[0] != pair[1])
+    }
+
     fn scale(&self, cx: &mut Cx, how: &str, map: fn(f32) -> f32) -> Outcome<ParamId> {
         param(cx, &self.scale, &self.shape, how, map)
     }
@@ -110,8 +116,12 @@ pub(super) fn quantize(cx: &mut Cx, call: &Call<'_>) -> Outcome<Vec<Value>> {
     }
     let factor = grid.scale(cx, "inverted", |s| 1.0 / s)?;
     let in_steps = cx.add(call.node, Operator::Scale { factor }, &[x])?;
-    let rounded = cx.add(call.node, Operator::Round, &[in_steps])?;
-    let shifted = grid.shift(cx, call, rounded, "", |z| z)?;
+    // Where channels have zero points of their own, these come first, so that all are bounded alike right behind the rounding. Of numbers
+    // half-way between two, an odd one then makes the other even.
+    let comes_first = grid.has_zero_points();
+    let before = if comes_first { grid.shift(cx, call, in_steps, "", |z| z)? } else { in_steps };
+    let rounded = cx.add(call.node, Operator::Round, &[before])?;
+    let shifted = if comes_first { rounded } else { grid.shift(cx, call, rounded, "", |z| z)? };
     let [min, max] = range.map(|bound| bound as f32);
     let id = cx.add(call.node, Operator::Clip { min, max }, &[shifted])?;
     cx.quantised.insert(key, id);
