@@ -9,7 +9,7 @@
 //! Keeps: nothing exactly; this is the one pass that changes what the rate twin computes, on purpose.
 
 use crate::{About, Activations, Changed, Pass, PassCx, PassError, threshold};
-use snnc_ir::{Graph, Operator, Origin, Phase, Provenance, Tensor};
+use snnc_ir::{Graph, NodeId, Operator, Origin, Phase, Provenance, Tensor};
 
 pub struct CorrectBias;
 
@@ -33,7 +33,10 @@ impl Pass for CorrectBias {
             calibration.changed(graph, neuron);
         }
         let output = graph.output().expect("a verified graph has an output").node;
-        let target = calibration.target(output).map_err(PassError::Bug)?;
+        // Neurons at the very end stand for what the scale behind them makes.
+        let is_neuron = |node: &NodeId| matches!(graph[*node].op, Operator::Neuron { .. });
+        let decodes = graph.operand(output).filter(|operand| matches!(graph[output].op, Operator::Scale { .. }) && is_neuron(operand));
+        let target = calibration.target(decodes.unwrap_or(output)).map_err(PassError::Bug)?;
         let mean = calibration.mean(graph, output).map_err(PassError::Bug)?;
         let offset = difference(&target, &mean, &vec![1.0; target.channels]);
         let shape = graph[output].ty.per_channel();
