@@ -4,7 +4,12 @@
 //! Needs the feature `onnxruntime` and `ORT_DYLIB_PATH`; says that it was skipped without.
 
 #![cfg(feature = "onnxruntime")]
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it measured and what it skips")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test that fails may panic, and says what it measured and what it skips"
+)]
 
 use ndarray::ArrayD;
 use ndarray_npy::NpzReader;
