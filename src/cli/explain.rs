@@ -149,7 +149,8 @@ pub const CODES: &[(&str, &str, &str)] = &[
          means of more than 1. Such a network takes pixels from 0 to 255 as they are. Without `--scale` they are divided by 255\n\
          before they go in, so the network would see a black image, and samples for calibration would be as dark.\n\n\
          `--scale 1` gives the network pixels as they are. `--scale 255` says that it takes values from 0 to 1 all the same, and\n\
-         silences the warning. Of a model whose input is of integers nothing needs to be said: it gets pixels as they are.",
+         silences the warning. Of a model whose input is of integers nothing needs to be said: it gets pixels as they are, or, where\n\
+         these are int8, less 128. `--mean` takes another whole number with which they fit.",
     ),
 ];
 
