@@ -275,20 +275,6 @@ impl Pixels {
         let scale = self.scale.unwrap_or(Preprocess::default().scale);
         Preprocess { scale, mean: self.mean.clone(), std: self.std.clone() }
     }
-
-    /// For a model that takes integers: pixels go in as they are.
-    ///
-    /// # Errors
-    /// The part of it by which something else was asked.
-    pub fn to_integers(&self) -> Result<Preprocess, &'static str> {
-        let is_other = |values: &[f32], neutral: f32| values.iter().any(|&v| v != neutral);
-        match self.scale {
-            Some(scale) if scale != 1.0 => Err("scale"),
-            _ if is_other(&self.mean, 0.0) => Err("mean"),
-            _ if is_other(&self.std, 1.0) => Err("std"),
-            _ => Ok(Preprocess::scale(1.0)),
-        }
-    }
 }
 
 /// Everything that shapes the artifact.
@@ -379,20 +365,5 @@ impl Options {
         let defaults = Training::default();
         let training = Training { device: defaults.device, checkpoint: None, resume: false, ..self.training.clone() };
         Self { training, budget: None, audit: None, ..self.clone() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn integers_stay_what_they_are() {
-        assert_eq!(Pixels::default().to_integers(), Ok(Preprocess::scale(1.0)));
-        assert_eq!(Pixels { scale: Some(1.0), ..Pixels::default() }.to_integers(), Ok(Preprocess::scale(1.0)));
-        assert_eq!(Pixels { scale: Some(255.0), ..Pixels::default() }.to_integers(), Err("scale"));
-        assert_eq!(Pixels { mean: vec![0.0, 0.5, 0.0], ..Pixels::default() }.to_integers(), Err("mean"));
-        assert_eq!(Pixels { std: vec![0.5], ..Pixels::default() }.to_integers(), Err("std"));
-        assert_eq!(Pixels::default().to_floats(), Preprocess::default());
     }
 }

@@ -4,10 +4,20 @@
 //! Needs the feature `onnxruntime` and `ORT_DYLIB_PATH`; says that it was skipped without.
 
 #![cfg(feature = "onnxruntime")]
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it measured and what it skips")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test that fails may panic, and says what it measured and what it skips"
+)]
 
+use ndarray::ArrayD;
+use ndarray_npy::NpzReader;
 use snnc::{data::judge::Judge, float::Ann};
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 const TOLERANCE: f32 = 1e-4;
 
@@ -36,8 +46,8 @@ fn error(library: &Path, model: &Path, output: Option<&str>, low: f32, high: f32
     let mut judge = Judge::open(library, model).map_err(|e| e.to_string())?;
     let dims = ann.input_dims().to_vec();
     let mut x = images(&dims, low, high);
-    if judge.takes_pixels() {
-        x.iter_mut().for_each(|v| *v = (255.0 * (*v - low) / (high - low)).round());
+    if let Some([least, most]) = judge.integers() {
+        x.iter_mut().for_each(|v| *v = (least + (most - least) * (*v - low) / (high - low)).round());
     }
     let ours = ann.outputs(&x, 1).map_err(|e| e.to_string())?;
     // A file with a fixed batch gets the image that often; the first answer counts.
@@ -89,6 +99,59 @@ fn fixtures() {
     check(&mut failures, "digits", error(&library, &digits, None, 0.0, 1.0), TOLERANCE);
     assert!(count > 100, "the index lists the fixtures");
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// Compares the scores of a quantised network for images with ONNX Runtime's, of which `score` makes ours: the class must be the same for
+/// every image. Returns how many scores are at least half a `step` apart, and by how many steps at most.
+fn quantised(library: &Path, model: &Path, images: &[f32], step: f32, score: impl Fn(f32) -> f32) -> (usize, f32) {
+    let ann = Ann::open(model, None).unwrap();
+    let mut judge = Judge::open(library, model).unwrap();
+    let mut dims = ann.input_dims().to_vec();
+    dims[0] = images.len() / dims[1..].iter().product::<usize>();
+    let ours = ann.outputs(images, dims[0]).unwrap();
+    let theirs: Vec<f32> = judge.outputs(None, &dims, images).unwrap().into_iter().map(score).collect();
+    assert_eq!(ours.len(), theirs.len());
+    let class = |scores: &[f32]| scores.iter().enumerate().fold(0, |best, (k, &score)| if score > scores[best] { k } else { best });
+    let classes = ann.classes();
+    let others = ours.chunks(classes).zip(theirs.chunks(classes)).filter(|(a, b)| class(a) != class(b)).count();
+    assert_eq!(others, 0, "{}: {others} of {} images have another class", model.display(), dims[0]);
+    let steps: Vec<f32> = ours.iter().zip(&theirs).map(|(a, b)| ((a - b) / step).abs().round()).collect();
+    let (count, most) = (steps.iter().filter(|&&steps| steps > 0.0).count(), steps.iter().copied().fold(0.0, f32::max));
+    println!("{}: {count} of {} scores differ, by up to {most} steps", model.display(), steps.len());
+    (count, most)
+}
+
+/// The images of a file.
+fn pixels(path: &Path) -> Vec<f32> {
+    let x: ArrayD<u8> = NpzReader::new(File::open(path).unwrap()).unwrap().by_name("x").unwrap();
+    x.iter().map(|&pixel| f32::from(pixel)).collect()
+}
+
+/// Means of four steps lie half-way between two of them at every fourth place. There we take the lower step, ONNX the even one, and ONNX Runtime
+/// what its rounding errors say: an exact evaluation of the file differs from it in as many scores.
+#[test]
+fn digits_in_8_bits() {
+    let Some(library) = library() else { return };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/digits");
+    let images: Vec<f32> = pixels(&folder.join("digits_test.npz")).into_iter().map(|pixel| pixel / 255.0).collect();
+    // The step of the scores in the file.
+    let (count, most) = quantised(&library, &folder.join("digits_int8.onnx"), &images, 0.118_325_59, |v| v);
+    assert!(most <= 2.0 && count < 1500, "{count} of 5000 scores differ, by up to {most} steps");
+}
+
+#[test]
+fn a_third_party_model_in_8_bits() {
+    let Some(library) = library() else { return };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let model = folder.join("models/mlc_resnet8_int8_qdq.onnx");
+    if !model.is_file() {
+        eprintln!("skipped: {} is absent", model.display());
+        return;
+    }
+    let images: Vec<f32> = pixels(&folder.join("data/cifar10_lossless_256.npz")).into_iter().map(|pixel| pixel - 128.0).collect();
+    // Its probabilities are multiples of 1/256; ours, of steps of the scores before, are not rounded again.
+    let (count, _) = quantised(&library, &model, &images, 1.0 / 256.0, |v| (v + 128.0) / 256.0);
+    assert!(count < 256, "{count} of 2560 probabilities differ");
 }
 
 #[test]

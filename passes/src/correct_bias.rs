@@ -9,7 +9,7 @@
 //! Keeps: nothing exactly; this is the one pass that changes what the rate twin computes, on purpose.
 
 use crate::{About, Activations, Changed, Pass, PassCx, PassError, threshold};
-use snnc_ir::{Graph, Operator, Origin, Phase, Provenance, Tensor};
+use snnc_ir::{Code, Graph, Operator, Origin, Phase, Provenance, Tensor};
 
 pub struct CorrectBias;
 
@@ -21,8 +21,13 @@ impl Pass for CorrectBias {
     fn run(&self, graph: &mut Graph, cx: &mut PassCx<'_>) -> Result<Changed, PassError> {
         let fixed = matches!(cx.settings.threshold, threshold::Rule::Fixed(_));
         let Some(calibration) = cx.calibration.as_deref_mut().filter(|_| !fixed) else { return Ok(Changed::No) };
+        // What was trained with its steps is exact in the radix code: there is nothing to correct.
+        let mut is_exact = cx.settings.code == Code::Radix && has_neurons(graph);
         for neuron in graph.topological() {
-            let (Operator::Neuron { threshold, .. } | Operator::RadixNeuron { threshold, .. }) = graph[neuron].op else { continue };
+            let (Operator::Neuron { threshold, .. } | Operator::RadixNeuron { threshold, is_given: false, .. }) = graph[neuron].op else {
+                continue;
+            };
+            is_exact = false;
             let target = calibration.target(neuron).map_err(PassError::Bug)?;
             let rates = calibration.mean(graph, neuron).map_err(PassError::Bug)?;
             let theta = graph.param(threshold).tensor.data.clone();
@@ -31,6 +36,9 @@ impl Pass for CorrectBias {
             let offset = graph.add_param("correction", Tensor::new(shape, offset), Provenance::Derived);
             graph.insert_before(neuron, 0, Operator::Shift { offset }, Origin::default())?;
             calibration.changed(graph, neuron);
+        }
+        if is_exact {
+            return Ok(Changed::No);
         }
         let output = graph.output().expect("a verified graph has an output").node;
         let target = calibration.answers().map_err(PassError::Bug)?;
@@ -41,6 +49,10 @@ impl Pass for CorrectBias {
         graph.insert_after(output, Operator::Shift { offset }, Origin::default())?;
         Ok(Changed::Yes)
     }
+}
+
+fn has_neurons(graph: &Graph) -> bool {
+    graph.node_ids().into_iter().any(|id| graph[id].op.is_neuron())
 }
 
 /// The mean of the target less the mean of what the spikes stand for, per channel: in both codes θ times what they say.

@@ -8,8 +8,8 @@
 //! `clip_floor_shift`, between a scale and shifts where it does not start at 0. One that rounds without bounds is refused.
 //! Keeps: the function, but for entries that lie on a step to the last bit.
 
-use crate::{About, Changed, Pass, PassCx, PassError};
-use snnc_ir::{Diagnostic, Graph, NodeId, Operator, Origin, ParamId, Phase, Provenance, Tensor};
+use crate::{About, Changed, Pass, PassCx, PassError, rewrite::affine::one_number};
+use snnc_ir::{Diagnostic, Graph, NodeId, Operator, Origin, Phase, Provenance, Tensor};
 
 pub struct FoldFloor;
 
@@ -74,11 +74,11 @@ impl Line {
         let Self { gain, offset, low, high } = self;
         match graph[node].op {
             Operator::Scale { factor } => {
-                let f = one_number(graph, factor).filter(|f| *f > 0.0)?;
+                let f = f64::from(one_number(graph, factor).filter(|f| *f > 0.0)?);
                 Some(Self { gain: gain * f, offset: offset * f, low: low * f, high: high * f })
             }
             Operator::Shift { offset: o } => {
-                let o = one_number(graph, o)?;
+                let o = f64::from(one_number(graph, o)?);
                 Some(Self { gain, offset: offset + o, low: low + o, high: high + o })
             }
             Operator::Relu => Some(self.within(0.0, f64::INFINITY)),
@@ -90,11 +90,6 @@ impl Line {
     fn within(self, min: f64, max: f64) -> Self {
         Self { low: self.low.clamp(min, max), high: self.high.clamp(min, max), ..self }
     }
-}
-
-fn one_number(graph: &Graph, param: ParamId) -> Option<f64> {
-    let data = &graph.param(param).tensor.data;
-    data.first().filter(|first| data.iter().all(|v| v == *first)).map(|&v| f64::from(v))
 }
 
 /// What a floor and its surroundings compute: `base + step · min(max(⌊gain · x + offset⌋, 0), levels)`.
@@ -135,16 +130,16 @@ fn find_steps(graph: &Graph, floor: NodeId) -> Option<Steps> {
     }
 }
 
-/// With scales behind it, as far as they undo the gain: the steps are then in units of x.
+/// With scales behind it and the shifts between them, as far as they undo the gain: the steps are then in units of x.
 fn with_scales(graph: &Graph, steps: Steps) -> Steps {
     let distance = |steps: &Steps| (steps.gain * steps.step).ln().abs();
     let mut best = steps.clone();
     let mut last = steps;
     while let Some(end) = graph.only_user(last.end)
-        && let Operator::Scale { factor } = graph[end].op
-        && let Some(f) = one_number(graph, factor).filter(|f| *f > 0.0)
+        && matches!(graph[end].op, Operator::Scale { .. } | Operator::Shift { .. })
+        && let Some(Line { gain, offset, .. }) = Line::IDENTITY.then(graph, end)
     {
-        last = Steps { end, step: last.step * f, base: last.base * f, ..last };
+        last = Steps { end, step: last.step * gain, base: last.base * gain + offset, ..last };
         if distance(&last) < distance(&best) {
             best = last.clone();
         }

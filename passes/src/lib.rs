@@ -25,7 +25,9 @@ mod fold_constants;
 mod fold_floor;
 mod fold_pad;
 mod fold_pool_pad;
+mod fold_quantisers;
 mod insert_neurons;
+mod lift_dequantisers;
 mod lower_activations;
 mod lower_clip;
 mod lower_means;
@@ -60,9 +62,11 @@ pub use values::{Activations, Ranges, Traces, ranges_up_to};
 pub const CANONICALISE: &[&dyn Pass] = &[
     &extract_head::ExtractHead,
     &fold_pool_pad::FoldPoolPad,
+    &lift_dequantisers::LiftDequantisers,
     &lower_pad::LowerPad,
     &lower_activations::LowerActivations,
     &fold_floor::FoldFloor,
+    &fold_quantisers::FoldQuantisers,
     &fold_batch_norm::FoldBatchNorm,
     &remove_no_ops::RemoveNoOps,
     &sink_transposes::SinkTransposes,
@@ -70,6 +74,8 @@ pub const CANONICALISE: &[&dyn Pass] = &[
     &split_score::SplitScore,
     &fold_pad::FoldPad,
     &swap_max_pool::SwapMaxPool,
+    // Steps that have moved before a max pool, up to a rectifier.
+    &fold_quantisers::FoldQuantisers,
     &fold_constants::FoldConstants,
     // The shifts that it leaves.
     &fold_affine::FoldAffine,

@@ -7,7 +7,10 @@
 //! - `leaky(x) = relu(x) - α relu(-x)`: two populations of neurons;
 //! - `clip(clip(x, a, b), c, d)` is one clip.
 
-use crate::{About, Changed, Pass, PassCx, PassError, rewrite::bounds::lower_bounds};
+use crate::{
+    About, Changed, Pass, PassCx, PassError,
+    rewrite::bounds::{limits, lower_bounds},
+};
 use snnc_ir::{Diagnostic, Graph, NodeId, Operator, Phase, Provenance, Tensor};
 
 pub struct LowerActivations;
@@ -42,15 +45,6 @@ impl Pass for LowerActivations {
             }
         }
         Ok(changed)
-    }
-}
-
-/// The bounds of a rectifier.
-fn limits(op: &Operator) -> Option<(f32, f32)> {
-    match *op {
-        Operator::Relu => Some((0.0, f32::INFINITY)),
-        Operator::Clip { min, max } => Some((min, max)),
-        _ => None,
     }
 }
 

@@ -22,6 +22,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
          - rectifiers: `Relu`, `Clip`, `LeakyRelu`, `PRelu`, `Max` and `Min` with a constant;\n\
          - `MaxPool`, which has a spiking form of its own, and other maxima and minima over axes;\n\
          - activations that are rounded to steps from 0 to a largest value, as networks have them that are trained for conversion;\n\
+         - quantised activations in the QDQ format: `QuantizeLinear` and `DequantizeLinear` with constant scales around operators of floats;\n\
          - a `Softmax`, `LogSoftmax` or `Sigmoid` at the very end, which is left to the reader of the spikes. With it goes what does not\n  \
            change the class: a positive factor, one column of two, `1 - p` beside `p`, bounds at 0 and 1.\n\n\
          Products of two activations (attention, gates), curved activations (Tanh, GELU, Sigmoid inside), normalisation by the image's own\n\
@@ -148,7 +149,8 @@ pub const CODES: &[(&str, &str, &str)] = &[
          means of more than 1. Such a network takes pixels from 0 to 255 as they are. Without `--scale` they are divided by 255\n\
          before they go in, so the network would see a black image, and samples for calibration would be as dark.\n\n\
          `--scale 1` gives the network pixels as they are. `--scale 255` says that it takes values from 0 to 1 all the same, and\n\
-         silences the warning. Of a model whose input is of integers nothing needs to be said: it gets pixels as they are.",
+         silences the warning. Of a model whose input is of integers nothing needs to be said: it gets pixels as they are, or, where\n\
+         these are int8, less 128. `--mean` takes another whole number with which they fit.",
     ),
 ];
 

@@ -39,7 +39,7 @@ pub fn fit<'a>(canonical: Canonical<'a>, observer: &mut dyn Observer) -> Result<
     };
     let layout = options.layout.or_else(|| data.as_ref().and_then(|(_, plan)| plan.layout()));
     let input = Input::new(ty, layout, preprocess)?;
-    if options.pixels.scale.is_none() && !imported.input_is_integer {
+    if options.pixels.scale.is_none() && imported.input_integers.is_none() {
         pixels::scaled_inside(&imported.graph, &input.preprocess).iter().for_each(|warning| observer.warning(warning));
     }
     let start = Instant::now();

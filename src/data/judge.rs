@@ -46,16 +46,20 @@ impl Judge {
         shape.first().and_then(|&n| usize::try_from(n).ok()).filter(|&n| n > 0)
     }
 
-    /// Whether the model takes 8-bit pixels as they are.
+    /// The smallest and the largest number that the model takes, if it takes integers of 8 bits.
     #[must_use]
-    pub fn takes_pixels(&self) -> bool {
-        self.session.inputs().first().and_then(|i| i.dtype().tensor_type()) == Some(TensorElementType::Uint8)
+    pub fn integers(&self) -> Option<[f32; 2]> {
+        match self.session.inputs().first().and_then(|i| i.dtype().tensor_type()) {
+            Some(TensorElementType::Uint8) => Some([0.0, 255.0]),
+            Some(TensorElementType::Int8) => Some([-128.0, 127.0]),
+            _ => None,
+        }
     }
 
     /// The named output, or the first, for an input of shape `dims`, given in the precision that the model wants.
     ///
     /// # Errors
-    /// If ONNX Runtime fails, or the model's input or output is not of floats.
+    /// If ONNX Runtime fails, or the model's input or output is neither of floats nor of 8-bit integers.
     pub fn outputs(&mut self, output: Option<&str>, dims: &[usize], values: &[f32]) -> Result<Vec<f32>> {
         let failed = |e: ort::Error| Error::Internal(format!("ONNX Runtime: {e}"));
         let element = self.session.inputs().first().and_then(|i| i.dtype().tensor_type());
@@ -71,6 +75,9 @@ impl Judge {
             Some(TensorElementType::Uint8) => {
                 Tensor::from_array((dims.to_vec(), values.iter().map(|&v| v.round() as u8).collect::<Vec<_>>())).map_err(failed)?.into_dyn()
             }
+            Some(TensorElementType::Int8) => {
+                Tensor::from_array((dims.to_vec(), values.iter().map(|&v| v.round() as i8).collect::<Vec<_>>())).map_err(failed)?.into_dyn()
+            }
             _ => Tensor::from_array((dims.to_vec(), values.to_vec())).map_err(failed)?.into_dyn(),
         };
         let name = output.map_or_else(|| self.session.outputs()[0].name().to_owned(), str::to_owned);
@@ -85,6 +92,12 @@ impl Judge {
         }
         if let Ok((_, data)) = value.try_extract_tensor::<f16>() {
             return Ok(data.iter().map(|v| v.to_f32()).collect());
+        }
+        if let Ok((_, data)) = value.try_extract_tensor::<u8>() {
+            return Ok(data.iter().map(|&v| v.into()).collect());
+        }
+        if let Ok((_, data)) = value.try_extract_tensor::<i8>() {
+            return Ok(data.iter().map(|&v| v.into()).collect());
         }
         let (_, data) = value.try_extract_tensor::<f64>().map_err(failed)?;
         Ok(data.iter().map(|&v| v as f32).collect())

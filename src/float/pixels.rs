@@ -6,7 +6,7 @@
 
 use crate::{
     error::{Error, Result},
-    import::Imported,
+    import::{Imported, Integers},
     options::{Pixels, Preprocess},
 };
 use snnc_ir::{
@@ -24,17 +24,43 @@ const GREATEST_MEAN: f32 = 1.0;
 /// The preprocessing that a model gets, as asked by options that begin with `prefix`.
 ///
 /// # Errors
-/// [`Error::Usage`] if the model takes integers and something else was asked than to give it pixels as they are.
+/// [`Error::Usage`] if the model takes integers and was asked to be given something that these are not.
 pub fn preprocessing(imported: &Imported, pixels: &Pixels, prefix: &str) -> Result<Preprocess> {
-    if !imported.input_is_integer {
-        return Ok(pixels.to_floats());
-    }
-    pixels.to_integers().map_err(|option| {
+    let Some(integers) = imported.input_integers else { return Ok(pixels.to_floats()) };
+    to_integers(pixels, integers).map_err(|option| {
         let name = imported.graph.input().map(|input| imported.graph[input].origin.to_string()).unwrap_or_default();
-        Error::Usage(format!(
-            "{prefix}{option}: the model's input `{name}` takes integers, so it gets pixels as they are; leave the option out"
-        ))
+        let rule = match integers.mean() {
+            0.0 => "so it gets pixels as they are".to_owned(),
+            mean => format!("from {} to {}, so it gets pixels less {mean}", integers.low, integers.high),
+        };
+        Error::Usage(format!("{prefix}{option}: the model's input `{name}` takes integers, {rule}; leave the option out"))
     })
+}
+
+/// For a model that takes integers: pixels go in as they are, or less what makes them fit. Another mean may be asked for, a whole number
+/// with which they fit too; another scale only where pixels do not fit as they are.
+///
+/// # Errors
+/// The option by which something else was asked.
+fn to_integers(pixels: &Pixels, integers: Integers) -> std::result::Result<Preprocess, &'static str> {
+    let Pixels { scale, mean, std } = pixels;
+    if *pixels == Pixels::default() {
+        return Ok(Preprocess { mean: vec![integers.mean()], ..Preprocess::scale(1.0) });
+    }
+    let asked = Preprocess { scale: scale.unwrap_or(1.0), mean: mean.clone(), std: std.clone() };
+    let is_other = |values: &[f32], neutral: f32| values.iter().any(|&v| v != neutral);
+    let is_scaled = asked.scale != 1.0 || is_other(std, 1.0);
+    if is_scaled && integers.mean() == 0.0 {
+        return Err(if asked.scale == 1.0 { "std" } else { "scale" });
+    }
+    let fits = (0..mean.len().max(std.len())).all(|channel| {
+        let (low, high) = asked.range(channel);
+        integers.holds(low) && integers.holds(high)
+    });
+    if fits && (is_scaled || mean.iter().all(|mean| mean.fract() == 0.0)) {
+        return Ok(asked);
+    }
+    Err(if is_other(mean, 0.0) || scale.is_none() { "mean" } else { "scale" })
 }
 
 /// A warning, if the network seems to take pixels from 0 to 255 and `preprocess`, which nobody asked for, makes something else of them.
@@ -195,6 +221,28 @@ mod tests {
 
     fn said(operators: &[&str]) -> Option<String> {
         said_of(operators, &Preprocess::default())
+    }
+
+    #[test]
+    fn pixels_become_integers_that_the_model_can_take() {
+        let asked = |scale: Option<f32>, mean: &[f32], std: f32| Pixels { scale, mean: mean.to_vec(), std: vec![std] };
+        let rule = |scale: f32, mean: f32| Ok(Preprocess { mean: vec![mean], ..Preprocess::scale(scale) });
+        let unsigned = Integers { low: 0.0, high: 255.0 };
+        assert_eq!(to_integers(&Pixels::default(), unsigned), rule(1.0, 0.0));
+        assert_eq!(to_integers(&asked(Some(1.0), &[0.0], 1.0), unsigned), rule(1.0, 0.0));
+        assert_eq!(to_integers(&asked(Some(255.0), &[0.0], 1.0), unsigned), Err("scale"));
+        assert_eq!(to_integers(&asked(None, &[0.0, 0.5, 0.0], 1.0), unsigned), Err("mean"));
+        assert_eq!(to_integers(&asked(None, &[128.0], 1.0), unsigned), Err("mean"));
+        assert_eq!(to_integers(&asked(None, &[0.0], 0.5), unsigned), Err("std"));
+        let signed = Integers { low: -128.0, high: 127.0 };
+        assert_eq!(to_integers(&Pixels::default(), signed), rule(1.0, 128.0));
+        assert_eq!(to_integers(&asked(Some(1.0), &[128.0], 1.0), signed), rule(1.0, 128.0));
+        assert_eq!(to_integers(&asked(Some(2.0), &[0.0], 1.0), signed), Err("scale"), "pixel 255 would be 127.5");
+        assert_eq!(to_integers(&asked(Some(2.0), &[1.0], 1.0), signed), rule(2.0, 1.0));
+        assert_eq!(to_integers(&asked(Some(1.0), &[0.0], 1.0), signed), Err("scale"), "pixel 128 does not fit");
+        assert_eq!(to_integers(&asked(None, &[127.5], 1.0), signed), Err("mean"));
+        let wide = Integers { low: -32_768.0, high: 32_767.0 };
+        assert_eq!(to_integers(&asked(None, &[100.0], 1.0), wide), rule(1.0, 100.0));
     }
 
     #[test]

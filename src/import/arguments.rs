@@ -6,9 +6,32 @@ use super::{
     cx::Call,
     problem::{Outcome, malformed, unsupported_use},
 };
+use tract_onnx::pb::tensor_proto::DataType;
 
 /// Strides, kernels and pads beyond this are nonsense, and would overflow.
 const MAX_SIZE: i64 = 1 << 24;
+
+/// The integers that `QuantizeLinear` makes: their type, which the zero point or an attribute says, and its range.
+pub(super) fn quantised_to(call: &Call<'_>, zero_point: Option<&Constant>) -> Outcome<(DataType, [i64; 2])> {
+    let stated = call.node.int("output_dtype", 0)?;
+    let stated = i32::try_from(stated).ok().filter(|&t| t != 0).map(|t| DataType::try_from(t).unwrap_or(DataType::Undefined));
+    let element = zero_point.map(Constant::element).or(stated).unwrap_or(DataType::Uint8);
+    let range = match element {
+        DataType::Int8 => [-128, 127],
+        DataType::Uint8 => [0, 255],
+        DataType::Int16 => [-32768, 32767],
+        DataType::Uint16 => [0, 65535],
+        DataType::Int4 => [-8, 7],
+        DataType::Uint4 => [0, 15],
+        DataType::Int32 => [i32::MIN.into(), i32::MAX.into()],
+        other => {
+            return Err(unsupported_use(format!("operator `QuantizeLinear` to {}", other.as_str_name().to_lowercase()))
+                .help("quantise to integers, or export the float model")
+                .into());
+        }
+    };
+    Ok((element, range))
+}
 
 /// Checks that all values lie in `least ..= MAX_SIZE`; `what` names them.
 pub(super) fn sizes(call: &Call<'_>, what: &str, values: &[i64], least: i64) -> Outcome<Vec<usize>> {

@@ -140,6 +140,8 @@ pub(super) struct Cx {
     constant_entries: usize,
     /// What a dynamic batch counts as in the file's integer arithmetic.
     dynamic_batch: usize,
+    /// What `QuantizeLinear` and `DequantizeLinear` made of an activation by a scale and a zero point.
+    pub quantised: HashMap<String, NodeId>,
     /// The data files of the model.
     pub files: DataFiles,
 }
@@ -148,7 +150,15 @@ impl Cx {
     /// For a network of that name.
     pub fn new(name: String, files: DataFiles, dynamic_batch: usize) -> Self {
         let graph = Graph::new(name, Phase::Imported);
-        Self { graph, batch: BatchKind::Dynamic, params: HashMap::new(), constant_entries: 0, dynamic_batch, files }
+        Self {
+            graph,
+            batch: BatchKind::Dynamic,
+            params: HashMap::new(),
+            constant_entries: 0,
+            dynamic_batch,
+            quantised: HashMap::new(),
+            files,
+        }
     }
 
     /// Size of the batch in the file's integer arithmetic.

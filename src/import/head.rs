@@ -12,7 +12,7 @@
 //! | `1 - p` and `p`, in any order | the softmax over 0 and the score of `p` |
 //!
 //! each times a positive factor, which is left out: it changes no class. So is a bound that only keeps logarithms from
-//! infinity. Whatever else there is would change classes, and is refused: no softmax or sigmoid stays inside of a network.
+//! infinity, and a rounding to small steps, as quantised networks have it. Whatever else there is would change classes, and is refused: no softmax or sigmoid stays inside of a network.
 
 use super::{
     cx::Cx,
@@ -24,6 +24,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Bounds this near to the ends of the range of probabilities are guards, as before a logarithm.
 const GUARD: f64 = 1e-3;
+
+/// Probabilities that are rounded to steps up to this are still probabilities: those of 4-bit integers.
+const COARSEST: f64 = 1.0 / 15.0;
 
 /// Relative difference of factors and offsets that are the same up to rounding.
 const ROUNDING: f64 = 1e-5;
@@ -41,11 +44,19 @@ struct Term {
     entry: usize,
     factor: f64,
     offset: f64,
+    /// The largest step to which it was rounded, in units of `p`.
+    step: f64,
 }
 
 impl Term {
     fn map(self, factor: f64, offset: f64) -> Self {
         Self { factor: self.factor * factor, offset: self.offset * factor + offset, ..self }
+    }
+
+    /// Rounded to whole numbers, if these are near to each other.
+    fn rounded(self) -> Option<Self> {
+        let step = 1.0 / self.factor.abs();
+        (step <= COARSEST).then_some(Self { step: self.step.max(step), ..self })
     }
 }
 
@@ -150,7 +161,7 @@ fn terms(cx: &Cx, output: NodeId) -> Outcome<Option<Vec<Term>>> {
             _ if graph[id].ty.len() > MAX_SCORES => {
                 return Err(not_a_head(cx, of_operands.first().map_or(id, |terms| terms[0].source), id));
             }
-            ([], true) => (0..graph[id].ty.len()).map(|entry| Term { source: id, entry, factor: 1.0, offset: 0.0 }).collect(),
+            ([], true) => (0..graph[id].ty.len()).map(|entry| Term { source: id, entry, factor: 1.0, offset: 0.0, step: 0.0 }).collect(),
             ([first, ..], _) => {
                 let result = if of_operands.len() == operands.len() { behind(cx, id, &of_operands) } else { None };
                 result.ok_or_else(|| not_a_head(cx, first[0].source, id))?
@@ -190,6 +201,7 @@ fn behind(cx: &Cx, id: NodeId, operands: &[&Vec<Term>]) -> Option<Vec<Term>> {
         }
         Operator::Scale { factor } => Some(x.iter().zip(entries(*factor)).map(|(term, f)| term.map(f, 0.0)).collect()),
         Operator::Shift { offset } => Some(x.iter().zip(entries(*offset)).map(|(term, b)| term.map(1.0, b)).collect()),
+        Operator::Round => x.iter().map(|term| term.rounded()).collect(),
         Operator::Relu => bounded(0.0, f64::INFINITY),
         Operator::Clip { min, max } => bounded(f64::from(*min), f64::from(*max)),
         _ => None,
@@ -208,11 +220,12 @@ fn places(axes: impl Iterator<Item = (usize, isize, usize)>) -> Vec<usize> {
     })
 }
 
-/// Whether bounds leave a term as it is, but for probabilities next to 0 and 1.
+/// Whether bounds leave a term as it is, but for probabilities next to 0 and 1, or less than a step away from them.
 fn is_guard(graph: &snnc_ir::Graph, term: &Term, min: f64, max: f64) -> bool {
+    let guard = GUARD.max(term.step);
     let range = match graph[term.source].op {
-        Operator::LogSoftmax { .. } => [GUARD.ln(), 0.0],
-        _ => [GUARD, 1.0 - GUARD],
+        Operator::LogSoftmax { .. } => [guard.ln(), -term.step],
+        _ => [guard, 1.0 - guard],
     };
     range.into_iter().map(|p| term.factor * p + term.offset).all(|v| min <= v && v <= max)
 }

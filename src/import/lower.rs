@@ -8,7 +8,9 @@ use super::{
     batch::BatchKind,
     constant::{Constant, Data, Made},
     cx::{Call, Cx, MAX_ENTRIES, Value, check_entries},
-    folding, head, label, ops,
+    folding, head,
+    integers::Integers,
+    label, ops,
     options::ImportOptions,
     order::{reachable, reads, tail, topological},
     problem::{Outcome, batch_lost, dynamic_size, interface, malformed, unsupported_use},
@@ -32,8 +34,8 @@ const MAX_ROUNDS: usize = 64;
 pub(super) struct Lowered {
     pub graph: Graph,
     pub batch: BatchKind,
-    /// Whether the file takes images of integers.
-    pub input_is_integer: bool,
+    /// The integers that the file takes images of.
+    pub input_integers: Option<Integers>,
     pub warnings: Vec<Diagnostic>,
     /// The data files that were read.
     pub files: DataFiles,
@@ -55,11 +57,11 @@ pub(super) fn lower(model: &mut Model, files: DataFiles, options: &ImportOptions
     if !problems.is_empty() {
         return Err(problems);
     }
-    let input_is_integer = walk.input_is_integer;
+    let input_integers = walk.input_integers;
     let Cx { mut graph, batch, files, .. } = walk.cx;
     graph.prune();
     let warnings = warn_of_other_outputs(model, options).into_iter().chain(warn_without_rectifier(&graph)).collect();
-    Ok(Lowered { graph, batch, input_is_integer, warnings, files })
+    Ok(Lowered { graph, batch, input_integers, warnings, files })
 }
 
 /// Puts branches in the place of all `If` nodes whose condition follows from shapes and constants.
@@ -215,14 +217,6 @@ fn warn_without_rectifier(graph: &Graph) -> Option<Diagnostic> {
     )
 }
 
-fn is_integer(input: &pb::ValueInfoProto) -> bool {
-    let Some(type_proto::Value::TensorType(ty)) = input.r#type.as_ref().and_then(|t| t.value.as_ref()) else { return false };
-    matches!(
-        DataType::try_from(ty.elem_type),
-        Ok(DataType::Uint8 | DataType::Int8 | DataType::Int16 | DataType::Uint16 | DataType::Int32 | DataType::Int64)
-    )
-}
-
 fn not_converted(tensor: &str) -> Diagnostic {
     unsupported_use(format!("tensor `{tensor}` is a second output that is not converted")).help("export the model without it")
 }
@@ -270,15 +264,26 @@ struct Walk<'m> {
     told: BTreeMap<String, Vec<usize>>,
     /// Which way `If` nodes take whose condition is known, by index.
     taken: BTreeMap<usize, bool>,
-    /// Whether the image is of integers.
-    input_is_integer: bool,
+    /// The integers that the image is of.
+    input_integers: Option<Integers>,
+    /// The tensors that hold the integers of quantised activations.
+    integers: BTreeSet<String>,
     cx: Cx,
 }
 
 impl<'m> Walk<'m> {
     fn new(model: &'m Model, order: Vec<usize>, files: DataFiles, dynamic_batch: usize) -> Self {
         let cx = Cx::new(graph_name(&model.graph_name), files, dynamic_batch);
-        Self { model, order, values: HashMap::new(), told: BTreeMap::new(), taken: BTreeMap::new(), input_is_integer: false, cx }
+        Self {
+            model,
+            order,
+            values: HashMap::new(),
+            told: BTreeMap::new(),
+            taken: BTreeMap::new(),
+            input_integers: None,
+            integers: BTreeSet::new(),
+            cx,
+        }
     }
 
     /// Enters the image; other inputs that are in use are problems.
@@ -303,7 +308,7 @@ impl<'m> Walk<'m> {
                 Ok((ty, batch)) => {
                     if index == 0 {
                         self.cx.batch = batch;
-                        self.input_is_integer = is_integer(input);
+                        self.input_integers = Integers::of(input);
                     }
                     Value::Node(self.cx.graph.add_input(ty, Origin::one(&input.name)))
                 }
@@ -372,20 +377,20 @@ impl<'m> Walk<'m> {
         Ok((TensorType::f32(dims), batch))
     }
 
-    /// Integers may come in where nothing happens to them before a cast to floats but that they are moved.
+    /// Integers may come in where nothing happens to them before they become floats but that they are moved.
     fn check_element(&self, input: &pb::ValueInfoProto, element: i32) -> Outcome<()> {
         let element = DataType::try_from(element).unwrap_or(DataType::Undefined);
         match element {
             DataType::Float | DataType::Float16 | DataType::Bfloat16 | DataType::Double => Ok(()),
-            _ if is_integer(input) && self.is_cast_first(&input.name) => Ok(()),
+            _ if Integers::of(input).is_some() && self.is_cast_first(&input.name) => Ok(()),
             other => Err(unsupported_use(format!("input `{}` holds {}", input.name, other.as_str_name().to_lowercase()))
-                .note("of integers only those are converted that are cast to floats before anything is computed")
+                .note("of integers only those are converted that are cast to floats or dequantised before anything is computed")
                 .help("export a model that takes float32 images, or that casts them to floats first of all")
                 .into()),
         }
     }
 
-    /// Whether all ways from a tensor lead through nothing but moves of its entries to casts.
+    /// Whether all ways from a tensor lead through nothing but moves of its entries to where they become floats.
     fn is_cast_first(&self, name: &str) -> bool {
         let mut readers: HashMap<&str, Vec<&Node>> = HashMap::new();
         for node in self.order.iter().map(|&i| &self.model.nodes[i]) {
@@ -397,7 +402,8 @@ impl<'m> Walk<'m> {
         while let Some(tensor) = open.pop() {
             for node in readers.get(tensor).into_iter().flatten() {
                 match node.op.as_str() {
-                    "Cast" | "Shape" | "Size" if node.is_standard() => {}
+                    "Shape" | "Size" if node.is_standard() => {}
+                    _ if ops::ends_integers(node) => {}
                     op if node.is_standard() && ops::only_moves(op) && node.inputs.iter().skip(1).all(|i| i != tensor) => {
                         open.extend(node.outputs.iter().map(String::as_str).filter(|o| met.insert(o)));
                     }
@@ -539,11 +545,25 @@ impl<'m> Walk<'m> {
                     .help("fold the constants before: `python -m onnxsim model.onnx simplified.onnx`")
                     .into());
             }
+            (None, _, Some(_)) if self.reads_integers(node) && !ops::of_integers(node) => {
+                return Err(unsupported_use(format!("operator `{}` of quantised activations computes with integers", node.op))
+                    .note("integers are moved, compared and dequantised; what is computed, floats compute")
+                    .help("put a `DequantizeLinear` before it, as the QDQ format has it")
+                    .into());
+            }
             (None, _, Some(entry)) => ops::apply(&mut self.cx, call, entry)?,
             (None, _, None) => return Err(unsupported::operator(node).into()),
         };
         node.check_all_seen()?;
+        if node.op == "QuantizeLinear" || (self.reads_integers(node) && !ops::ends_integers(node)) {
+            self.integers.extend(node.outputs.iter().cloned());
+        }
         Ok(outputs)
+    }
+
+    /// Whether a node reads the integers of quantised activations.
+    fn reads_integers(&self, node: &Node) -> bool {
+        node.inputs.iter().any(|input| self.integers.contains(input))
     }
 
     /// What to go on with behind a node that is not converted: something of its shape, if that can be told. Nothing of it
@@ -681,8 +701,8 @@ mod tests {
             paths.extend(entries.map(|e| e.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "onnx")));
         }
         paths.sort();
-        // Three that are refused as they are, and one with an ellipsis in an `Einsum`, of which tract loses axes.
-        let unconvertible = ["mlc_resnet8_int8_qdq", "vnn21_ffnnSIGMOID_6x200", "output_inside", "einsum_forms"];
+        // Two that are refused as they are, and one with an ellipsis in an `Einsum`, of which tract loses axes.
+        let unconvertible = ["vnn21_ffnnSIGMOID_6x200", "output_inside", "einsum_forms"];
         let (mut known, mut all) = (0, 0);
         for path in paths.iter().filter(|p| !unconvertible.iter().any(|u| p.ends_with(format!("{u}.onnx")))) {
             let (theirs, ours) = agreeing(path);

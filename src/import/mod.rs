@@ -22,6 +22,7 @@
 //! | `order` | which nodes lead to the output, operands first |
 //! | `lower` | the walk over them |
 //! | `batch` | whether its size is fixed in the file |
+//! | `integers` | element types of images of whole numbers |
 //! | `cx` | what rules see and what they write to |
 //! | `constant` | what does not depend on the image |
 //! | `folding` | evaluates it: one rule per operator |
@@ -43,6 +44,7 @@ mod cx;
 mod equation;
 mod folding;
 mod head;
+mod integers;
 mod label;
 mod lower;
 mod ops;
@@ -62,6 +64,7 @@ mod wire;
 mod written_out;
 
 pub use batch::BatchKind;
+pub use integers::Integers;
 pub use options::ImportOptions;
 pub use support::{OperatorSupport, Support, operators};
 
@@ -89,8 +92,8 @@ pub struct Imported {
     pub metadata: Vec<(String, String)>,
     /// The batch of the file.
     pub batch: BatchKind,
-    /// Whether the image is of integers in the file, which become floats inside the network.
-    pub input_is_integer: bool,
+    /// The integers that the image is of in the file, which become floats inside the network; none where it is of floats.
+    pub input_integers: Option<Integers>,
     /// All files that were read: the ONNX file, then data files in the order of their names.
     pub dependencies: Vec<PathBuf>,
     /// What the user should know.
@@ -126,7 +129,7 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported> {
         producer: model.producer,
         metadata: model.metadata,
         batch: lowered.batch,
-        input_is_integer: lowered.input_is_integer,
+        input_integers: lowered.input_integers,
         dependencies,
         warnings: lowered.warnings.into_iter().map(|w| w.in_file(&file)).collect(),
     })

@@ -53,8 +53,6 @@ pub(super) fn keeps_shape(op: &str) -> bool {
             | "LayerNormalization"
             | "MeanVarianceNormalization"
             | "LpNormalization"
-            | "QuantizeLinear"
-            | "DequantizeLinear"
             | "Cast"
             | "CastLike"
             | "BatchNormalization"
@@ -115,9 +113,14 @@ const REFUSED: &[Refusal] = &[
         "replace the activation by `Relu` or ReLU6 and fine-tune",
     ),
     (
-        &["QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"],
-        "quantised activations are not converted yet; of constants, such as int8 weights, the operator is evaluated",
-        "export the float model that it was made from",
+        &["QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"],
+        "it computes with integers; quantised networks are converted in the QDQ format, whose operators compute with floats between `QuantizeLinear` and `DequantizeLinear`",
+        "quantise in the QDQ format (of ONNX Runtime: `quantize_static` with `quant_format=QuantFormat.QDQ`), or export the float model",
+    ),
+    (
+        &["DynamicQuantizeLinear"],
+        "its scale depends on the image; those of `QuantizeLinear` are constants",
+        "quantise statically in the QDQ format (of ONNX Runtime: `quantize_static`), or export the float model",
     ),
     (
         &["If"],

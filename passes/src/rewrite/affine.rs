@@ -10,6 +10,12 @@ pub fn broadcast(tensor: &Tensor, dims: &[usize]) -> Vec<f32> {
     broadcast_index(&tensor.dims, dims).into_iter().map(|i| tensor.data[i]).collect()
 }
 
+/// The value that all entries of a parameter have.
+pub fn one_number(graph: &Graph, param: ParamId) -> Option<f32> {
+    let data = &graph.param(param).tensor.data;
+    data.first().filter(|first| data.iter().all(|v| v == *first)).copied()
+}
+
 /// `tensor` as one value per channel (axis 1) of a tensor of shape `dims`, if it varies along no other axis.
 pub fn per_channel(tensor: &Tensor, dims: &[usize]) -> Option<Vec<f32>> {
     let mut shape: Vec<usize> = vec![1; dims.len()];

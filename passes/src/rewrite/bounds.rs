@@ -1,7 +1,16 @@
-//! What tensors of a float network never fall below, as far as the operators alone tell.
+//! What tensors of a float network are bounded by, as far as the operators alone tell.
 
 use snnc_ir::{Graph, NodeId, Operator};
 use std::collections::BTreeMap;
+
+/// The bounds of a rectifier without steps.
+pub fn limits(op: &Operator) -> Option<(f32, f32)> {
+    match *op {
+        Operator::Relu => Some((0.0, f32::INFINITY)),
+        Operator::Clip { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
 
 /// For every node, a number that no entry of its result is below, whatever the image: minus infinity where nothing is known.
 pub fn lower_bounds(graph: &Graph) -> BTreeMap<NodeId, f32> {

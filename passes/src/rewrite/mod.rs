@@ -2,6 +2,7 @@
 
 pub mod affine;
 pub mod bounds;
+pub mod grid;
 pub mod offset;
 pub mod scale;
 pub mod streams;

@@ -8,7 +8,13 @@ use snnc_ir::{Graph, NodeId, Operator, Origin, Provenance, Tensor};
 pub(super) fn correct(graph: &mut Graph, node: NodeId, rounding: &Rounding<'_>, cx: &mut PassCx<'_>) -> Result<(), PassError> {
     let fixed = matches!(cx.settings.threshold, threshold::Rule::Fixed(_));
     let (Some(calibration), Some(worth)) = (cx.calibration.as_deref_mut().filter(|_| !fixed), cx.worth) else { return Ok(()) };
-    let is_output = graph.output().is_some_and(|o| o.node == node);
+    // What was trained with its steps is exact.
+    let is_corrected = |id: &NodeId| match graph[*id].op {
+        Operator::RadixNeuron { is_given, .. } => !is_given,
+        _ => graph[*id].op.is_neuron(),
+    };
+    let neurons: Vec<NodeId> = graph.node_ids().into_iter().filter(|id| graph[*id].op.is_neuron()).collect();
+    let is_output = graph.output().is_some_and(|o| o.node == node) && (neurons.is_empty() || neurons.iter().any(is_corrected));
     // In whole numbers of the current before: what a count of 1 takes of it, and what it stands for.
     let (takes, stands) = match &graph[node].op {
         Operator::Neuron { threshold, .. } | Operator::RadixNeuron { threshold, is_given: false, .. } => {

@@ -5,10 +5,9 @@ use crate::import::{
     arguments,
     constant::{Constant, Data, Made},
     cx::{Call, Cx},
-    problem::{Outcome, malformed, unsupported_use},
+    problem::{Outcome, malformed},
     strides::{broadcast, strides},
 };
-use tract_onnx::pb::tensor_proto::DataType;
 
 /// For every entry of `source`, the entry of a scale that belongs to it.
 fn places(call: &Call<'_>, source: &Constant, scale: &Constant) -> Outcome<Vec<usize>> {
@@ -76,24 +75,7 @@ pub(super) fn quantize(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> 
     // `saturate` is about 8-bit floats; a division in less than 32 bits is not imitated.
     call.node.ignore(&["saturate", "precision"]);
     let (source, scale) = (operand(call, operands, 0)?, operand(call, operands, 1)?);
-    let stated = call.node.int("output_dtype", 0)?;
-    let stated = i32::try_from(stated).ok().filter(|&t| t != 0).map(|t| DataType::try_from(t).unwrap_or(DataType::Undefined));
-    let of_zero = operands.get(2).and_then(Option::as_ref).map(|zero| zero.element());
-    let element = of_zero.or(stated).unwrap_or(DataType::Uint8);
-    let (low, high) = match element {
-        DataType::Int8 => (-128, 127),
-        DataType::Uint8 => (0, 255),
-        DataType::Int16 => (-32768, 32767),
-        DataType::Uint16 => (0, 65535),
-        DataType::Int4 => (-8, 7),
-        DataType::Uint4 => (0, 15),
-        DataType::Int32 => (i32::MIN.into(), i32::MAX.into()),
-        other => {
-            return Err(unsupported_use(format!("operator `QuantizeLinear` to {}", other.as_str_name().to_lowercase()))
-                .help("quantise weights to integers, or export the float model")
-                .into());
-        }
-    };
+    let (element, [low, high]) = arguments::quantised_to(call, operands.get(2).and_then(Option::as_deref))?;
     entries(cx, call, &source.dims)?;
     let places = places(call, source, scale)?;
     let (scales, zeros) = (scale.data.to_float(), zero_points(call, operands, scale)?);

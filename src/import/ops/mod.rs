@@ -16,6 +16,7 @@ mod ml;
 mod norm;
 mod pad;
 mod pool;
+mod quantise;
 mod reduce;
 mod resize;
 mod rounding;
@@ -110,6 +111,13 @@ pub(super) const TABLE: &[Entry] = &[
     entry_of("Log", activation::log, PerEntry, "right behind a softmax at the end"),
     entry_of("Floor", rounding::rounding, PerEntry, "where it makes a rectifier in steps, from 0 to a largest value"),
     entry_of("Round", rounding::rounding, PerEntry, "as `Floor`"),
+    entry_of(
+        "QuantizeLinear",
+        quantise::quantize,
+        Aware,
+        "of activations to integers of 4, 8 or 16 bits, with constant scales, one for a tensor or for a channel",
+    ),
+    entry_of("DequantizeLinear", quantise::dequantize, Aware, "of an image of integers and of what `QuantizeLinear` made"),
     entry_of("BatchNormalization", norm::batch_normalization, Refused, "in inference, with constant statistics"),
     entry_of("Identity", shape::identity, PerEntry, "always"),
     entry_of("Dropout", shape::dropout, PerEntry, "in inference, where it does nothing"),
@@ -152,6 +160,7 @@ pub(super) fn entry_of_node(node: &Node) -> Option<&'static Entry> {
     match node.domain.as_str() {
         "" | "ai.onnx" => entry(&node.op),
         "ai.onnx.ml" => CLASSICAL.iter().find(|entry| entry.name == node.op),
+        _ if node.is_contributed() => entry(&node.op),
         _ => None,
     }
 }
@@ -199,16 +208,34 @@ pub(super) fn in_head(node: &Node) -> bool {
                         | "Softmax"
                         | "LogSoftmax"
                         | "Sigmoid"
+                        | "QuantizeLinear"
+                        | "DequantizeLinear"
                 )
         }
         "ai.onnx.ml" => matches!(node.op.as_str(), "ZipMap" | "Normalizer"),
-        _ => false,
+        _ => node.is_contributed(),
     }
 }
 
 /// Operators that hand on their first operand as it is, or in another shape.
 pub(super) fn only_reshapes(op: &str) -> bool {
     matches!(op, "Identity" | "Dropout" | "Cast" | "CastLike" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze")
+}
+
+/// Operators that make the same of integers as of the whole numbers that stand for them here, among those that ONNX lets have integers.
+pub(super) fn of_integers(node: &Node) -> bool {
+    let keeps = only_moves(&node.op)
+        || matches!(
+            node.op.as_str(),
+            "Dropout" | "Concat" | "Pad" | "MaxPool" | "ReduceMax" | "ReduceMin" | "Max" | "Min" | "Clip" | "Relu" | "Shape" | "Size"
+        );
+    (node.is_standard() && keeps) || ends_integers(node)
+}
+
+/// Operators that make floats of integers.
+pub(super) fn ends_integers(node: &Node) -> bool {
+    (node.is_standard() && matches!(node.op.as_str(), "Cast" | "DequantizeLinear"))
+        || (node.is_contributed() && node.op == "DequantizeLinear")
 }
 
 /// Operators that move, copy or drop entries of their first operand, whatever those are.
