@@ -23,7 +23,7 @@ use snnc_ir::{
 };
 use snnc_passes::{
     Activations, Calibration, Changed, PassCx, PassError, Settings, Traces, Training, manager, ranges_up_to,
-    threshold::{Firing, Neuron, Recorded, Rule},
+    threshold::{Counting, Firing, Neuron, Recorded, Rule},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -85,12 +85,16 @@ fn activations(graph: &Graph, node: NodeId, data: Vec<f32>) -> Activations {
 
 /// Neurons as the evaluator steps them.
 impl Firing for Reference {
-    fn sums(&self, neuron: Neuron, threshold: f32, currents: &[f32], sums: &mut [f32]) {
-        let (count, theta) = (sums.len(), f64::from(threshold));
-        let steps = currents.len() / count;
-        for (place, sum) in sums.iter_mut().enumerate() {
-            let currents = (0..neuron.timesteps).map(|step| f64::from(currents[step.min(steps - 1) * count + place]));
-            *sum = eval::neuron_sum(f64::from(neuron.initial) * theta, currents, theta, 1.0, neuron.reset) as f32;
+    fn counts(&self, neuron: Neuron, threshold: f32, currents: &[f32], counts: &mut [f32]) {
+        let (len, theta) = (counts.len(), f64::from(threshold));
+        let steps = currents.len() / len;
+        let start = f64::from(neuron.initial) * theta;
+        for (place, count) in counts.iter_mut().enumerate() {
+            let current = |step: usize| f64::from(currents[step.min(steps - 1) * len + place]);
+            *count = match neuron.counting {
+                Counting::Rate { timesteps, reset } => eval::neuron_sum(start, (0..timesteps).map(current), theta, 1.0, reset),
+                Counting::Radix { levels } => ((current(0) + start) / theta).floor().clamp(0.0, f64::from(levels)),
+            } as f32;
         }
     }
 }
