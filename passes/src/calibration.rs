@@ -17,6 +17,12 @@ pub trait Calibration: Firing {
     /// If the network cannot be run.
     fn target(&mut self, neuron: NodeId) -> Result<Activations, String>;
 
+    /// What the float network answers.
+    ///
+    /// # Errors
+    /// If the network cannot be run.
+    fn answers(&mut self) -> Result<Activations, String>;
+
     /// What `node` makes in the spiking network `graph` as it is now: in the rate code its mean over time, in the radix code its count.
     ///
     /// # Errors

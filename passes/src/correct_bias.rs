@@ -33,7 +33,7 @@ impl Pass for CorrectBias {
             calibration.changed(graph, neuron);
         }
         let output = graph.output().expect("a verified graph has an output").node;
-        let target = calibration.target(output).map_err(PassError::Bug)?;
+        let target = calibration.answers().map_err(PassError::Bug)?;
         let mean = calibration.mean(graph, output).map_err(PassError::Bug)?;
         let offset = difference(&target, &mean, &vec![1.0; target.channels]);
         let shape = graph[output].ty.per_channel();

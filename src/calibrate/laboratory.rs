@@ -21,6 +21,7 @@ const SIGNAL_BYTES: usize = 128 << 20;
 pub struct Laboratory {
     walk: Walk,
     targets: BTreeMap<NodeId, Activations>,
+    answers: Activations,
     recorded: BTreeMap<NodeId, Recorded>,
 }
 
@@ -51,8 +52,10 @@ impl Laboratory {
                 collected.entry(node).or_default().extend(values);
             }
         }
-        let targets = collected.into_iter().map(|(node, data)| (node, activations(canonical, node, data))).collect();
-        Ok(Self { walk: Walk::new(timesteps, samples.count, input, varies), targets, recorded })
+        let targets: BTreeMap<NodeId, Activations> =
+            collected.into_iter().map(|(node, data)| (node, activations(canonical, node, data))).collect();
+        let answers = targets.get(&output).cloned().unwrap_or_else(|| activations(canonical, output, Vec::new()));
+        Ok(Self { answers, walk: Walk::new(timesteps, samples.count, input, varies), targets, recorded })
     }
 
     /// Forgets what the spiking network made: it is another graph from here on.
@@ -102,6 +105,10 @@ impl Firing for Laboratory {
 impl Calibration for Laboratory {
     fn target(&mut self, neuron: NodeId) -> std::result::Result<Activations, String> {
         self.targets.get(&neuron).cloned().ok_or_else(|| format!("no float activations for node {}", neuron.number()))
+    }
+
+    fn answers(&mut self) -> std::result::Result<Activations, String> {
+        Ok(self.answers.clone())
     }
 
     fn mean(&mut self, graph: &Graph, node: NodeId) -> std::result::Result<Activations, String> {

@@ -7,7 +7,8 @@
 //! correction, Li et al., ICML 2021), where there is a calibration.
 //!
 //! Weights that already are whole numbers times something (the network was quantised) stay exactly that, if their bits suffice; and neurons
-//! that were trained with their steps get a scale before them that makes θ as fine as 32 bits allow.
+//! that were trained with their steps get a scale before them that makes θ as fine as 32 bits allow. So do others whose θ would be but a few
+//! units, as where they read sums of spikes.
 //!
 //! Requires: weights in spike units, no means, no shifts before layers.
 //! Leaves: whole numbers that fit their types ([`Phase::Whole`]), every current and potential below 2^31, a scale at the output.
@@ -15,6 +16,7 @@
 //!
 //! | file | content |
 //! |---|---|
+//! | [`streams`] | which nodes are streams, and what stands between them and currents |
 //! | [`units`] | which channels have one unit |
 //! | [`demands`] | what the operators ask of a unit |
 //! | [`grid`] | the largest unit of which numbers are multiples |
@@ -25,11 +27,13 @@ mod correction;
 mod demands;
 mod grid;
 mod round;
+mod streams;
 mod units;
 
 use crate::{About, Changed, Pass, PassCx, PassError};
 use round::Rounding;
-use snnc_ir::{Element, Graph, NodeId, Operator, Origin, Phase, Provenance, Tensor};
+use snnc_ir::{Graph, Phase};
+use streams::Streams;
 use units::Units;
 
 pub struct ToIntegers;
@@ -40,57 +44,18 @@ impl Pass for ToIntegers {
     }
 
     fn run(&self, graph: &mut Graph, cx: &mut PassCx<'_>) -> Result<Changed, PassError> {
-        separate_streams(graph)?;
-        let units = Units::find(graph);
+        let streams = Streams::separate(graph)?;
+        let units = Units::find(graph, &streams);
         let sizes = demands::sizes(graph, &units, cx.settings)?;
-        let mut rounding = Rounding::new(&units, &sizes);
+        let mut rounding = Rounding::new(graph, &streams, &units, &sizes);
+        // A correction goes behind it, in the same unit.
+        let output = graph.output().expect("a verified graph has an output").node;
         for node in graph.topological() {
             rounding.node(graph, node, cx.settings)?;
             correction::correct(graph, node, &rounding, cx)?;
         }
-        let output = graph.output().expect("a verified graph has an output").node;
         graph.set_output_scale(rounding.unit(output, 0) as f32);
         graph.refresh_types()?;
         Ok(Changed::Yes)
     }
-}
-
-/// Whether a node's result is a stream of spikes, or the sum of some of one stream: whole numbers already, whose size nobody chooses.
-fn is_stream(graph: &Graph, node: NodeId) -> bool {
-    let (op, ty) = (&graph[node].op, &graph[node].ty);
-    match op {
-        Operator::Input => true,
-        Operator::SumPool2d { .. } | Operator::Sum { .. } => graph.operand(node).is_some_and(|operand| is_stream(graph, operand)),
-        op if op.is_movement() => graph.operands(node).iter().all(|&operand| is_stream(graph, operand)),
-        _ => ty.element == Element::Spike,
-    }
-}
-
-/// Puts a scale behind streams that meet currents, or a constant, or are the output: a synapse that gives them the size of those.
-fn separate_streams(graph: &mut Graph) -> Result<(), PassError> {
-    let one = |graph: &mut Graph, node: NodeId| {
-        let shape = vec![1; graph[node].ty.dims.len()];
-        graph.add_param("one", Tensor::splat(shape, 1.0), Provenance::Fixed)
-    };
-    for node in graph.topological() {
-        let op = &graph[node].op;
-        let meets = matches!(op, Operator::Add | Operator::Shift { .. })
-            || matches!(op, Operator::Concat { .. } | Operator::Sum { .. }) && !is_stream(graph, node)
-            || matches!(op, Operator::Sum { axes } if axes.contains(&1));
-        if meets {
-            for (slot, operand) in graph.operands(node).into_iter().enumerate() {
-                if is_stream(graph, operand) {
-                    let factor = one(graph, operand);
-                    graph.insert_before(node, slot, Operator::Scale { factor }, Origin::default())?;
-                }
-            }
-        }
-    }
-    let output = graph.output().expect("a verified graph has an output").clone();
-    if is_stream(graph, output.node) {
-        let factor = one(graph, output.node);
-        let scaled = graph.add_node(Operator::Scale { factor }, &[output.node], Origin::default())?;
-        graph.set_output(scaled, output.name, output.head);
-    }
-    Ok(())
 }
