@@ -274,7 +274,7 @@ fn rounded(seed: u64, code: Code, bits: Bits) -> Option<(f64, f64)> {
         fail("to whole numbers", format!("{error:?}"));
     }
     if let Err(error) = fits(&graph, &settings) {
-        fail("bounds", error);
+        fail("bounds", format!("{error}\n{}", snnc_ir::text::print(&graph)));
     }
     // What compares digits reads digits, as the runtime asks.
     let compares = |&node: &NodeId| matches!(graph[node].op, Operator::DigitMaxPool2d { .. });

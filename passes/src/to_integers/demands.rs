@@ -14,8 +14,8 @@ use std::{
 /// What currents and potentials stay below, by a good margin: their bounds move a little when weights are rounded and means corrected.
 pub(super) const ROOM: f64 = (1u64 << 30) as f64;
 
-/// The largest factor of a scale whose size nothing else determines.
-const LARGEST_FACTOR: u32 = 1 << 20;
+/// The largest factor of a scale whose size nothing else determines: finer than weights, and what is scaled again has room left.
+const LARGEST_FACTOR: u32 = 1 << 14;
 
 /// Up to this factor, those of scales are tried for a unit of which they are exact multiples.
 const FINEST_FACTOR: u32 = 1 << 12;
@@ -66,11 +66,13 @@ pub(super) fn sizes(graph: &Graph, units: &Units, settings: &Settings) -> Result
     }
     let rows = Rows::new(graph, units);
     let mut sizes = vec![1.0; units.count()];
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         let before = sizes.clone();
         // Classes are numbered front to back, so mostly each finds those before it settled.
         for (class, demand) in demands.iter().enumerate() {
-            sizes[class] = demand.unit(&rows, &sizes, settings);
+            let unit = demand.unit(&rows, &sizes, settings);
+            // What does not settle may only grow, until all fits.
+            sizes[class] = if round < ROUNDS / 2 { unit } else { unit.max(sizes[class]) };
         }
         if sizes == before {
             return Ok(Sizes { units: sizes, bounds });
@@ -125,7 +127,7 @@ impl Demand {
         let exact = exact.filter(|unit| *unit >= filled * (1.0 - 1e-9));
         match exact {
             // What is exact stays it in a half of the unit. In a fine one, factors can also say what rounded thresholds have changed.
-            Some(unit) if !has_layers => unit / (unit / filled.max(self.least)).log2().floor().max(0.0).exp2(),
+            Some(unit) if !has_layers => (unit / (unit / filled.max(self.least)).log2().floor().max(0.0).exp2()).max(self.least),
             Some(unit) => unit.max(self.least),
             None if filled > 0.0 || self.least > 0.0 => filled.max(self.least),
             None => 1.0,

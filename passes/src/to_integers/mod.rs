@@ -20,20 +20,24 @@
 //! | [`units`] | which channels have one unit |
 //! | [`demands`] | what the operators ask of a unit |
 //! | [`grid`] | the largest unit of which numbers are multiples |
+//! | [`joins`] | joins whose terms cannot all have their unit |
 //! | [`round`] | the parameters of one node, rounded |
 //! | [`correction`] | shifted means |
 
 mod correction;
 mod demands;
 mod grid;
+mod joins;
 mod round;
 mod streams;
 mod units;
 
-use crate::{About, Changed, Pass, PassCx, PassError};
+use crate::{About, Changed, Pass, PassCx, PassError, Settings};
+use demands::Sizes;
 use round::Rounding;
 use snnc_ir::{Graph, Phase};
 use streams::Streams;
+use std::collections::BTreeSet;
 use units::Units;
 
 pub struct ToIntegers;
@@ -45,8 +49,7 @@ impl Pass for ToIntegers {
 
     fn run(&self, graph: &mut Graph, cx: &mut PassCx<'_>) -> Result<Changed, PassError> {
         let streams = Streams::separate(graph)?;
-        let units = Units::find(graph, &streams);
-        let sizes = demands::sizes(graph, &units, cx.settings)?;
+        let (units, sizes) = units(graph, &streams, cx.settings)?;
         let mut rounding = Rounding::new(graph, &streams, &units, &sizes);
         // A correction goes behind it, in the same unit.
         let output = graph.output().expect("a verified graph has an output").node;
@@ -57,5 +60,23 @@ impl Pass for ToIntegers {
         graph.set_output_scale(rounding.unit(output, 0) as f32);
         graph.refresh_types()?;
         Ok(Changed::Yes)
+    }
+}
+
+/// Finds the units, and gives joins whose terms ask for different ones scales that make up for it.
+fn units(graph: &mut Graph, streams: &Streams, settings: &Settings) -> Result<(Units, Sizes), PassError> {
+    let mut separated = BTreeSet::new();
+    loop {
+        let units = Units::find(graph, streams);
+        let mut joins = joins::circular(graph, &units);
+        if joins.is_subset(&separated) {
+            let sizes = demands::sizes(graph, &units, settings)?;
+            joins = joins::coarse(graph, &units, &sizes);
+            if joins.is_subset(&separated) {
+                return Ok((units, sizes));
+            }
+        }
+        joins::separate(graph, streams, &joins)?;
+        separated.extend(joins);
     }
 }

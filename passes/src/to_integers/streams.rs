@@ -7,7 +7,7 @@ use crate::{
         scale::{concat_factors, moved},
     },
 };
-use snnc_ir::{Graph, NodeId, Operator, Origin, Provenance, Tensor};
+use snnc_ir::{Graph, NodeId, Operator, Origin, ParamId, Provenance, Tensor};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The nodes whose results are streams of spikes, or sums of spikes that are worth the same: whole numbers already, whose size nobody chooses.
@@ -80,7 +80,7 @@ fn worth(graph: &Graph, node: NodeId, operands: &[NodeId], worths: &BTreeMap<Nod
 }
 
 /// A factor that leaves a node's result as it is.
-fn one(graph: &mut Graph, node: NodeId) -> snnc_ir::ParamId {
+pub(super) fn one(graph: &mut Graph, node: NodeId) -> ParamId {
     let shape = vec![1; graph[node].ty.dims.len()];
     graph.add_param("one", Tensor::splat(shape, 1.0), Provenance::Fixed)
 }
