@@ -64,7 +64,7 @@ pub(super) fn sizes(graph: &Graph, units: &Units, settings: &Settings) -> Result
             }
         }
     }
-    let rows = Rows::new(graph, units);
+    let rows = Rows::new(graph, units, &bounds);
     let mut sizes = vec![1.0; units.count()];
     for round in 0..ROUNDS {
         let before = sizes.clone();
@@ -139,12 +139,13 @@ impl Demand {
 struct Rows<'g> {
     graph: &'g Graph,
     units: &'g Units,
+    bounds: &'g BTreeMap<NodeId, Vec<f64>>,
     /// Of scales the factors of every channel, each once.
     factors: BTreeMap<NodeId, Vec<Vec<f32>>>,
 }
 
 impl<'g> Rows<'g> {
-    fn new(graph: &'g Graph, units: &'g Units) -> Self {
+    fn new(graph: &'g Graph, units: &'g Units, bounds: &'g BTreeMap<NodeId, Vec<f64>>) -> Self {
         let mut factors = BTreeMap::new();
         for node in graph.topological() {
             if let Operator::Scale { factor } = graph[node].op {
@@ -156,7 +157,7 @@ impl<'g> Rows<'g> {
                 factors.insert(node, of_channels.into_iter().map(|bits| bits.into_iter().map(f32::from_bits).collect()).collect());
             }
         }
-        Self { graph, units, factors }
+        Self { graph, units, bounds, factors }
     }
 
     fn is_layer(&self, node: NodeId) -> bool {
@@ -178,7 +179,9 @@ impl<'g> Rows<'g> {
         let graph = self.graph;
         let operand = graph.operand(node).expect("a layer has one operand");
         let classes = self.units.classes(graph, operand);
-        let size = |channel: usize| classes.map_or(1.0, |classes| sizes[classes[channel]]);
+        let bounds = &self.bounds[&operand];
+        // Nothing depends on the weights of a channel that is 0.
+        let size = |channel: usize| if bounds[channel] == 0.0 { 0.0 } else { classes.map_or(1.0, |classes| sizes[classes[channel]]) };
         if let Some(factors) = self.factors.get(&node) {
             return factors[channel].iter().all(|&factor| holds(f64::from(factor) * size(channel)));
         }

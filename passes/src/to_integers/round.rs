@@ -61,6 +61,12 @@ impl<'a> Rounding<'a> {
         Tensor::new(graph[node].ty.per_channel(), (0..channels).map(|c| self.unit(node, c) as f32).collect())
     }
 
+    /// 0 for channels of a node that are 0, so that no weight makes much of them, and else 1.
+    fn alive(&self, graph: &Graph, node: NodeId) -> Tensor {
+        let alive = self.sizes.bounds[&node].iter().map(|&bound| if bound == 0.0 { 0.0 } else { 1.0 });
+        Tensor::new(graph[node].ty.per_channel(), alive.collect())
+    }
+
     /// What 1 in an operand stands for: of a stream its worth, of a current its unit.
     fn size(&self, graph: &Graph, operand: NodeId) -> Tensor {
         if self.streams.has(operand) {
@@ -76,7 +82,9 @@ impl<'a> Rounding<'a> {
             Operator::Conv2d { .. } | Operator::Linear { .. } => self.layer(graph, node, settings.bits(node).largest() as f32),
             Operator::Scale { .. } => {
                 let operand = graph.operand(node).expect("a scale has one operand");
-                let size = combine(&self.size(graph, operand), &self.units(graph, node), &graph[node].ty.dims, |x, u| x / u);
+                let dims = &graph[node].ty.dims;
+                let size = combine(&self.size(graph, operand), &self.alive(graph, operand), dims, |x, alive| x * alive);
+                let size = combine(&size, &self.units(graph, node), dims, |x, u| x / u);
                 self.rounded(graph, node, "factor", |factor, dims| combine(factor, &size, dims, |f, s| f * s));
             }
             Operator::Shift { .. } => {
@@ -108,7 +116,8 @@ impl<'a> Rounding<'a> {
     /// `w · (what 1 in the operand stands for) / unit`, and the bias over the unit.
     fn layer(&self, graph: &mut Graph, node: NodeId, most: f32) {
         let operand = graph.operand(node).expect("a layer has one operand");
-        let size = self.size(graph, operand);
+        let dims = &graph[operand].ty.dims;
+        let size = combine(&self.size(graph, operand), &self.alive(graph, operand), dims, |x, alive| x * alive);
         let (is_conv, groups) = match &graph[node].op {
             Operator::Conv2d { geometry, .. } => (true, geometry.groups),
             _ => (false, 1),
