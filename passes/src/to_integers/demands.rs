@@ -124,12 +124,12 @@ impl Demand {
         }
         let multiples = if has_layers { own().map(|(node, _)| most(node)).max().unwrap_or(0) } else { FINEST_FACTOR };
         let exact = common_unit(largest, multiples, |is| own().all(|(node, channel)| rows.all(node, channel, sizes, is)));
-        let exact = exact.filter(|unit| *unit >= filled * (1.0 - 1e-9));
-        match exact {
-            // What is exact stays it in a half of the unit. In a fine one, factors can also say what rounded thresholds have changed.
-            Some(unit) if !has_layers => (unit / (unit / filled.max(self.least)).log2().floor().max(0.0).exp2()).max(self.least),
-            Some(unit) => unit.max(self.least),
-            None if filled > 0.0 || self.least > 0.0 => filled.max(self.least),
+        let least = filled.max(self.least);
+        match exact.filter(|unit| *unit >= filled * (1.0 - 1e-9)) {
+            // Multiples of a unit are multiples of a part of it. The smallest says best what else is rounded by it: biases, thresholds, and what
+            // rounded thresholds have changed of factors.
+            Some(unit) => (unit / (unit / least * (1.0 + 1e-9)).floor().max(1.0)).max(self.least),
+            None if least > 0.0 => least,
             None => 1.0,
         }
     }
