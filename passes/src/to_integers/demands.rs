@@ -20,6 +20,9 @@ const LARGEST_FACTOR: u32 = 1 << 14;
 /// Up to this factor, those of scales are tried for a unit of which they are exact multiples.
 const FINEST_FACTOR: u32 = 1 << 12;
 
+/// A layer or scale whose largest weight is less than this may have more bits, if the current that it reads can spare them.
+const FEW: f64 = 127.0;
+
 /// Rounds of finding units where layers read currents, whose units have to be found before.
 const ROUNDS: usize = 64;
 
@@ -65,18 +68,12 @@ pub(super) fn sizes(graph: &Graph, units: &Units, settings: &Settings) -> Result
         }
     }
     let rows = Rows::new(graph, units, &bounds);
-    let mut sizes = vec![1.0; units.count()];
-    for round in 0..ROUNDS {
-        let before = sizes.clone();
-        // Classes are numbered front to back, so mostly each finds those before it settled.
-        for (class, demand) in demands.iter().enumerate() {
-            let unit = demand.unit(&rows, &sizes, settings);
-            // What does not settle may only grow, until all fits.
-            sizes[class] = if round < ROUNDS / 2 { unit } else { unit.max(sizes[class]) };
-        }
-        if sizes == before {
+    while let Some(sizes) = settle(&demands, &rows, settings) {
+        let crowded = crowded(&demands, &rows, &sizes);
+        if crowded.is_empty() {
             return Ok(Sizes { units: sizes, bounds });
         }
+        crowded.into_iter().for_each(|class| demands[class].least = 2.0 * sizes[class]);
     }
     let node = demands.iter().find_map(|d| d.rows.first()).map_or_else(String::new, |&(node, _)| graph[node].origin.to_string());
     Err(PassError::User(
@@ -85,6 +82,49 @@ pub(super) fn sizes(graph: &Graph, units: &Units, settings: &Settings) -> Result
             .note("layers that read each other without activations between grow beyond all bounds")
             .help("use `--code radix`, which puts neurons between such layers, or fewer time steps"),
     ))
+}
+
+/// Units that all demands agree on; none where each asks for more than the last.
+fn settle(demands: &[Demand], rows: &Rows<'_>, settings: &Settings) -> Option<Vec<f64>> {
+    let mut sizes = vec![1.0; demands.len()];
+    for round in 0..ROUNDS {
+        let before = sizes.clone();
+        // Classes are numbered front to back, so mostly each finds those before it settled.
+        for (class, demand) in demands.iter().enumerate() {
+            let unit = demand.unit(rows, &sizes, settings);
+            // What does not settle may only grow, until all fits.
+            sizes[class] = if round < ROUNDS / 2 { unit } else { unit.max(sizes[class]) };
+        }
+        if sizes == before {
+            return Some(sizes);
+        }
+    }
+    None
+}
+
+/// The classes whose weights are so fine that they leave few bits of the 32 for those of the layers and scales that read them.
+fn crowded(demands: &[Demand], rows: &Rows<'_>, sizes: &[f64]) -> BTreeSet<usize> {
+    let largest = |class: usize, counts: &dyn Fn(NodeId) -> bool| {
+        let own = demands[class].rows.iter().filter(|&&(node, _)| counts(node));
+        own.map(|&(node, channel)| rows.largest(node, channel, sizes)).fold(0.0f64, f64::max) / sizes[class]
+    };
+    let reads_current = |node: NodeId| rows.classes_read(node).is_some();
+    // By how much the most demanding reader of a class would have it coarser.
+    let mut least = vec![f64::INFINITY; demands.len()];
+    for (class, demand) in demands.iter().enumerate() {
+        let readers: BTreeSet<NodeId> = demand.rows.iter().map(|&(node, _)| node).filter(|&node| reads_current(node)).collect();
+        if readers.is_empty() {
+            continue;
+        }
+        let own = largest(class, &reads_current);
+        if own == 0.0 || own >= FEW {
+            continue;
+        }
+        for read in readers.into_iter().flat_map(|node| rows.classes_read(node).unwrap_or_default()).filter(|&&read| read != class) {
+            least[*read] = least[*read].min(own);
+        }
+    }
+    (0..demands.len()).filter(|&class| least[class].is_finite() && largest(class, &|_| true) > 2.0 * least[class]).collect()
 }
 
 /// What a potential gathers, with so much at a step or in a window: in the rate code over all steps, and what it starts with.
@@ -158,6 +198,11 @@ impl<'g> Rows<'g> {
             }
         }
         Self { graph, units, bounds, factors }
+    }
+
+    /// The classes of what a layer or scale reads; none of streams.
+    fn classes_read(&self, node: NodeId) -> Option<&[usize]> {
+        self.units.classes(self.graph, self.graph.operand(node).expect("a layer has one operand"))
     }
 
     fn is_layer(&self, node: NodeId) -> bool {
