@@ -51,8 +51,8 @@ mod values;
 
 pub use calibration::Calibration;
 pub use fold_floor::unbounded_floors;
-pub use rectify_currents::currents;
 pub use pass::{About, Bits, Changed, Pass, PassCx, PassError, Settings};
+pub use rectify_currents::currents;
 pub use training::Training;
 pub use values::{Activations, Ranges, Traces, ranges_up_to};
 

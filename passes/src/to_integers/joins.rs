@@ -1,6 +1,6 @@
 //! Joins whose terms cannot all have their unit.
 
-use super::{demands::Sizes, streams::one, streams::Streams, units::Units};
+use super::{demands::Sizes, streams::Streams, streams::one, units::Units};
 use crate::{PassError, rewrite::affine::broadcast};
 use snnc_ir::{Graph, NodeId, Operator, Origin};
 use std::collections::BTreeSet;
@@ -54,7 +54,8 @@ pub(super) fn circular(graph: &Graph, units: &Units) -> BTreeSet<NodeId> {
 pub(super) fn coarse(graph: &Graph, units: &Units, sizes: &Sizes) -> BTreeSet<NodeId> {
     let mut classes = BTreeSet::new();
     for node in graph.topological() {
-        let (Operator::Scale { factor }, Some(own), Some(operand)) = (&graph[node].op, units.classes(graph, node), graph.operand(node)) else {
+        let (Operator::Scale { factor }, Some(own), Some(operand)) = (&graph[node].op, units.classes(graph, node), graph.operand(node))
+        else {
             continue;
         };
         let (ty, read) = (&graph[node].ty, units.classes(graph, operand));

@@ -36,8 +36,8 @@ use crate::{About, Changed, Pass, PassCx, PassError, Settings};
 use demands::Sizes;
 use round::Rounding;
 use snnc_ir::{Graph, Phase};
-use streams::Streams;
 use std::collections::BTreeSet;
+use streams::Streams;
 use units::Units;
 
 pub struct ToIntegers;
