@@ -324,12 +324,12 @@ fn many(seeds: std::ops::Range<u64>, code: Code) -> Vec<(f64, f64, u64)> {
 fn errors(code: Code) -> Vec<(f64, f64, u64)> {
     let mut errors = many(SEEDS, code);
     errors.sort_by(|a, b| a.1.total_cmp(&b.1));
-    assert!(errors.len() > 20, "most networks are compared");
+    assert!(errors.len() > 10, "many networks are compared");
     errors
 }
 
 /// Of each code so many, here; more with other seeds while the passes are worked on.
-const SEEDS: std::ops::Range<u64> = 0..100;
+const SEEDS: std::ops::Range<u64> = 0..40;
 
 #[test]
 fn networks_of_the_radix_code_mean_the_same_in_whole_numbers() {
@@ -350,7 +350,7 @@ fn networks_of_the_rate_code_mean_the_same_in_whole_numbers() {
 /// With 8 bits means are rougher; but nothing may overflow or be refused.
 #[test]
 fn eight_bits_fit_too() {
-    for seed in 200..260 {
+    for seed in 200..220 {
         for code in [Code::Radix, Code::Rate] {
             if let Some((mean, _)) = rounded(seed, code, Bits::Eight) {
                 assert!(mean < 0.2, "seed {seed}, {code:?}: {mean}");
@@ -359,7 +359,7 @@ fn eight_bits_fit_too() {
     }
 }
 #[test]
-#[ignore = "for development"]
+#[ignore = "for who changes these passes: `FIRST=0 COUNT=1000`; with `SHOW=1` it prints the networks"]
 fn fuzz() {
     let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
     let (first, count) = (number("FIRST", 0), number("COUNT", 200));

@@ -23,6 +23,9 @@ const FINEST_FACTOR: u32 = 1 << 12;
 /// A layer or scale whose largest weight is less than this may have more bits, if the current that it reads can spare them.
 const FEW: f64 = 127.0;
 
+/// It does not spare them below a largest weight of this: others may read it too.
+const KEPT: f64 = 48.0;
+
 /// Rounds of finding units where layers read currents, whose units have to be found before.
 const ROUNDS: usize = 64;
 
@@ -104,27 +107,24 @@ fn settle(demands: &[Demand], rows: &Rows<'_>, settings: &Settings) -> Option<Ve
 
 /// The classes whose weights are so fine that they leave few bits of the 32 for those of the layers and scales that read them.
 fn crowded(demands: &[Demand], rows: &Rows<'_>, sizes: &[f64]) -> BTreeSet<usize> {
-    let largest = |class: usize, counts: &dyn Fn(NodeId) -> bool| {
-        let own = demands[class].rows.iter().filter(|&&(node, _)| counts(node));
+    let largest = |class: usize, of: Option<NodeId>| {
+        let own = demands[class].rows.iter().filter(|(node, _)| of.is_none_or(|of| of == *node));
         own.map(|&(node, channel)| rows.largest(node, channel, sizes)).fold(0.0f64, f64::max) / sizes[class]
     };
-    let reads_current = |node: NodeId| rows.classes_read(node).is_some();
-    // By how much the most demanding reader of a class would have it coarser.
+    // The largest weight of the most demanding reader of a class.
     let mut least = vec![f64::INFINITY; demands.len()];
     for (class, demand) in demands.iter().enumerate() {
-        let readers: BTreeSet<NodeId> = demand.rows.iter().map(|&(node, _)| node).filter(|&node| reads_current(node)).collect();
-        if readers.is_empty() {
-            continue;
-        }
-        let own = largest(class, &reads_current);
-        if own == 0.0 || own >= FEW {
-            continue;
-        }
-        for read in readers.into_iter().flat_map(|node| rows.classes_read(node).unwrap_or_default()).filter(|&&read| read != class) {
-            least[*read] = least[*read].min(own);
+        let nodes: BTreeSet<NodeId> = demand.rows.iter().map(|&(node, _)| node).collect();
+        for node in nodes {
+            let Some(reads) = rows.classes_read(node) else { continue };
+            let own = largest(class, Some(node));
+            if own > 0.0 && own < FEW {
+                reads.iter().filter(|&&read| read != class).for_each(|&read| least[read] = least[read].min(own));
+            }
         }
     }
-    (0..demands.len()).filter(|&class| least[class].is_finite() && largest(class, &|_| true) > 2.0 * least[class]).collect()
+    let is_crowded = |&class: &usize| least[class].is_finite() && largest(class, None) > (2.0 * least[class]).max(KEPT);
+    (0..demands.len()).filter(is_crowded).collect()
 }
 
 /// What a potential gathers, with so much at a step or in a window: in the rate code over all steps, and what it starts with.
