@@ -1,5 +1,7 @@
 //! Random small networks through `DEPLOY` and `ROUND`: whole numbers mean what real ones did.
 
+#![allow(clippy::print_stdout, reason = "who changes these passes asks for it")]
+
 mod common;
 
 use common::{Random, fits, mode, whole_difference, whole_images};
