@@ -108,6 +108,17 @@ pub const CODES: &[(&str, &str, &str)] = &[
          size 1), or snnc misreads the file. In the first case mend the numbers; in the second, please report the file.",
     ),
     (
+        "E0112",
+        "the currents of the network do not fit 32 bits",
+        "An artifact is made of whole numbers, and no sum in it may leave 32 bits, for any image at all: that is proven layer by layer from\n\
+         the weights and the largest input. What 1 stands for in a current is chosen so that it holds. Where a layer reads the current of another\n\
+         layer instead of spikes, each has to leave room for the other, and along many such layers no choice does: the numbers grow from one to\n\
+         the next, with nothing between them that bounds them.\n\n\
+         The radix code (`--code radix`, the default) puts neurons between such layers, which bound what they say. In the rate code fewer\n\
+         `--timesteps` leave more room, since potentials gather what arrives over all steps. Linear layers that follow each other without a\n\
+         rectifier compute one linear map: multiplied out before the export, they are one layer.",
+    ),
+    (
         "W0201",
         "the network has no rectifier",
         "Neurons take the place of rectifiers (`Relu`, `Clip`, `LeakyRelu`, `PRelu`). A network without any is one linear map: it\n\
@@ -151,6 +162,15 @@ pub const CODES: &[(&str, &str, &str)] = &[
          `--scale 1` gives the network pixels as they are. `--scale 255` says that it takes values from 0 to 1 all the same, and\n\
          silences the warning. Of a model whose input is of integers nothing needs to be said: it gets pixels as they are, or, where\n\
          these are int8, less 128. `--mean` takes another whole number with which they fit.",
+    ),
+    (
+        "W0207",
+        "values of the images lie outside of the range that the artifact knows",
+        "A spiking network takes whole numbers: every value of an image becomes the nearest of those that the artifact has, and its range is\n\
+         that of 8-bit pixels after the preprocessing of the compilation (`--scale`, `--mean`, `--std`; `snnc inspect` shows it). Values beyond\n\
+         the least or the greatest are taken for these, so the network sees other images than the float network does.\n\n\
+         Mostly images were given as floats that are scaled otherwise than the model reads them, or the artifact was compiled without the\n\
+         model's means and deviations. 8-bit pixels always fit.",
     ),
 ];
 
