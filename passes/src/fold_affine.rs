@@ -94,8 +94,12 @@ fn scale_into_layer_before(graph: &mut Graph, node: NodeId) -> bool {
     true
 }
 
-/// Also through sums: a current added to a sum is added to one of its terms.
-fn shift_into_layer_before(graph: &mut Graph, node: NodeId) -> Result<bool, PassError> {
+/// Moves the `shift` at `node` into the bias of the layer before it; also through sums: a current added to a sum is added to one of its terms.
+/// Returns whether there was such a layer.
+///
+/// # Errors
+/// Only on a bug.
+pub fn shift_into_layer_before(graph: &mut Graph, node: NodeId) -> Result<bool, PassError> {
     let Operator::Shift { offset } = graph[node].op else { return Ok(false) };
     let Some(operand) = graph.operand(node) else { return Ok(false) };
     if graph.only_user(operand) != Some(node) {

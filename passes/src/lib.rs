@@ -53,8 +53,8 @@ mod values;
 
 pub use calibration::Calibration;
 pub use fold_floor::unbounded_floors;
-pub use rectify_currents::currents;
 pub use pass::{About, Bits, Changed, Pass, PassCx, PassError, Settings};
+pub use rectify_currents::currents;
 pub use training::Training;
 pub use values::{Activations, Ranges, Traces, ranges_up_to};
 
@@ -103,13 +103,8 @@ pub const DEPLOY: &[&dyn Pass] = &[&lower_means::LowerMeans, &spike_units::Spike
 pub const TRAIN: &[&dyn Pass] = &[&train_weights::TrainWeights];
 
 /// From `Calibrated` or `Sealed` to `Whole`.
-pub const ROUND: &[&dyn Pass] = &[
-    &sink_constants::SinkConstants,
-    &fold_affine::FoldAffine,
-    &to_integers::ToIntegers,
-    &fold_affine::FoldAffine,
-    &remove_no_ops::RemoveNoOps,
-];
+pub const ROUND: &[&dyn Pass] =
+    &[&sink_constants::SinkConstants, &fold_affine::FoldAffine, &to_integers::ToIntegers, &remove_no_ops::RemoveNoOps];
 
 /// Every pass once, in the order of the stages.
 #[must_use]

@@ -56,6 +56,20 @@ impl Laboratory {
         Ok(Self { walk: Walk::new(timesteps, samples.count, input, varies), targets, output, recorded })
     }
 
+    /// Root mean square of what the scores of the spiking network are off by, over that of the float network's.
+    ///
+    /// # Errors
+    /// If the network cannot be run.
+    pub fn error_of_answers(&mut self, graph: &Graph) -> Result<f64> {
+        self.restart();
+        let output = graph.output().ok_or_else(|| Error::Internal("a verified graph has an output".into()))?;
+        let target = self.answers().map_err(Error::Internal)?;
+        let mean = self.mean(graph, output.node).map_err(Error::Internal)?;
+        let off = target.data.iter().zip(&mean.data).map(|(a, b)| f64::from(b * output.scale - a).powi(2)).sum::<f64>();
+        let size = target.data.iter().map(|a| f64::from(*a).powi(2)).sum::<f64>();
+        Ok(if size > 0.0 { (off / size).sqrt() } else { 0.0 })
+    }
+
     /// Forgets what the spiking network made: it is another graph from here on.
     pub fn restart(&mut self) {
         self.walk.restart();

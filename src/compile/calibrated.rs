@@ -4,15 +4,16 @@ use super::{measured::Measured, rules, sampled::Sampled};
 use crate::{
     error::{Error, Result},
     observer::Observer,
-    options::{Threshold, Timesteps},
+    options::{Code, Threshold, Timesteps},
     report::{
         RuleTried,
         agreement::{Agreement, ENOUGH},
     },
 };
 
-/// Numbers of time steps that `--timesteps auto` tries, in order.
-const CANDIDATES: [usize; 6] = [4, 8, 16, 32, 64, 128];
+/// Numbers of time steps, or of digits, that `--timesteps auto` tries, in order.
+const STEPS: [usize; 6] = [4, 8, 16, 32, 64, 128];
+const DIGITS: [usize; 7] = [3, 4, 5, 6, 8, 10, 12];
 
 /// The spiking network as it was found.
 pub struct Calibrated<'a> {
@@ -40,7 +41,8 @@ pub fn calibrate<'a>(sampled: Sampled<'a>, observer: &mut dyn Observer) -> Resul
     let options = sampled.canonical.options;
     let candidates = match options.timesteps {
         Timesteps::Fixed(n) => vec![n],
-        Timesteps::Auto => CANDIDATES.to_vec(),
+        Timesteps::Auto if options.code == Code::Radix => DIGITS.to_vec(),
+        Timesteps::Auto => STEPS.to_vec(),
     };
     let mut tried = Vec::new();
     let mut best: Option<(Measured, Vec<RuleTried>)> = None;

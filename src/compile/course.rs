@@ -11,10 +11,12 @@ use crate::{
 };
 use snnc_engine::{Network, Plan, plan::Op};
 use snnc_ir::{Diagnostic, Graph, NodeId, ParamId};
+use snnc_passes::Settings;
 
 /// A training of one conversion.
 pub struct Course<'a> {
     sampled: &'a Sampled<'a>,
+    settings: &'a Settings,
     plan: Plan,
     observer: &'a mut dyn Observer,
     ran: Option<Result<Ran>>,
@@ -22,8 +24,8 @@ pub struct Course<'a> {
 
 impl<'a> Course<'a> {
     /// A training of the network with that plan.
-    pub fn new(sampled: &'a Sampled<'a>, plan: Plan, observer: &'a mut dyn Observer) -> Self {
-        Self { sampled, plan, observer, ran: None }
+    pub fn new(sampled: &'a Sampled<'a>, settings: &'a Settings, plan: Plan, observer: &'a mut dyn Observer) -> Self {
+        Self { sampled, settings, plan, observer, ran: None }
     }
 
     /// What came of it.
@@ -49,6 +51,7 @@ impl<'a> Course<'a> {
         let seed = |stream: u64| options.seed ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let encode = |images: &[f32], stream: u64| encoder.input(images, timesteps, seed(stream));
         let still = |images: &[f32]| encoder.mean(images);
+        let largest = largest(plan, self.settings);
         let lessons = Lessons {
             teacher: &teacher,
             neurons: &neurons,
@@ -57,6 +60,7 @@ impl<'a> Course<'a> {
             held_out: &held_out.samples.data,
             held_out_logits: &held_out.logits,
             classes: held_out.classes,
+            largest: &largest,
             encode: &encode,
             still: &still,
         };
@@ -129,6 +133,17 @@ impl snnc_passes::Training for Course<'_> {
             }
         }
     }
+}
+
+/// For each parameter the largest whole number that its weights may become.
+fn largest(plan: &Plan, settings: &Settings) -> Vec<f32> {
+    let mut largest = vec![settings.bits.largest() as f32; plan.parameters.len()];
+    for step in &plan.steps {
+        if let (Op::Convolution { weight, .. } | Op::Linear { weight, .. }, Some(node)) = (&step.op, step.node) {
+            largest[*weight] = settings.bits(node).largest() as f32;
+        }
+    }
+    largest
 }
 
 /// The steps of neurons with the rectifiers whose nodes passed to them, and what a firing rate of 1 stands for.

@@ -2,7 +2,7 @@
 
 use crate::{
     observer::Observer,
-    options::{Options, Rule, Threshold, Train},
+    options::{Code, Options, Rule, Threshold, Train},
     train::record::TrainingRecord,
 };
 use snnc_engine::Plan;
@@ -21,6 +21,8 @@ pub fn decide(plan: &Plan, options: &Options, observer: &mut dyn Observer) -> Op
     let is_fixed = matches!(options.threshold, Threshold::Rule(Rule::Fixed(_)));
     match training.train {
         Train::None => return Some(TrainingRecord::NotAsked),
+        // Digits lose next to nothing, so there is next to nothing to win back.
+        Train::Auto if options.code == Code::Radix => return Some(TrainingRecord::NotAsked),
         // Fixed thresholds are for those who want nothing to be chosen for them.
         Train::Auto if is_fixed || !plan.has_neurons() => return Some(TrainingRecord::NotAsked),
         Train::Temporal => return None,

@@ -1,6 +1,6 @@
 //! One spiking graph: by one threshold rule, for one number of time steps.
 
-use super::sampled::Sampled;
+use super::{bits, digits, sampled::Sampled};
 use crate::{
     calibrate::{Laboratory, recorded},
     coding::Encoder,
@@ -42,7 +42,8 @@ pub struct Draft {
 pub fn draft(sampled: &Sampled<'_>, rule: Rule, timesteps: usize, observer: &mut dyn Observer) -> Result<Draft> {
     let (model, options) = (sampled.canonical.model, sampled.canonical.options);
     let encoder = sampled.encoder();
-    let settings = settings(options, rule, timesteps, &encoder);
+    let more_digits = digits::more(&sampled.rectified, options, timesteps);
+    let settings = Settings { more_digits, ..settings(options, rule, timesteps, &encoder) };
     let mut graph = sampled.rectified.clone();
     encoder.decode(&mut graph)?;
     let mut passes = SPIKE.run(&mut graph, &mut PassCx::new(&settings), model, observer)?;
@@ -63,9 +64,9 @@ pub fn draft(sampled: &Sampled<'_>, rule: Rule, timesteps: usize, observer: &mut
     let layers = layers(&graph, laboratory.as_mut())?;
     let worth = worth(&graph);
     passes.extend(DEPLOY.run(&mut graph, &mut PassCx::new(&settings), model, observer)?);
-    let mut whole = graph.clone();
-    passes.extend(round(&mut whole, &settings, laboratory.as_mut().map(|l| (l, &worth)), model, observer)?);
-    Ok(Draft { settings, graph, whole, passes, layers, samples })
+    let rounded = bits::choose(&graph, settings, options, laboratory.as_mut().map(|l| (l, &worth)), model, observer)?;
+    passes.extend(rounded.passes);
+    Ok(Draft { settings: rounded.settings, graph, whole: rounded.graph, passes, layers, samples })
 }
 
 /// Turns a graph into whole numbers. Where there is a running network, and what its spikes stood for, the means that this shifts are corrected.

@@ -7,8 +7,8 @@
 //! | `canonical` | the float network | import, canonicalise | `Imported`, `Canonical` |
 //! | `fitted` | how images become its input, and that on such images it computes what the file says | compare | |
 //! | `sampled` | samples to calibrate on and samples that judge; the network with rectifiers alone | synthesize, rectify | |
-//! | `calibrated` | the spiking network, by the rule and for the number of time steps that serve best | spike, calibrate, deploy, measure | `Spiking`, `Calibrated` |
-//! | `trained` | the same, its weights trained, if they were to be | train, measure | `Sealed`, if nothing is left of the source |
+//! | `calibrated` | the spiking network, by the rule and for the number of time steps that serve best | spike, calibrate, deploy, round, measure | `Spiking`, `Calibrated`, `Whole` |
+//! | `trained` | the same, its weights trained, if they were to be | train, measure | `Sealed`, if nothing is left of the source, `Whole` |
 //! | `emitted` | artifact and report | | |
 //! | `audited` | what attacks on the artifact get | audit | |
 //!
@@ -20,15 +20,18 @@
 //! | `material` | which samples there are, and how they are shared out |
 //! | `ranges` | what bounded activations see of samples |
 //! | `draft` | a spiking graph by one rule, for one number of time steps |
+//! | `digits`, `bits` | how many digits and bits each layer gets |
 //! | `measured` | a draft, emitted and run on the samples that judge |
 //! | `rules` | the search for a rule |
 //! | `decision`, `recipe`, `course` | whether there is to be a training, how, and one training |
 
 mod audited;
+mod bits;
 mod calibrated;
 mod canonical;
 mod course;
 mod decision;
+mod digits;
 mod draft;
 mod emitted;
 mod fitted;

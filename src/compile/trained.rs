@@ -54,7 +54,7 @@ pub fn train<'a>(calibrated: Calibrated<'a>, observer: &mut dyn Observer) -> Res
         return Ok(Trained { sampled, network, search, training });
     }
     let mut draft = network.draft;
-    let mut course = Course::new(&sampled, plan, observer);
+    let mut course = Course::new(&sampled, &draft.settings, plan, observer);
     let mut cx = PassCx { training: Some(&mut course), ..PassCx::new(&draft.settings) };
     let ran = passes::run(TRAIN, &mut draft.graph, &mut cx);
     // What the training itself has to say comes first: the pass can but hand on a text.

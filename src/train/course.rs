@@ -5,6 +5,7 @@ use super::{
     curve::{End, Epoch},
     lessons::{Lessons, SHARD},
     recipe::Recipe,
+    rounding::rounded,
     state::State,
 };
 use crate::{
@@ -96,6 +97,7 @@ impl Course<'_> {
         let len = self.lessons.canvas.len();
         let count = images.len() / len;
         let shards: Vec<&[f32]> = images.chunks(SHARD * len).collect();
+        let values = &rounded(self.plan, values, self.lessons.largest)[..];
         let network = Network::new(self.plan, values);
         let twins: Vec<Network<'_>> = self.twins.iter().map(|twin| Network::new(twin, values)).collect();
         let parts = parallel::over(shards, |k, images| self.shard((&network, &twins), values, images, count, number * 1000 + k as u64));
@@ -193,6 +195,7 @@ impl Course<'_> {
     /// How the network does on held-out samples.
     pub(super) fn judge(&self, values: &[Vec<f32>]) -> Epoch {
         let Self { plan, lessons, recipe, pool, .. } = *self;
+        let values = &rounded(plan, values, lessons.largest)[..];
         let input = |images: &[f32], k: usize| (lessons.encode)(images, u64::MAX - k as u64);
         let (logits, agreeing) = lessons.held_out_answers(&Network::new(plan, values), pool, input);
         let (loss, _) = recipe.loss.of(&logits, lessons.held_out_logits, lessons.classes);
@@ -255,6 +258,7 @@ graph @g imported {
             held_out: &[],
             held_out_logits: &[],
             classes: 3,
+            largest: &vec![127.0; values.len()],
             encode: &encode,
             still: &still,
         };

@@ -27,6 +27,8 @@ pub struct Lessons<'a> {
     pub held_out_logits: &'a [f32],
     /// Number of classes.
     pub classes: usize,
+    /// For each parameter the largest whole number that its weights may become.
+    pub largest: &'a [f32],
     /// Makes the spiking network's input.
     pub encode: &'a Encode<'a>,
     /// Turns images into the mean over time of that input.

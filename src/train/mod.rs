@@ -1,7 +1,8 @@
-//! Temporal training: the weights of the converted network are trained through time, without data.
+//! Training without data: of the rate code through time, of the radix code on the counts that its digits say.
 //!
 //! The float network teaches: the spiking network learns to give the same soft answers on synthetic samples, varied anew at every
-//! step, by surrogate-gradient descent through all time steps. Two things come of it: accuracy at few time steps, and weights
+//! step, by surrogate-gradient descent through all time steps, or straight through the rounding of counts. It sees its weights as they
+//! will be rounded. Two things come of it: accuracy at few time steps, and weights
 //! that are no longer the source network's.
 //!
 //! | file | content |
@@ -9,6 +10,7 @@
 //! | [`augment`] | variations of samples |
 //! | [`reading`] | how well the source network can still be read from the weights |
 //! | `stir` | what is done about channels that training has left as they were |
+//! | [`rounding`] | weights as they will be rounded |
 //! | [`optimiser`] | AdamW in relative steps |
 //! | [`device`] | where it runs |
 //! | `recipe`, `lessons` | how to train, and on what |
@@ -33,6 +35,7 @@ pub mod optimiser;
 pub mod reading;
 mod recipe;
 pub mod record;
+pub mod rounding;
 mod state;
 mod stir;
 

@@ -27,7 +27,7 @@ mod grid;
 mod round;
 mod units;
 
-use crate::{About, Changed, Pass, PassCx, PassError};
+use crate::{About, Changed, Pass, PassCx, PassError, fold_affine::shift_into_layer_before};
 use round::Rounding;
 use snnc_ir::{Element, Graph, NodeId, Operator, Origin, Phase, Provenance, Tensor};
 use units::Units;
@@ -44,12 +44,18 @@ impl Pass for ToIntegers {
         let units = Units::find(graph);
         let sizes = demands::sizes(graph, &units, cx.settings)?;
         let mut rounding = Rounding::new(&units, &sizes);
+        let output = graph.output().expect("a verified graph has an output").node;
+        let mut corrections = Vec::new();
         for node in graph.topological() {
             rounding.node(graph, node, cx.settings)?;
-            correction::correct(graph, node, &rounding, cx)?;
+            corrections.extend(correction::correct(graph, node, &rounding, cx)?);
         }
-        let output = graph.output().expect("a verified graph has an output").node;
-        graph.set_output_scale(rounding.unit(output, 0) as f32);
+        let scale = rounding.unit(output, 0) as f32;
+        // Only now: who is corrected is measured on what came before.
+        for shift in corrections {
+            shift_into_layer_before(graph, shift)?;
+        }
+        graph.set_output_scale(scale);
         graph.refresh_types()?;
         Ok(Changed::Yes)
     }
