@@ -703,7 +703,10 @@ fn synthesis() -> impl TypedValueParser<Value = Synthesis> {
 }
 
 fn train() -> impl TypedValueParser<Value = Train> {
-    words(&[("temporal", Train::Temporal, "gradient descent, in the rate code through all time steps"), ("none", Train::None, "calibration alone")])
+    words(&[
+        ("temporal", Train::Temporal, "gradient descent, in the rate code through all time steps"),
+        ("none", Train::None, "calibration alone"),
+    ])
 }
 
 fn part() -> impl TypedValueParser<Value = Part> {

@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn weights_that_training_has_moved_are_no_copies() {
-        for (moved, count) in [(0.03, 64_000), (0.03, 4_096), (0.03, 640_000), (0.1, 64_000)] {
+        for (moved, count) in [(0.04, 64_000), (0.04, 4_096), (0.04, 640_000), (0.1, 64_000)] {
             let (a, change) = (normal(count, 1), normal(count, 2));
             let b = a.iter().zip(change).map(|(a, c)| a + moved * c).collect();
             assert_eq!(form(&[count / 64, 64], &a, b), None, "{moved} {count}");

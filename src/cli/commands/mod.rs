@@ -30,9 +30,8 @@ fn check_timesteps(path: &Path, network: &Network, asked: &[usize]) -> Result<()
                 spec.timesteps
             )
         }),
-        Code::Rate => refused(&|t| t <= most).map(|t| {
-            format!("--timesteps {t}: the potentials of `{path}` are only sure to fit in 32 bits for up to {most} time steps")
-        }),
+        Code::Rate => refused(&|t| t <= most)
+            .map(|t| format!("--timesteps {t}: the potentials of `{path}` are only sure to fit in 32 bits for up to {most} time steps")),
     };
     message.map_or(Ok(()), |message| Err(Error::Usage(message)))
 }

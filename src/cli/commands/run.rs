@@ -54,6 +54,9 @@ fn logits(args: &RunArgs, console: &mut Console) -> Result<(Vec<f32>, usize)> {
         Simulator::Runtime => None,
         Simulator::Engine => Some(Simulated::new(&artifact)?),
     };
+    if simulated.as_ref().is_some_and(Simulated::leaks) {
+        console.say("note: leaky neurons round down what is left of a potential, the engine does not: logits differ from the runtime's");
+    }
     let batch = simulated.as_ref().map_or(network.batch(), |s| s.batch(timesteps));
 
     let start = Instant::now();

@@ -120,13 +120,30 @@ fn assert_sound(page: &str) {
 fn a_whole_report_is_a_sound_page() {
     let page = page(&report(), &sheets());
     assert_sound(&page);
-    for part in ["It leaks.", "Leakage measured", "Wilson 1927", "The attack queries", "side channels", ">strange<", "184 time steps", "4,096 bits", "radix code", "16 bits, 4,608 bytes"] {
+    for part in [
+        "It leaks.",
+        "Leakage measured",
+        "Wilson 1927",
+        "The attack queries",
+        "side channels",
+        ">strange<",
+        "184 time steps",
+        "4,096 bits",
+        "radix code",
+        "16 bits, 4,608 bytes",
+    ] {
         assert!(page.contains(part), "{part}");
     }
     let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text}"));
     let order = ["It leaks.", "broken-rule", "kept-rule", "as private as", "What was audited", "In numbers", "Reconstructed images"];
-    let order =
-        order.into_iter().chain(["over time steps</h2>", ">Time and energy", ">Layers<", "What was not tested", "How to reproduce", "What the metrics mean"]);
+    let order = order.into_iter().chain([
+        "over time steps</h2>",
+        ">Time and energy",
+        ">Layers<",
+        "What was not tested",
+        "How to reproduce",
+        "What the metrics mean",
+    ]);
     assert!(order.map(at).is_sorted());
 }
 
