@@ -4,8 +4,8 @@ use super::{
     calibrated::{Calibrated, Search},
     course::Course,
     decision::decide,
-    draft::round,
     measured::{Measured, measure},
+    round::round,
     sampled::Sampled,
 };
 use crate::{
