@@ -4,7 +4,7 @@
 mod common;
 
 use candle_core::{DType, Device};
-use common::{distance, float, spiking};
+use common::{distance, float, radix, spiking, whole};
 use snnc_engine::{
     Buffers, Gradients, Inside, Losses, Network, Plan, TensorNetwork, Wanted,
     loss::{Hint, Statistics},
@@ -38,7 +38,7 @@ fn compare(graph: &Graph, plan: &Plan, input: &[f32], how: Derivation, losses: &
         let ours = network.gradients(input, IMAGES, &wanted, how, losses, &mut buffers);
         assert!(distance(&ours.logits, &reference.logits) < 1e-5, "logits: {what}");
         assert!((ours.loss - reference.loss).abs() < 1e-4 * reference.loss.abs(), "{what}: {} {}", ours.loss, reference.loss);
-        assert!(distance(&ours.input, &reference.input) < 1e-4, "input: {what}");
+        assert!(distance(&ours.input, &reference.input) < 1e-4, "input: {} ({what})", distance(&ours.input, &reference.input));
         for (k, (a, b)) in ours.parameters.iter().zip(&reference.parameters).enumerate() {
             let name = &graph.param(plan.parameters[k].id).name;
             assert!(distance(a, b) < 1e-4, "`{name}`: {} ({what})", distance(a, b));
@@ -97,6 +97,26 @@ fn twins() {
             }
         }
         compare(&graph, &twin_plan, &input()[..IMAGES * 96], HOW, &Losses { output: &squares, inside: &[] }, twin.name());
+    }
+}
+
+/// Counts and what stands in for them, with sums of windows and maxima of counts between: through the steps and past their ends.
+#[test]
+fn networks_of_the_radix_code() {
+    // Not whole: at an end of the line, to which whole numbers come often, either slope is right.
+    for (graph, scale) in [(radix(), 2.0), (whole(), 14.9)] {
+        let plan = Plan::spiking(&graph, TIMESTEPS, true, Tail::OnMean).expect("the graph can be planned");
+        let images: Vec<f32> = input()[..IMAGES * 128].iter().map(|v| v * scale - 0.97).collect();
+        let found =
+            compare(&graph, &plan, &images, HOW, &Losses { output: &squares, inside: &[] }, &format!("radix, images times {scale}"));
+        for (k, gradient) in found.parameters.iter().enumerate() {
+            let name = &graph.param(plan.parameters[k].id).name;
+            assert!(gradient.iter().any(|&g| g != 0.0), "`{name}` has no gradient");
+        }
+        assert!(found.input.iter().any(|&g| g != 0.0));
+        for twin in Twin::ATTACKS.into_iter().chain([Twin::Limit]) {
+            compare(&graph, &plan.twin(twin), &images, HOW, &Losses { output: &squares, inside: &[] }, twin.name());
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Neurons over time against a reference of their own: one neuron, 64 bits, and derivatives carried forward in time instead of
 //! backward.
 
-use snnc_kernels::neuron::{Derivation, NeuronGradients, Neurons, Reset, Surrogate};
+use snnc_kernels::neuron::{Derivation, NeuronGradients, Neurons, RadixGradients, RadixNeurons, Reset, Surrogate};
 
 const STEPS: usize = 7;
 const IMAGES: usize = 2;
@@ -142,4 +142,77 @@ fn spikes_and_gradients_are_those_of_the_reference() {
             }
         }
     }
+}
+
+/// One neuron of the radix code, digit by digit.
+fn digits(x: f64, theta: f64, initial: f64, digits: u32, levels: f64) -> f64 {
+    let mut v = (x + initial).min(theta * levels);
+    (0..digits).rev().fold(0.0, |count, k| {
+        let value = theta * f64::from(1u32 << k);
+        let spike = if v >= value { 1.0 } else { 0.0 };
+        v -= spike * value;
+        2.0 * count + spike
+    })
+}
+
+#[test]
+fn counts_are_what_digits_say() {
+    // Powers of two, so that nothing is rounded and many potentials lie on a step.
+    let threshold: Vec<f32> = (0..LEN).map(|i| [0.25, 0.5, 1.0, 4.0][i % 4]).collect();
+    let initial: Vec<f32> = (0..LEN).map(|i| threshold[i] * [0.5, 0.0, -1.0][i % 3]).collect();
+    let current: Vec<f32> = noise(7, 40 * LEN, -4.0, 40.0).iter().map(|x| (x * 4.0).round() / 4.0).collect();
+    for (count, levels) in [(5, 31.0f32), (4, 9.0), (1, 1.0)] {
+        let neurons = RadixNeurons { threshold: &threshold, initial: &initial, levels, rounds: true };
+        let mut counts = vec![f32::NAN; current.len()];
+        neurons.counts(&current, &mut counts);
+        for (at, (&x, &q)) in current.iter().zip(&counts).enumerate() {
+            let [theta, start] = [threshold[at % LEN], initial[at % LEN]].map(f64::from);
+            assert_eq!(f64::from(q), digits(f64::from(x), theta, start, count, f64::from(levels)), "{x} over {theta} from {start}");
+        }
+        assert!(counts.contains(&0.0) && counts.contains(&levels));
+    }
+}
+
+/// The slope is that of the line that the staircase climbs, and where it ends there is none.
+#[test]
+fn gradients_of_counts_are_those_of_a_line() {
+    //             below, inside, in the last step, above
+    let current = [-3.0, 5.0, 14.5, 20.0];
+    let (threshold, initial, len) = ([2.0; 4], [1.0; 4], 4);
+    let backward = |levels: f32, rounds: bool| {
+        let neurons = RadixNeurons { threshold: &threshold, initial: &initial, levels, rounds };
+        let mut counts = vec![0.0; len];
+        neurons.counts(&current, &mut counts);
+        let mut gradient = vec![1.0, 10.0, 100.0, 1000.0];
+        let [mut of_threshold, mut of_initial] = [(); 2].map(|()| vec![0.5f32; len]);
+        let parameters = RadixGradients { threshold: &mut of_threshold, initial: &mut of_initial };
+        neurons.backward(&current, &mut gradient, parameters);
+        (counts, gradient, of_threshold, of_initial)
+    };
+    // Steps begin at -1, 1, 3, .., 13 and the last ends at 15: (x + 1) / 2 is -1, 3, 7.75 and 10.5.
+    let (counts, gradient, of_threshold, of_initial) = backward(7.0, true);
+    assert_eq!(counts, [0.0, 3.0, 7.0, 7.0]);
+    assert_eq!(gradient, [0.0, 5.0, 50.0, 0.0]);
+    assert_eq!(of_initial, [0.5, 5.5, 50.5, 0.5]);
+    assert_eq!(of_threshold, [0.5, 0.5 - 5.0 * 3.0, 0.5 - 50.0 * 7.75, 0.5]);
+    // The line runs through the middle of the steps, from a count of 0 to 7.
+    let (counts, gradient, ..) = backward(7.0, false);
+    assert_eq!(counts, [0.0, 2.5, 7.0, 7.0]);
+    assert_eq!(gradient, [0.0, 5.0, 0.0, 0.0]);
+    let (counts, gradient, of_threshold, _) = backward(f32::INFINITY, false);
+    assert_eq!(counts, [0.0, 2.5, 7.25, 10.0]);
+    assert_eq!(gradient, [0.0, 5.0, 50.0, 500.0]);
+    assert_eq!(of_threshold[3], 0.5 - 500.0 * 10.5);
+}
+
+#[test]
+fn gradients_of_parameters_add_up_over_images() {
+    let neurons = RadixNeurons { threshold: &[1.0, 2.0], initial: &[0.5, 1.0], levels: 15.0, rounds: true };
+    let current = [3.0, 4.0, 5.0, -8.0];
+    let mut gradient = vec![1.0, 2.0, 3.0, 4.0];
+    let [mut of_threshold, mut of_initial] = [(); 2].map(|()| vec![0.0f32; 2]);
+    neurons.backward(&current, &mut gradient, RadixGradients { threshold: &mut of_threshold, initial: &mut of_initial });
+    assert_eq!(gradient, [1.0, 1.0, 3.0, 0.0]);
+    assert_eq!(of_initial, [4.0, 1.0]);
+    assert_eq!(of_threshold, [-(3.5 + 3.0 * 5.5), -2.5]);
 }

@@ -63,6 +63,7 @@ fn kernels_match_plain_loops() {
             x[..inputs].iter_mut().for_each(|x| *x = -1.0 - x.abs());
             let dy = random(planes * outputs, 2);
             let [mut max, mut average] = [vec![0.0; planes * outputs], vec![0.0; planes * outputs]];
+            let [mut total, mut total_dx] = [vec![0.0; planes * outputs], vec![0.0; planes * inputs]];
             let [mut max_dx, mut average_dx] = [vec![0.0; planes * inputs], vec![0.0; planes * inputs]];
             for plane in 0..planes {
                 for at in (0..outputs).map(|index| [index / pool.output[1], index % pool.output[1]]) {
@@ -83,6 +84,8 @@ fn kernels_match_plain_loops() {
                     for place in places {
                         average[output] += f64::from(x[place]) / count;
                         average_dx[place] += f64::from(dy[output]) / count;
+                        total[output] += f64::from(x[place]);
+                        total_dx[place] += f64::from(dy[output]);
                     }
                 }
             }
@@ -96,6 +99,11 @@ fn kernels_match_plain_loops() {
             assert_close(&y, &average, &what("average"));
             pool.average_input_gradient(&dy, planes, size, &mut dx);
             assert_close(&dx, &average_dx, &what("gradient of the average"));
+            // The entries are whole numbers, and so are their sums, whatever counts in a mean.
+            pool.sum_forward(&x, planes, size, &mut y);
+            assert_eq!(y.iter().map(|&y| f64::from(y)).collect::<Vec<_>>(), total, "{}", what("sum"));
+            pool.sum_input_gradient(&dy, planes, size, &mut dx);
+            assert_close(&dx, &total_dx, &what("gradient of the sum"));
         }
     }
 }

@@ -17,7 +17,7 @@ pub trait Calibration: Firing {
     /// If the network cannot be run.
     fn target(&mut self, neuron: NodeId) -> Result<Activations, String>;
 
-    /// What the float network computes at its output.
+    /// What the float network answers.
     ///
     /// # Errors
     /// If the network cannot be run.

@@ -4,8 +4,8 @@
 //! disappear.
 //!
 //! Requires: nothing.
-//! Leaves: no scale or shift per channel directly behind a convolution or linear layer that nothing else reads; no scale
-//! before one; no shift before one unless padding would dilute it (zeros come after the shift there, so the border sees
+//! Leaves: no shift per channel directly behind a convolution or linear layer that nothing else reads, nor, until weights are in spike units, a
+//! scale; no scale before one; no shift before one unless padding would dilute it (zeros come after the shift there, so the border sees
 //! none of it); no two scales or shifts in a row.
 //! Keeps: the function, up to rounding.
 
@@ -36,7 +36,8 @@ impl Pass for FoldAffine {
                     continue;
                 }
                 round |= match graph[node].op {
-                    Operator::Scale { .. } => scale_into_layer_before(graph, node),
+                    // In spike units a scale is a synapse; in whole numbers weights have no bits left for it.
+                    Operator::Scale { .. } if graph.phase < Phase::Calibrated => scale_into_layer_before(graph, node),
                     Operator::Shift { .. } => shift_into_layer_before(graph, node)? || shift_into_layer_behind(graph, node)?,
                     _ => false,
                 };

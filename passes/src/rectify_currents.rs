@@ -6,8 +6,8 @@
 //! current has to be kept from one window to the next.
 //!
 //! Requires: a graph in phase `Canonical`; the ranges of what [`currents`] lists.
-//! Leaves: between two layers of weights, between a layer and a max pool behind it, and between a sum and either, a rectifier. Does nothing for the rate code,
-//! where currents of every step go where they are needed.
+//! Leaves: between two layers of weights, between a layer and a max pool behind it, and between a sum and either, a rectifier; also between a mean
+//! and a max pool, which compares digits of 0 and 1. Does nothing for the rate code, where currents of every step go where they are needed.
 //! Keeps: up to rounding, on everything that stays above -z.
 
 use crate::{
@@ -48,10 +48,13 @@ pub fn currents(graph: &Graph) -> Vec<NodeId> {
     let mut streams = Streams::default();
     let mut found = Vec::new();
     for node in graph.topological() {
-        let reads = is_layer(&graph[node].op) || matches!(graph[node].op, Operator::MaxPool2d { .. });
-        if let Some(&operand) = graph.operands(node).first().filter(|_| reads)
-            && streams.insert(operand)
-        {
+        let says = |operand: NodeId| match &graph[node].op {
+            op if is_layer(op) => streams.has(operand),
+            Operator::MaxPool2d { .. } => streams.is_unmixed(operand),
+            _ => true,
+        };
+        if let Some(operand) = graph.operand(node).filter(|&operand| !says(operand)) {
+            streams.insert(operand);
             found.push(operand);
         }
         streams.see(graph, node);

@@ -11,7 +11,7 @@ use crate::{
     About, Changed, Pass, PassCx, PassError,
     rewrite::streams::{Streams, is_layer, passes_spikes},
 };
-use snnc_ir::{Code, Graph, NodeId, Operator, Origin, Phase};
+use snnc_ir::{Code, Graph, NodeId, Operator, Phase};
 use std::collections::BTreeSet;
 
 pub struct SplitSums;
@@ -37,10 +37,10 @@ impl Pass for SplitSums {
                 && sums.contains(&sum)
                 && (is_layer(&op) || passes_spikes(&op) && leads_to_layers(graph, node))
             {
-                let new = split(graph, node, sum)?;
+                split(graph, node, sum)?;
                 // Behind a layer it is a current.
                 if !is_layer(&op) {
-                    sums.insert(new);
+                    sums.insert(node);
                 }
                 changed = true;
             }
@@ -74,29 +74,23 @@ fn leads_to_layers(graph: &Graph, node: NodeId) -> bool {
     true
 }
 
-/// `op(a + b)` becomes `op(a) + op'(b)`, where `op'` is without constants. Returns the sum.
-fn split(graph: &mut Graph, node: NodeId, sum: NodeId) -> Result<NodeId, PassError> {
-    let terms = graph.operands(sum);
+/// `op(a + b)` becomes `op(a) + op'(b)`, where `op'` is without constants. The node becomes the sum: what it makes stays what it was.
+fn split(graph: &mut Graph, node: NodeId, sum: NodeId) -> Result<(), PassError> {
     let (op, origin) = (graph[node].op.clone(), graph[node].origin.clone());
-    let mut parts = vec![node];
-    for &term in &terms[1..] {
-        parts.push(match &op {
-            Operator::Shift { .. } => term,
-            op => {
-                let mut op = op.clone();
-                if let Operator::Conv2d { bias, .. } | Operator::Linear { bias, .. } = &mut op {
-                    *bias = None;
-                }
-                graph.add_node(op, &[term], origin.clone())?
+    let mut parts = Vec::new();
+    for (k, &term) in graph.operands(sum).iter().enumerate() {
+        let mut op = op.clone();
+        match &mut op {
+            Operator::Conv2d { bias, .. } | Operator::Linear { bias, .. } if k > 0 => *bias = None,
+            Operator::Shift { .. } if k > 0 => {
+                parts.push(term);
+                continue;
             }
-        });
+            _ => {}
+        }
+        parts.push(graph.add_node(op, &[term], origin.clone())?);
     }
-    // The sum takes the node's users; its own use of the node is made afterwards.
-    let mut operands = parts.clone();
-    operands[0] = parts[1];
-    let new = graph.add_node(Operator::Add, &operands, Origin::default())?;
-    graph.replace_uses(node, new);
-    graph.set_operand(new, 0, node);
-    graph.set_operand(node, 0, terms[0]);
-    Ok(new)
+    parts.iter().enumerate().for_each(|(slot, &part)| graph.set_operand(node, slot, part));
+    graph.set_op(node, Operator::Add)?;
+    Ok(())
 }

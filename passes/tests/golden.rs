@@ -4,26 +4,36 @@
 //!
 //! ```text
 //! ;! passes = fold-batch-norm          the passes to run; the folder's name if left out
-//! ;! timesteps = 8                     settings, with their defaults if left out
+//! ;! code = rate | radix               settings, with their defaults if left out
+//! ;! timesteps = 8                     of the rate code
+//! ;! digits = 8                        of the radix code
+//! ;! bits = 8 | 16
+//! ;! input = 255                       the largest value of the input in whole numbers
 //! ;! threshold = least-squares | balance | batch-norm=K | max | percentile=P | fixed=V
 //! ;! spikes = signed | binary
 //! ;! reach = 1                         what samples reach at every node, on both sides of 0; no samples if left out
 //! ;! meaning = changes                 for the passes that change what the float network computes
+//! ;! means = corrected                 `to-integers` knows what spikes stand for, and makes up for shifted means
+//! ;! error = 0.01                      how far outputs may be off that were rounded to whole numbers, in largest outputs
 //! ```
 //!
 //! The golden part shows the form. The meaning is checked beside it: the reference evaluator runs before and after, as a
-//! float network (in spiking graphs: the rate twin), and must agree.
+//! float network (in spiking graphs: the rate twin), and must agree. Where `to-integers` is among the passes, it runs in the code instead, on
+//! images of whole numbers: the outputs times their scale must be those before, up to `error`; the graph must belong in phase `Whole`; and no
+//! current and no potential of it can reach 2^31, whatever the image.
 //!
 //! `SNNC_BLESS=1 cargo test -p snnc-passes` rewrites the golden parts.
 
+mod common;
+
 use snnc_ir::{
-    Graph, NodeId, Operator, ParamId, Provenance, Reset, Tensor,
+    Code, Graph, NodeId, Operator, ParamId, Provenance, Reset, Tensor,
     eval::{self, Mode},
     text,
 };
 use snnc_passes::{
-    Activations, Calibration, Changed, PassCx, PassError, Settings, Traces, Training, manager, ranges_up_to,
-    threshold::{Firing, Neuron, Recorded, Rule},
+    Activations, Bits, Calibration, Changed, PassCx, PassError, Settings, Traces, Training, manager, ranges_up_to,
+    threshold::{Counting, Firing, Neuron, Recorded, Rule},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -54,20 +64,21 @@ fn images(graph: &Graph, count: usize) -> Tensor {
 /// The reference evaluator as the running network that calibrating passes ask.
 struct Reference {
     images: Tensor,
+    mode: Mode,
     timesteps: usize,
     targets: BTreeMap<NodeId, Activations>,
+    answers: Activations,
 }
 
 impl Reference {
-    fn new(graph: &Graph, timesteps: usize) -> Self {
-        let images = images(graph, 8);
+    fn new(graph: &Graph, images: Tensor, settings: &Settings) -> Self {
         let results = eval::run_all(graph, &images, Mode::Float).expect("the case runs");
         let targets = graph
             .node_ids()
             .into_iter()
             .map(|node| {
                 let mut data = results[&node].data.clone();
-                if let Operator::Neuron { threshold, .. } = graph[node].op {
+                if let Operator::Neuron { threshold, .. } | Operator::RadixNeuron { threshold, .. } = graph[node].op {
                     let theta = &graph.param(threshold).tensor.data;
                     let plane = graph[node].ty.plane();
                     data.iter_mut().enumerate().for_each(|(i, v)| *v *= theta[i / plane % theta.len()]);
@@ -75,7 +86,9 @@ impl Reference {
                 (node, activations(graph, node, data))
             })
             .collect();
-        Self { images, timesteps, targets }
+        let output = graph.output().expect("verified").node;
+        let answers = activations(graph, output, results[&output].data.clone());
+        Self { images, mode: common::mode(settings), timesteps: settings.timesteps, targets, answers }
     }
 }
 
@@ -85,12 +98,16 @@ fn activations(graph: &Graph, node: NodeId, data: Vec<f32>) -> Activations {
 
 /// Neurons as the evaluator steps them.
 impl Firing for Reference {
-    fn sums(&self, neuron: Neuron, threshold: f32, currents: &[f32], sums: &mut [f32]) {
-        let (count, theta) = (sums.len(), f64::from(threshold));
-        let steps = currents.len() / count;
-        for (place, sum) in sums.iter_mut().enumerate() {
-            let currents = (0..neuron.timesteps).map(|step| f64::from(currents[step.min(steps - 1) * count + place]));
-            *sum = eval::neuron_sum(f64::from(neuron.initial) * theta, currents, theta, 1.0, neuron.reset) as f32;
+    fn counts(&self, neuron: Neuron, threshold: f32, currents: &[f32], counts: &mut [f32]) {
+        let (len, theta) = (counts.len(), f64::from(threshold));
+        let steps = currents.len() / len;
+        let start = f64::from(neuron.initial) * theta;
+        for (place, count) in counts.iter_mut().enumerate() {
+            let current = |step: usize| f64::from(currents[step.min(steps - 1) * len + place]);
+            *count = match neuron.counting {
+                Counting::Rate { timesteps, reset } => eval::neuron_sum(start, (0..timesteps).map(current), theta, 1.0, reset),
+                Counting::Radix { levels } => ((current(0) + start) / theta).floor().clamp(0.0, f64::from(levels)),
+            } as f32;
         }
     }
 }
@@ -100,25 +117,34 @@ impl Calibration for Reference {
         Ok(self.targets[&neuron].clone())
     }
 
+    fn answers(&mut self) -> Result<Activations, String> {
+        Ok(self.answers.clone())
+    }
+
     fn mean(&mut self, graph: &Graph, node: NodeId) -> Result<Activations, String> {
-        let results = eval::run_all(graph, &self.images, Mode::Spiking { timesteps: self.timesteps }).map_err(|e| e.to_string())?;
+        let results = eval::run_all(graph, &self.images, self.mode).map_err(|e| e.to_string())?;
         Ok(activations(graph, node, results[&node].data.clone()))
     }
 
     fn traces(&mut self, graph: &Graph, node: NodeId, places: usize) -> Result<Traces, String> {
-        // Running to every T in turn gives the sums up to T, and with them what each step brings.
-        let (mut before, mut steps) = (None, Vec::new());
-        for t in 1..=self.timesteps {
-            let results = eval::run_all(graph, &self.images, Mode::Spiking { timesteps: t }).map_err(|e| e.to_string())?;
-            let sums: Vec<f32> = results[&node].data.iter().map(|m| m * t as f32).collect();
-            let step = before.map_or_else(|| sums.clone(), |b: Vec<f32>| sums.iter().zip(&b).map(|(s, b)| s - b).collect());
-            steps.push(activations(graph, node, step));
-            before = Some(sums);
-        }
+        let steps = if self.mode == Mode::Radix {
+            vec![self.mean(graph, node)?]
+        } else {
+            // Running to every T in turn gives the sums up to T, and with them what each step brings.
+            let (mut before, mut steps) = (None, Vec::new());
+            for t in 1..=self.timesteps {
+                let results = eval::run_all(graph, &self.images, Mode::Spiking { timesteps: t }).map_err(|e| e.to_string())?;
+                let sums: Vec<f32> = results[&node].data.iter().map(|m| m * t as f32).collect();
+                let step = before.map_or_else(|| sums.clone(), |b: Vec<f32>| sums.iter().zip(&b).map(|(s, b)| s - b).collect());
+                steps.push(activations(graph, node, step));
+                before = Some(sums);
+            }
+            steps
+        };
         let (channels, plane) = (steps[0].channels, steps[0].plane);
         let count = (steps[0].images() * plane).min(places);
         let data = (0..channels).flat_map(|c| steps.iter().flat_map(move |s| s.channel(c).take(count).collect::<Vec<_>>())).collect();
-        Ok(Traces { steps: self.timesteps, places: (0..count).map(|k| (k / plane, k % plane)).collect(), data })
+        Ok(Traces { steps: steps.len(), places: (0..count).map(|k| (k / plane, k % plane)).collect(), data })
     }
 
     fn recorded(&self, _: NodeId) -> Option<&Recorded> {
@@ -146,6 +172,8 @@ struct Case {
     settings: Settings,
     reach: Option<f32>,
     keeps_meaning: bool,
+    corrects_means: bool,
+    error: f64,
 }
 
 fn read(path: &Path, pass: &str) -> Case {
@@ -160,13 +188,20 @@ fn read(path: &Path, pass: &str) -> Case {
         settings: Settings { timesteps: 8, ..Settings::default() },
         reach: None,
         keeps_meaning: true,
+        corrects_means: false,
+        error: 0.01,
     };
     for line in header {
         let (key, value) = line.trim_start_matches(";!").split_once('=').expect("a header line is `;! key = value`");
         let value = value.trim();
         match key.trim() {
             "passes" => case.passes = value.split(',').map(|p| p.trim().to_owned()).collect(),
-            "timesteps" => case.settings.timesteps = value.parse().expect("a number"),
+            "code" => case.settings.code = if value == "radix" { Code::Radix } else { Code::Rate },
+            "bits" => case.settings.bits = if value == "16" { Bits::Sixteen } else { Bits::Eight },
+            "input" => case.settings.input_levels = value.parse().expect("a number"),
+            "means" => case.corrects_means = value == "corrected",
+            "error" => case.error = value.parse().expect("a number"),
+            "timesteps" | "digits" => case.settings.timesteps = value.parse().expect("a number"),
             "reach" => case.reach = Some(value.parse().expect("a number")),
             "meaning" => case.keeps_meaning = value != "changes",
             "spikes" => case.settings.reset = if value == "binary" { Reset::Soft } else { Reset::Signed },
@@ -192,10 +227,14 @@ fn check(path: &Path, pass: &str) -> Result<(), String> {
     let case = read(path, pass);
     let mut graph = text::parse(&case.before).map_err(|e| e.to_string())?;
     let before = graph.clone();
-    let mut reference = Reference::new(&graph, case.settings.timesteps);
+    let rounds = case.passes.iter().any(|pass| pass == "to-integers");
+    let samples = if rounds { common::whole_images(&graph, 8, case.settings.input_levels) } else { images(&graph, 8) };
+    let mut reference = Reference::new(&graph, samples, &case.settings);
+    let worth = worth(&graph);
     let mut training = Doubling;
     let ranges = case.reach.map(|reach| ranges_up_to(&graph, reach));
-    let mut cx = PassCx { calibration: Some(&mut reference), training: Some(&mut training), ..PassCx::new(&case.settings) }
+    let worth = case.corrects_means.then_some(&worth);
+    let mut cx = PassCx { worth, calibration: Some(&mut reference), training: Some(&mut training), ..PassCx::new(&case.settings) }
         .with_ranges(ranges.as_ref());
     let mut refused = None;
     for name in &case.passes {
@@ -208,7 +247,14 @@ fn check(path: &Path, pass: &str) -> Result<(), String> {
     }
     let result = refused.clone().unwrap_or_else(|| text::print(&graph));
     if case.keeps_meaning && refused.is_none() {
-        same_meaning(&before, &graph)?;
+        if rounds {
+            let (_, error) = common::whole_difference(&before, &graph, &case.settings)?;
+            if error > case.error {
+                return Err(format!("in whole numbers, an output is off by {error} of the largest:\n{result}"));
+            }
+        } else {
+            same_meaning(&before, &graph)?;
+        }
         // A pass accepts what it leaves.
         let again = case.passes.iter().try_fold(Changed::No, |_, name| {
             let pass = snnc_passes::find(name).expect("it ran above");
@@ -221,6 +267,17 @@ fn check(path: &Path, pass: &str) -> Result<(), String> {
         return fs::write(path, content).map_err(|e| e.to_string());
     }
     if result == case.after { Ok(()) } else { Err(format!("expected\n{}\nfound\n{result}", case.after)) }
+}
+
+/// What a spike of neurons stands for.
+fn worth(graph: &Graph) -> BTreeMap<NodeId, Vec<f32>> {
+    let of = |node: NodeId| match graph[node].op {
+        Operator::Neuron { threshold, .. } | Operator::RadixNeuron { threshold, .. } => {
+            Some((node, graph.param(threshold).tensor.data.clone()))
+        }
+        _ => None,
+    };
+    graph.node_ids().into_iter().filter_map(of).collect()
 }
 
 fn same_meaning(before: &Graph, after: &Graph) -> Result<(), String> {
@@ -279,7 +336,8 @@ fn no_folder_without_a_pass() {
 #[test]
 fn file_names_follow_pass_names() {
     for pass in snnc_passes::all() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(pass.name().replace('-', "_") + ".rs");
-        assert!(file.exists(), "pass `{}` lives in {}", pass.name(), file.display());
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(pass.name().replace('-', "_"));
+        let is_there = file.with_extension("rs").exists() || file.join("mod.rs").exists();
+        assert!(is_there, "pass `{}` lives in {}", pass.name(), file.display());
     }
 }

@@ -8,10 +8,7 @@ use crate::options::{Code, MoreDigits, Options};
 use snnc_ir::{Graph, MAX_DIGITS, NodeId, Operator};
 use std::collections::BTreeMap;
 
-/// Entries of the operand that an entry of a convolution's result depends on: with fewer than this there is little to average.
-const FEW: usize = 32;
-
-/// Digits that such a convolution asks for beyond those of other layers.
+/// Digits that a depthwise convolution asks for beyond those of other layers.
 const MORE: u32 = 2;
 
 /// For every rectifier of a network that asks for more digits than the options say, how many more.
@@ -21,15 +18,15 @@ pub fn more(rectified: &Graph, options: &Options, digits: usize) -> BTreeMap<Nod
         return BTreeMap::new();
     }
     let room = MAX_DIGITS.saturating_sub(u32::try_from(digits).unwrap_or(MAX_DIGITS));
-    let asks = |node: &NodeId| rectified[*node].op.is_rectifier() && is_read_by_few(rectified, *node);
+    let asks = |node: &NodeId| rectified[*node].op.is_rectifier() && is_read_depthwise(rectified, *node);
     rectified.node_ids().into_iter().filter(asks).map(|node| (node, MORE.min(room))).collect()
 }
 
-/// Whether a convolution over few entries reads a node, through what only moves or scales it.
-fn is_read_by_few(graph: &Graph, node: NodeId) -> bool {
+/// Whether a depthwise convolution reads a node, through what only moves or scales it.
+fn is_read_depthwise(graph: &Graph, node: NodeId) -> bool {
     graph.uses(node).into_iter().any(|(user, _)| match &graph[user].op {
-        Operator::Conv2d { weight, .. } => graph.param(*weight).tensor.dims.iter().skip(1).product::<usize>() < FEW,
-        Operator::Scale { .. } | Operator::Shift { .. } => is_read_by_few(graph, user),
-        op => op.is_movement() && is_read_by_few(graph, user),
+        Operator::Conv2d { weight, geometry, .. } => geometry.groups > 1 && graph.param(*weight).tensor.dims[1] == 1,
+        Operator::Scale { .. } | Operator::Shift { .. } => is_read_depthwise(graph, user),
+        op => op.is_movement() && is_read_depthwise(graph, user),
     })
 }

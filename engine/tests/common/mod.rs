@@ -58,6 +58,78 @@ pub fn spiking(reset: &str, leak: bool) -> snnc_ir::Graph {
     graph
 }
 
+/// A network with every operator that a graph of the radix code may have, in real numbers.
+#[allow(dead_code, reason = "not all tests want it")]
+pub fn radix() -> snnc_ir::Graph {
+    let text = RADIX.replace("PHASE", "calibrated");
+    let graph = snnc_ir::text::parse(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    snnc_ir::verify(&graph).unwrap_or_else(|e| panic!("{e}"));
+    graph
+}
+
+/// The same in whole numbers, all of whose values stay below 2^24 on images from 0 to 15.
+#[allow(dead_code, reason = "not all tests want it")]
+pub fn whole() -> snnc_ir::Graph {
+    let mut graph = radix();
+    let params: Vec<_> = graph.params().map(|(id, param)| (id, param.clone())).collect();
+    for (id, param) in params {
+        // Weights become ten times as large, and all else with them; images of the first layer some more.
+        let factor = if ["b1", "t1", "v1"].contains(&param.name.as_str()) { 75.0 } else { 10.0 };
+        let tensor = param.tensor.map(|v| (v * factor).round() + 0.0);
+        graph.set_param(id, tensor, param.provenance);
+    }
+    snnc_ir::Phase::Whole.enter(&mut graph);
+    graph.set_output_scale(0.25);
+    snnc_ir::verify(&graph).unwrap_or_else(|e| panic!("{e}"));
+    graph
+}
+
+const RADIX: &str = r#"graph @g PHASE {
+  %0 = input : f32[1x2x8x8] "x"
+  %1 = conv2d %0, @w1, @b1 {pads=1} : f32[1x4x8x8] "/conv1"
+  %2 = radix_neuron %1, @t1, @v1 {digits=5} : spike[1x4x8x8] "/relu1"
+  %3 = conv2d %2, @w2 {groups=2, pads=[1, 1, 0, 0], stride=2} : f32[1x4x4x4] "/conv2"
+  %4 = shift %3, @o : f32[1x4x4x4] "/shift"
+  %5 = radix_neuron %4, @t2, @v2 {digits=4, given=true, levels=11} : spike[1x4x4x4] "/levels"
+  %6 = scale %5, @f : f32[1x4x4x4] "/scale"
+  %7 = sum_pool2d %2 {ceil=true, kernel=[2, 3], pads=[0, 1, 0, 0], stride=2} : f32[1x4x4x4] "/average"
+  %8 = add %6, %7 : f32[1x4x4x4] "/sum"
+  %9 = radix_neuron %8, @t3, @v3 {digits=3} : spike[1x4x4x4] "/relu3"
+  %10 = digit_max_pool2d %9 {kernel=[3, 3], pads=1, stride=2} : spike[1x4x2x2] "/max"
+  %11 = concat %10, %10 {axis=1} : spike[1x8x2x2] "/concat"
+  %12 = slice %11 {ranges=[0:1:1, 1:2:3, 0:1:2, 1:-1:2]} : spike[1x3x2x2] "/slice"
+  %13 = pad %12 {pads=[0:0, 0:0, 1:0, 0:0]} : spike[1x3x3x2] "/pad"
+  %14 = transpose %13 {permutation=[0, 2, 3, 1]} : spike[1x3x2x3] "/transpose"
+  %15 = reshape %14 : spike[1x18] "/flatten"
+  %16 = linear %15, @w3, @b3 : f32[1x7] "/fc1"
+  %17 = radix_neuron %16, @t4, @v4 {digits=6} : spike[1x7] "/relu4"
+  %18 = linear %17, @w4, @b4 : f32[1x3] "/fc2"
+  %19 = sum %9 {axes=[2, 3]} : f32[1x4x1x1] "/gap"
+  %20 = reshape %19 : f32[1x4] "/flatten2"
+  %21 = linear %20, @w5 : f32[1x3] "/fc3"
+  %22 = add %18, %21 : f32[1x3] "/scores"
+  output %22 "y"
+  @b1 : f32[4] = noise(11, 0.3) derived
+  @b3 : f32[7] = noise(12, 0.3) derived
+  @b4 : f32[3] = noise(13, 0.3) derived
+  @f : f32[1x4x1x1] = noise(14, 1) derived
+  @o : f32[1x4x4x4] = noise(15, 0.5) derived
+  @t1 : f32[1x4x1x1] = [0.25, 0.35, 0.3, 0.5] derived
+  @t2 : f32[1x4x1x1] = [0.7, 1.1, 0.4, 0.9] derived
+  @t3 : f32[1x4x1x1] = splat(2.9) derived
+  @t4 : f32[1x7] = splat(0.2) derived
+  @v1 : f32[1x4x1x1] = [0.11, 0.16, 0.14, 0.23] derived
+  @v2 : f32[1x4x1x1] = splat(0.33) derived
+  @v3 : f32[1] = splat(1.31) derived
+  @v4 : f32[1x7] = splat(0.06) derived
+  @w1 : f32[4x2x3x3] = noise(1, 1) derived
+  @w2 : f32[4x2x3x3] = noise(2, 1) derived
+  @w3 : f32[7x18] = noise(3, 1) derived
+  @w4 : f32[3x7] = noise(4, 1) derived
+  @w5 : f32[3x4] = noise(5, 1) derived
+}
+"#;
+
 /// Largest difference over the largest entry of the reference.
 pub fn distance(ours: &[f32], reference: &[f32]) -> f64 {
     assert_eq!(ours.len(), reference.len());

@@ -45,6 +45,21 @@ pub fn permute(tensor: &Tensor, permutation: &[usize]) -> Tensor {
     Tensor::new(dims, index.into_iter().map(|i| tensor.data[i]).collect())
 }
 
+/// A parameter that is the same along `axes` of a tensor of shape `dims`: the mean of the values that it has there.
+pub fn even_over(tensor: &Tensor, dims: &[usize], axes: &[usize]) -> Tensor {
+    let mut tensor = aligned(tensor, dims.len());
+    for &axis in axes.iter().filter(|&&axis| dims[axis] != 1) {
+        let (size, inner) = (tensor.dims[axis], tensor.dims[axis + 1..].iter().product::<usize>());
+        if size > 1 {
+            let mean = |outer: &[f32], k: usize| outer.iter().skip(k).step_by(inner).map(|&v| f64::from(v)).sum::<f64>() / size as f64;
+            let data = tensor.data.chunks(size * inner).flat_map(|outer| (0..inner).map(move |k| mean(outer, k) as f32)).collect();
+            tensor.dims[axis] = 1;
+            tensor = Tensor::new(tensor.dims.clone(), data);
+        }
+    }
+    tensor
+}
+
 /// Element by element over the smallest shape that both broadcast to within `dims`.
 pub fn combine(a: &Tensor, b: &Tensor, dims: &[usize], f: impl Fn(f32, f32) -> f32) -> Tensor {
     let dim = |t: &Tensor, axis: usize| {

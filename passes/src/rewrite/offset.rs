@@ -1,12 +1,12 @@
 //! Sinking `shift` through the graph: what a constant becomes on the other side of an operator.
 
 use super::{
-    affine::{add_bias, bias_of_offset, broadcast, combine, per_channel},
+    affine::{add_bias, broadcast, combine, per_channel},
     next,
 };
 use crate::PassError;
 use snnc_ir::{
-    Graph, NodeId, Operator, Origin, Phase, Provenance, Tensor, TensorType,
+    Conv2d, Graph, NodeId, Operator, Origin, Phase, Provenance, Tensor, TensorType,
     eval::{self, Mode},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,13 +117,11 @@ fn pass_through(graph: &mut Graph, shift: NodeId, user: NodeId, slots: &[usize])
 /// What `user` makes of a constant at the operands `slots`, its bias and its other operands being 0.
 fn image(graph: &Graph, user: NodeId, slots: &[usize], offset: &Tensor, dims: &[usize]) -> Result<Tensor, PassError> {
     let bug = |error: eval::EvalError| PassError::Bug(error.to_string());
-    if let Operator::Conv2d { geometry, .. } = &graph[user].op
-        && geometry.pads == [0; 4]
+    if let Operator::Conv2d { weight, geometry, .. } = &graph[user].op
         && let Some(offset) = per_channel(offset, dims)
     {
-        // The same at every place.
-        let bias = bias_of_offset(graph, user, &offset);
-        return Ok(Tensor::new([1, bias.len(), 1, 1], bias));
+        let result = &graph[user].ty.dims;
+        return Ok(plainest(convolved(&graph.param(*weight).tensor, geometry, &offset, [dims[2], dims[3]], [result[2], result[3]])));
     }
     let mut alone = Graph::new("image", Phase::Imported);
     let input = alone.add_input(TensorType::f32(dims.to_vec()), Origin::default());
@@ -153,6 +151,44 @@ fn image(graph: &Graph, user: NodeId, slots: &[usize], offset: &Tensor, dims: &[
     alone.set_output(result, "y", snnc_ir::Head::None);
     let image = Tensor::new(dims.to_vec(), broadcast(offset, dims));
     Ok(plainest(eval::run(&alone, &image, Mode::Float).map_err(bug)?))
+}
+
+/// What a convolution makes of one number a channel: at every place the sum of the taps that lie inside the operand. Those are the same in whole
+/// rows and columns, but near the border.
+fn convolved(weight: &Tensor, geometry: &Conv2d, offset: &[f32], size: [usize; 2], result: [usize; 2]) -> Tensor {
+    let (outputs, inputs, kernel) = (weight.dims[0], weight.dims[1], [weight.dims[2], weight.dims[3]]);
+    let mut taps = vec![0.0f64; outputs * kernel[0] * kernel[1]];
+    for (k, plane) in weight.data.chunks(kernel[0] * kernel[1]).enumerate() {
+        let (output, input) = (k / inputs, k % inputs);
+        let number = f64::from(offset[output / (outputs / geometry.groups) * inputs + input]);
+        let sums = &mut taps[output * plane.len()..][..plane.len()];
+        sums.iter_mut().zip(plane).for_each(|(sum, &w)| *sum += f64::from(w) * number);
+    }
+    // The taps, first to one after the last, that lie inside at each place along an axis.
+    let inside = |axis: usize| -> Vec<(usize, usize)> {
+        let (pad, step) = (geometry.pads[axis], geometry.dilation[axis]);
+        let of = |at: usize| {
+            let start = at * geometry.stride[axis];
+            let first = pad.saturating_sub(start).div_ceil(step).min(kernel[axis]);
+            let end = (pad + size[axis]).saturating_sub(start).div_ceil(step).min(kernel[axis]);
+            (first, end.max(first))
+        };
+        (0..result[axis]).map(of).collect()
+    };
+    let (rows, columns) = (inside(0), inside(1));
+    let mut known: BTreeMap<[(usize, usize); 2], f32> = BTreeMap::new();
+    let mut data = Vec::with_capacity(outputs * rows.len() * columns.len());
+    for taps in taps.chunks(kernel[0] * kernel[1]) {
+        known.clear();
+        let mut sum = |[row, column]: [(usize, usize); 2]| {
+            let sum = || (row.0..row.1).map(|y| taps[y * kernel[1]..][column.0..column.1].iter().sum::<f64>()).sum::<f64>() as f32;
+            *known.entry([row, column]).or_insert_with(sum)
+        };
+        for &row in &rows {
+            data.extend(columns.iter().map(|&column| sum([row, column])));
+        }
+    }
+    Tensor::new([1, outputs, rows.len(), columns.len()], data)
 }
 
 /// A tensor in the smallest shape that broadcasts to it.

@@ -6,12 +6,16 @@ use snnc_ir::{Reset, eval::neuron_sum};
 struct Reference;
 
 impl Firing for Reference {
-    fn sums(&self, neuron: Neuron, threshold: f32, currents: &[f32], sums: &mut [f32]) {
-        let (count, theta) = (sums.len(), f64::from(threshold));
-        let steps = currents.len() / count;
-        for (place, sum) in sums.iter_mut().enumerate() {
-            let currents = (0..neuron.timesteps).map(|step| f64::from(currents[step.min(steps - 1) * count + place]));
-            *sum = neuron_sum(f64::from(neuron.initial) * theta, currents, theta, 1.0, neuron.reset) as f32;
+    fn counts(&self, neuron: Neuron, threshold: f32, currents: &[f32], counts: &mut [f32]) {
+        let (len, theta) = (counts.len(), f64::from(threshold));
+        let steps = currents.len() / len;
+        let start = f64::from(neuron.initial) * theta;
+        for (place, count) in counts.iter_mut().enumerate() {
+            let current = |step: usize| f64::from(currents[step.min(steps - 1) * len + place]);
+            *count = match neuron.counting {
+                Counting::Rate { timesteps, reset } => neuron_sum(start, (0..timesteps).map(current), theta, 1.0, reset),
+                Counting::Radix { levels } => ((current(0) + start) / theta).floor().clamp(0.0, f64::from(levels)),
+            } as f32;
         }
     }
 }
@@ -28,7 +32,7 @@ fn even(target: &Activations) -> Traces {
 }
 
 fn thresholds(rule: Rule, target: &Activations, traces: &Traces, timesteps: usize, bound: f32, scope: Option<Scope>) -> Vec<f32> {
-    let neuron = Neuron { timesteps, initial: 0.5, reset: Reset::Signed };
+    let neuron = Neuron { counting: Counting::Rate { timesteps, reset: Reset::Signed }, initial: 0.5 };
     let layer = Layer { target, traces, recorded: None, neuron, firing: &Reference, bound };
     choose(&*rule.method().expect("a calibrated rule"), &layer, scope)
 }
@@ -86,7 +90,7 @@ fn batch_norm_needs_no_sample() {
     let a = activations(2, 1, vec![0.0, 0.0]);
     let traces = even(&a);
     let recorded = Recorded { mean: vec![0.5, -1.0], deviation: vec![1.0, 2.0] };
-    let neuron = Neuron { timesteps: 8, initial: 0.5, reset: Reset::Signed };
+    let neuron = Neuron { counting: Counting::Rate { timesteps: 8, reset: Reset::Signed }, initial: 0.5 };
     let layer = Layer { target: &a, traces: &traces, recorded: Some(&recorded), neuron, firing: &Reference, bound: f32::INFINITY };
     assert_eq!(choose(&*Rule::BatchNorm(3.0).method().expect("calibrated"), &layer, None), [3.5, 5.0]);
 }
@@ -96,4 +100,33 @@ fn channel_reads_image_after_image() {
     let a = activations(2, 2, (0..8).map(|i| i as f32).collect());
     assert_eq!(a.channel(1).collect::<Vec<_>>(), [2.0, 3.0, 6.0, 7.0]);
     assert_eq!(a.channel_means(), [2.5, 4.5]);
+}
+
+/// Thresholds of neurons of the radix code with so many levels.
+fn radix(rule: Rule, target: &Activations, levels: u32, bound: f32) -> Vec<f32> {
+    let traces = even(target);
+    let neuron = Neuron { counting: Counting::Radix { levels }, initial: 0.5 };
+    let layer = Layer { target, traces: &traces, recorded: None, neuron, firing: &Reference, bound };
+    choose(&*rule.method().expect("a calibrated rule"), &layer, None)
+}
+
+#[test]
+fn the_largest_count_of_the_radix_code_stands_for_the_range_and_a_margin() {
+    let a = activations(1, 2, vec![1.0, 3.0]);
+    // Few levels: each counts. Many: real images go further than samples.
+    assert_eq!(radix(Rule::Max, &a, 15, f32::INFINITY), [3.0 / 15.0]);
+    assert_eq!(radix(Rule::Max, &a, 63, f32::INFINITY), [3.0 * 1.1 / 63.0]);
+    assert_eq!(radix(Rule::Max, &a, 255, f32::INFINITY), [3.0 * 1.25 / 255.0]);
+    // A bound holds for the margin too.
+    assert_eq!(radix(Rule::Max, &a, 255, 3.2), [3.2 / 255.0]);
+}
+
+#[test]
+fn least_squares_cuts_an_outlier_where_levels_are_few() {
+    let mut data: Vec<f32> = (0..1000).map(|i| i as f32 / 1000.0).collect();
+    data.push(4.0);
+    let a = activations(1, data.len(), data);
+    let range = |levels: u32| radix(Rule::LeastSquares, &a, levels, f32::INFINITY)[0] * levels as f32;
+    assert!(range(3) < 1.5, "{}", range(3));
+    assert!(range(255) > 3.0, "{}", range(255));
 }

@@ -1,7 +1,7 @@
 //! The means of channels, made up for.
 
 use super::round::Rounding;
-use crate::{PassCx, PassError, threshold};
+use crate::{PassCx, PassError, rewrite::affine::per_channel, threshold};
 use snnc_ir::{Graph, NodeId, Operator, Origin, Provenance, Tensor};
 
 /// Gives a layer of neurons, or the output, a constant current that makes up for what rounding has shifted of the mean of its channels.
@@ -33,9 +33,9 @@ pub(super) fn correct(graph: &mut Graph, node: NodeId, rounding: &Rounding<'_>, 
     let mean = calibration.mean(graph, node).map_err(PassError::Bug)?;
     let missing = target.channel_means().into_iter().zip(mean.channel_means()).zip(&stands);
     let missing: Vec<f64> = missing.map(|((target, mean), &stands)| target / f64::from(stands) - mean).collect();
-    let takes = crate::rewrite::affine::per_channel(&takes, &graph[node].ty.dims);
-    let Some(takes) = takes else { return Ok(None) };
-    let offset = missing.iter().zip(takes).map(|(missing, takes)| (missing * f64::from(takes)).round() as f32).collect();
+    let Some(takes) = per_channel(&takes, &graph[node].ty.dims) else { return Ok(None) };
+    // Nothing is 0, not -0.
+    let offset = missing.iter().zip(takes).map(|(missing, takes)| (missing * f64::from(takes)).round() as f32 + 0.0).collect();
     let offset = graph.add_param("correction", Tensor::new(graph[node].ty.per_channel(), offset), Provenance::Derived);
     let shift = if is_output {
         graph.insert_after(node, Operator::Shift { offset }, Origin::default())?

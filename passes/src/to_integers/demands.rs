@@ -6,13 +6,25 @@ use super::{
 };
 use crate::{PassError, Settings, rewrite::affine::broadcast};
 use snnc_ir::{Code, Diagnostic, Graph, NodeId, Operator, ParamId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// What currents and potentials stay below, by a good margin: their bounds move a little when weights are rounded and means corrected.
 pub(super) const ROOM: f64 = (1u64 << 30) as f64;
 
-/// The largest factor of a scale whose size nothing else determines.
-const LARGEST_FACTOR: u32 = 1 << 20;
+/// The largest factor of a scale whose size nothing else determines: finer than weights, and what is scaled again has room left.
+const LARGEST_FACTOR: u32 = 1 << 14;
+
+/// Up to this factor, those of scales are tried for a unit of which they are exact multiples.
+const FINEST_FACTOR: u32 = 1 << 12;
+
+/// A layer or scale whose largest weight is less than this may have more bits, if the current that it reads can spare them.
+const FEW: f64 = 127.0;
+
+/// It does not spare them below a largest weight of this: others may read it too.
+const KEPT: f64 = 48.0;
 
 /// Rounds of finding units where layers read currents, whose units have to be found before.
 const ROUNDS: usize = 64;
@@ -43,11 +55,9 @@ pub(super) fn sizes(graph: &Graph, units: &Units, settings: &Settings) -> Result
             }
             _ => {}
         }
-        // A potential gathers what arrives over all steps.
-        let steps = if settings.code == Code::Rate { settings.timesteps as f64 + 1.0 } else { 1.0 };
         for (channel, &bound) in bounds[&node].iter().enumerate() {
             if let Some(class) = units.class(node, channel) {
-                demands[class].least = demands[class].least.max(bound * steps / ROOM);
+                demands[class].least = demands[class].least.max(gathered(bound, settings) / ROOM);
             }
         }
         let Some((threshold, levels)) = threshold(&graph[node].op) else { continue };
@@ -60,20 +70,13 @@ pub(super) fn sizes(graph: &Graph, units: &Units, settings: &Settings) -> Result
             }
         }
     }
-    let mut sizes = vec![1.0; units.count()];
-    for round in 0.. {
-        let before = sizes.clone();
-        for (class, demand) in demands.iter().enumerate() {
-            sizes[class] = demand.unit(graph, units, &before, settings);
-        }
-        let reads_currents = |node: NodeId| graph.operand(node).is_some_and(|operand| units.class(operand, 0).is_some());
-        let is_settled = sizes == before || (round == 0 && demands.iter().all(|d| d.rows.iter().all(|&(node, _)| !reads_currents(node))));
-        if is_settled {
+    let rows = Rows::new(graph, units, &bounds);
+    while let Some(sizes) = settle(&demands, &rows, settings) {
+        let crowded = crowded(&demands, &rows, &sizes);
+        if crowded.is_empty() {
             return Ok(Sizes { units: sizes, bounds });
         }
-        if round == ROUNDS {
-            break;
-        }
+        crowded.into_iter().for_each(|class| demands[class].least = 2.0 * sizes[class]);
     }
     let node = demands.iter().find_map(|d| d.rows.first()).map_or_else(String::new, |&(node, _)| graph[node].origin.to_string());
     Err(PassError::User(
@@ -82,6 +85,51 @@ pub(super) fn sizes(graph: &Graph, units: &Units, settings: &Settings) -> Result
             .note("layers that read each other without activations between grow beyond all bounds")
             .help("use `--code radix`, which puts neurons between such layers, or fewer time steps"),
     ))
+}
+
+/// Units that all demands agree on; none where each asks for more than the last.
+fn settle(demands: &[Demand], rows: &Rows<'_>, settings: &Settings) -> Option<Vec<f64>> {
+    let mut sizes = vec![1.0; demands.len()];
+    for round in 0..ROUNDS {
+        let before = sizes.clone();
+        // Classes are numbered front to back, so mostly each finds those before it settled.
+        for (class, demand) in demands.iter().enumerate() {
+            let unit = demand.unit(rows, &sizes, settings);
+            // What does not settle may only grow, until all fits.
+            sizes[class] = if round < ROUNDS / 2 { unit } else { unit.max(sizes[class]) };
+        }
+        if sizes == before {
+            return Some(sizes);
+        }
+    }
+    None
+}
+
+/// The classes whose weights are so fine that they leave few bits of the 32 for those of the layers and scales that read them.
+fn crowded(demands: &[Demand], rows: &Rows<'_>, sizes: &[f64]) -> BTreeSet<usize> {
+    let largest = |class: usize, of: Option<NodeId>| {
+        let own = demands[class].rows.iter().filter(|(node, _)| of.is_none_or(|of| of == *node));
+        own.map(|&(node, channel)| rows.largest(node, channel, sizes)).fold(0.0f64, f64::max) / sizes[class]
+    };
+    // The largest weight of the most demanding reader of a class.
+    let mut least = vec![f64::INFINITY; demands.len()];
+    for (class, demand) in demands.iter().enumerate() {
+        let nodes: BTreeSet<NodeId> = demand.rows.iter().map(|&(node, _)| node).collect();
+        for node in nodes {
+            let Some(reads) = rows.classes_read(node) else { continue };
+            let own = largest(class, Some(node));
+            if own > 0.0 && own < FEW {
+                reads.iter().filter(|&&read| read != class).for_each(|&read| least[read] = least[read].min(own));
+            }
+        }
+    }
+    let is_crowded = |&class: &usize| least[class].is_finite() && largest(class, None) > (2.0 * least[class]).max(KEPT);
+    (0..demands.len()).filter(is_crowded).collect()
+}
+
+/// What a potential gathers, with so much at a step or in a window: in the rate code over all steps, and what it starts with.
+pub(super) fn gathered(bound: f64, settings: &Settings) -> f64 {
+    if settings.code == Code::Rate { bound * (settings.timesteps as f64 + 1.0) } else { bound }
 }
 
 /// Threshold and largest count of neurons.
@@ -103,55 +151,95 @@ struct Demand {
 }
 
 impl Demand {
-    fn unit(&self, graph: &Graph, units: &Units, sizes: &[f64], settings: &Settings) -> f64 {
-        let of = |node: NodeId, channel| Row::new(graph, units, sizes, node, channel).0;
-        let is_layer = |node: NodeId| !matches!(graph[node].op, Operator::Scale { .. });
-        let layers: Vec<(NodeId, usize)> = self.rows.iter().copied().filter(|&(node, _)| is_layer(node)).collect();
-        let (rows, most): (&[(NodeId, usize)], _) = if layers.is_empty() {
-            (&self.rows, None)
-        } else {
-            (&layers, layers.iter().map(|&(node, _)| settings.bits(node).largest()).max())
-        };
-        let largest = |values: &[f64]| values.iter().fold(0.0f64, |largest, v| largest.max(v.abs()));
-        let filled = rows.iter().map(|&(node, channel)| {
-            let most = if is_layer(node) { settings.bits(node).largest() } else { LARGEST_FACTOR };
-            largest(&of(node, channel)) / f64::from(most)
-        });
-        let filled = filled.fold(0.0f64, f64::max);
-        let values: Vec<f64> = rows.iter().flat_map(|&(node, channel)| of(node, channel)).collect();
-        let exact = common_unit(&values, most.unwrap_or(LARGEST_FACTOR.min(1 << 12))).filter(|unit| *unit >= filled * (1.0 - 1e-9));
-        let unit = exact.unwrap_or(filled).max(self.least);
-        if unit > 0.0 { unit } else { 1.0 }
+    fn unit(&self, rows: &Rows<'_>, sizes: &[f64], settings: &Settings) -> f64 {
+        // The factor of a scale has bits to spare.
+        let most = |node: NodeId| if rows.is_layer(node) { settings.bits(node).largest() } else { LARGEST_FACTOR };
+        let has_layers = self.rows.iter().any(|&(node, _)| rows.is_layer(node));
+        let own = || self.rows.iter().copied().filter(move |&(node, _)| !has_layers || rows.is_layer(node));
+        let (mut largest, mut filled) = (0.0f64, 0.0f64);
+        for (node, channel) in own() {
+            let weight = rows.largest(node, channel, sizes);
+            largest = largest.max(weight);
+            filled = filled.max(weight / f64::from(most(node)));
+        }
+        let multiples = if has_layers { own().map(|(node, _)| most(node)).max().unwrap_or(0) } else { FINEST_FACTOR };
+        let exact = common_unit(largest, multiples, |is| own().all(|(node, channel)| rows.all(node, channel, sizes, is)));
+        let least = filled.max(self.least);
+        match exact.filter(|unit| *unit >= filled * (1.0 - 1e-9)) {
+            // Multiples of a unit are multiples of a part of it. The smallest says best what else is rounded by it: biases, thresholds, and what
+            // rounded thresholds have changed of factors.
+            Some(unit) => (unit / (unit / least * (1.0 + 1e-9)).floor().max(1.0)).max(self.least),
+            None if least > 0.0 => least,
+            None => 1.0,
+        }
     }
 }
 
-/// The weights of one output channel, in units of what they read.
-struct Row(Vec<f64>);
+/// The weights of output channels, in units of what they read.
+struct Rows<'g> {
+    graph: &'g Graph,
+    units: &'g Units,
+    bounds: &'g BTreeMap<NodeId, Vec<f64>>,
+    /// Of scales the factors of every channel, each once.
+    factors: BTreeMap<NodeId, Vec<Vec<f32>>>,
+}
 
-impl Row {
-    fn new(graph: &Graph, units: &Units, sizes: &[f64], node: NodeId, channel: usize) -> Self {
-        let operand = graph.operand(node).expect("a layer has one operand");
-        let size = |channel: usize| units.class(operand, channel).map_or(1.0, |class| sizes[class]);
-        let of = |role: usize| &graph.param(graph[node].op.params()[role].1).tensor;
-        match &graph[node].op {
-            Operator::Scale { .. } => {
-                let ty = &graph[node].ty;
-                let factors = broadcast(of(0), &ty.dims);
-                let mut seen = BTreeSet::new();
-                let plane = ty.plane().max(1);
-                let own = factors.chunks(plane).skip(channel).step_by(ty.channels()).flatten();
-                Self(own.filter(|f| seen.insert(f.to_bits())).map(|&f| f64::from(f) * size(channel)).collect())
-            }
-            op => {
-                let groups = if let Operator::Conv2d { geometry, .. } = op { geometry.groups } else { 1 };
-                let weight = of(0);
-                let (outputs, inputs) = (weight.dims[0], weight.dims[1]);
-                let taps = weight.dims[2..].iter().product::<usize>().max(1);
-                let first = channel / (outputs / groups) * inputs;
-                let row = &weight.data[channel * inputs * taps..][..inputs * taps];
-                Self(row.iter().enumerate().map(|(k, &w)| f64::from(w) * size(first + k / taps)).collect())
+impl<'g> Rows<'g> {
+    fn new(graph: &'g Graph, units: &'g Units, bounds: &'g BTreeMap<NodeId, Vec<f64>>) -> Self {
+        let mut factors = BTreeMap::new();
+        for node in graph.topological() {
+            if let Operator::Scale { factor } = graph[node].op {
+                let (ty, tensor) = (&graph[node].ty, &graph.param(factor).tensor);
+                let mut of_channels = vec![BTreeSet::new(); ty.channels()];
+                for (entry, factor) in broadcast(tensor, &ty.dims).into_iter().enumerate() {
+                    of_channels[entry / ty.plane().max(1) % ty.channels()].insert(factor.to_bits());
+                }
+                factors.insert(node, of_channels.into_iter().map(|bits| bits.into_iter().map(f32::from_bits).collect()).collect());
             }
         }
+        Self { graph, units, bounds, factors }
+    }
+
+    /// The classes of what a layer or scale reads; none of streams.
+    fn classes_read(&self, node: NodeId) -> Option<&[usize]> {
+        self.units.classes(self.graph, self.graph.operand(node).expect("a layer has one operand"))
+    }
+
+    fn is_layer(&self, node: NodeId) -> bool {
+        !self.factors.contains_key(&node)
+    }
+
+    /// The largest weight.
+    fn largest(&self, node: NodeId, channel: usize, sizes: &[f64]) -> f64 {
+        let largest = Cell::new(0.0f64);
+        self.all(node, channel, sizes, &|weight| {
+            largest.set(largest.get().max(weight.abs()));
+            true
+        });
+        largest.get()
+    }
+
+    /// Whether something holds for all weights of a channel.
+    fn all(&self, node: NodeId, channel: usize, sizes: &[f64], holds: &dyn Fn(f64) -> bool) -> bool {
+        let graph = self.graph;
+        let operand = graph.operand(node).expect("a layer has one operand");
+        let classes = self.units.classes(graph, operand);
+        let bounds = &self.bounds[&operand];
+        // Nothing depends on the weights of a channel that is 0.
+        let size = |channel: usize| if bounds[channel] == 0.0 { 0.0 } else { classes.map_or(1.0, |classes| sizes[classes[channel]]) };
+        if let Some(factors) = self.factors.get(&node) {
+            return factors[channel].iter().all(|&factor| holds(f64::from(factor) * size(channel)));
+        }
+        let groups = if let Operator::Conv2d { geometry, .. } = &graph[node].op { geometry.groups } else { 1 };
+        let weight = &graph.param(graph[node].op.params()[0].1).tensor;
+        let (outputs, inputs) = (weight.dims[0], weight.dims[1]);
+        let taps = weight.dims[2..].iter().product::<usize>().max(1);
+        let first = channel / (outputs / groups) * inputs;
+        let row = &weight.data[channel * inputs * taps..][..inputs * taps];
+        row.chunks(taps).enumerate().all(|(k, taps)| {
+            let size = size(first + k);
+            taps.iter().all(|&w| holds(f64::from(w) * size))
+        })
     }
 }
 

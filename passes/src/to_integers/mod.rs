@@ -7,7 +7,8 @@
 //! correction, Li et al., ICML 2021), where there is a calibration.
 //!
 //! Weights that already are whole numbers times something (the network was quantised) stay exactly that, if their bits suffice; and neurons
-//! that were trained with their steps get a scale before them that makes θ as fine as 32 bits allow.
+//! that were trained with their steps get a scale before them that makes θ as fine as 32 bits allow. So do others whose θ would be but a few
+//! units, as where they read sums of spikes.
 //!
 //! Requires: weights in spike units, no means, no shifts before layers.
 //! Leaves: whole numbers that fit their types ([`Phase::Whole`]), every current and potential below 2^31, a scale at the output.
@@ -15,21 +16,28 @@
 //!
 //! | file | content |
 //! |---|---|
+//! | [`streams`] | which nodes are streams, and what stands between them and currents |
 //! | [`units`] | which channels have one unit |
 //! | [`demands`] | what the operators ask of a unit |
 //! | [`grid`] | the largest unit of which numbers are multiples |
+//! | [`joins`] | joins whose terms cannot all have their unit |
 //! | [`round`] | the parameters of one node, rounded |
 //! | [`correction`] | shifted means |
 
 mod correction;
 mod demands;
 mod grid;
+mod joins;
 mod round;
+mod streams;
 mod units;
 
-use crate::{About, Changed, Pass, PassCx, PassError, fold_affine::shift_into_layer_before};
+use crate::{About, Changed, Pass, PassCx, PassError, Settings, fold_affine::shift_into_layer_before};
+use demands::Sizes;
 use round::Rounding;
-use snnc_ir::{Element, Graph, NodeId, Operator, Origin, Phase, Provenance, Tensor};
+use snnc_ir::{Graph, Phase};
+use std::collections::BTreeSet;
+use streams::Streams;
 use units::Units;
 
 pub struct ToIntegers;
@@ -40,10 +48,9 @@ impl Pass for ToIntegers {
     }
 
     fn run(&self, graph: &mut Graph, cx: &mut PassCx<'_>) -> Result<Changed, PassError> {
-        separate_streams(graph)?;
-        let units = Units::find(graph);
-        let sizes = demands::sizes(graph, &units, cx.settings)?;
-        let mut rounding = Rounding::new(&units, &sizes);
+        let streams = Streams::separate(graph)?;
+        let (units, sizes) = units(graph, &streams, cx.settings)?;
+        let mut rounding = Rounding::new(graph, &streams, &units, &sizes);
         let output = graph.output().expect("a verified graph has an output").node;
         let mut corrections = Vec::new();
         for node in graph.topological() {
@@ -61,42 +68,20 @@ impl Pass for ToIntegers {
     }
 }
 
-/// Whether a node's result is a stream of spikes, or the sum of some of one stream: whole numbers already, whose size nobody chooses.
-fn is_stream(graph: &Graph, node: NodeId) -> bool {
-    let (op, ty) = (&graph[node].op, &graph[node].ty);
-    match op {
-        Operator::Input => true,
-        Operator::SumPool2d { .. } | Operator::Sum { .. } => graph.operand(node).is_some_and(|operand| is_stream(graph, operand)),
-        op if op.is_movement() => graph.operands(node).iter().all(|&operand| is_stream(graph, operand)),
-        _ => ty.element == Element::Spike,
-    }
-}
-
-/// Puts a scale behind streams that meet currents, or a constant, or are the output: a synapse that gives them the size of those.
-fn separate_streams(graph: &mut Graph) -> Result<(), PassError> {
-    let one = |graph: &mut Graph, node: NodeId| {
-        let shape = vec![1; graph[node].ty.dims.len()];
-        graph.add_param("one", Tensor::splat(shape, 1.0), Provenance::Fixed)
-    };
-    for node in graph.topological() {
-        let op = &graph[node].op;
-        let meets = matches!(op, Operator::Add | Operator::Shift { .. })
-            || matches!(op, Operator::Concat { .. } | Operator::Sum { .. }) && !is_stream(graph, node)
-            || matches!(op, Operator::Sum { axes } if axes.contains(&1));
-        if meets {
-            for (slot, operand) in graph.operands(node).into_iter().enumerate() {
-                if is_stream(graph, operand) {
-                    let factor = one(graph, operand);
-                    graph.insert_before(node, slot, Operator::Scale { factor }, Origin::default())?;
-                }
+/// Finds the units, and gives joins whose terms ask for different ones scales that make up for it.
+fn units(graph: &mut Graph, streams: &Streams, settings: &Settings) -> Result<(Units, Sizes), PassError> {
+    let mut separated = BTreeSet::new();
+    loop {
+        let units = Units::find(graph, streams);
+        let mut joins = joins::circular(graph, &units);
+        if joins.is_subset(&separated) {
+            let sizes = demands::sizes(graph, &units, settings)?;
+            joins = joins::coarse(graph, &units, &sizes);
+            if joins.is_subset(&separated) {
+                return Ok((units, sizes));
             }
         }
+        joins::separate(graph, streams, &joins)?;
+        separated.extend(joins);
     }
-    let output = graph.output().expect("a verified graph has an output").clone();
-    if is_stream(graph, output.node) {
-        let factor = one(graph, output.node);
-        let scaled = graph.add_node(Operator::Scale { factor }, &[output.node], Origin::default())?;
-        graph.set_output(scaled, output.name, output.head);
-    }
-    Ok(())
 }

@@ -1,18 +1,18 @@
 //! The parameters of one node, rounded.
 
 use super::{
-    demands::{ROOM, Sizes, threshold},
-    is_stream,
+    demands::{ROOM, Sizes, gathered, threshold},
+    streams::Streams,
     units::Units,
 };
 use crate::{
     PassError, Settings,
     rewrite::{
-        affine::{aligned, broadcast, combine, per_channel},
+        affine::{aligned, broadcast, combine, even_over, per_channel},
         scale::{concat_factors, moved},
     },
 };
-use snnc_ir::{Graph, LEAK_UNIT, NodeId, Operator, Origin, ParamId, Provenance, Tensor};
+use snnc_ir::{Graph, LEAK_UNIT, NodeId, Operator, Origin, ParamId, Provenance, Tensor, TensorType};
 use std::collections::BTreeMap;
 
 /// The largest threshold, bias or factor.
@@ -21,19 +21,27 @@ const LARGEST: f32 = 2_147_483_520.0;
 /// Relative error of θ up to which a neuron that was trained with its steps keeps the unit of its weights.
 const EXACT: f64 = 1e-6;
 
+/// From this many units on, θ is near enough to a multiple of the unit wherever it lies: the range of a neuron changes by less than samples leave
+/// open, and what a spike is worth is known.
+const COARSE: f64 = 32.0;
+
 /// What every node's numbers stand for, as far as nodes have been rounded.
 pub(super) struct Rounding<'a> {
+    streams: &'a Streams,
     units: &'a Units,
     sizes: &'a Sizes,
     /// What a stream's spikes are worth now, in spikes of the graph before; broadcasts over the stream.
     worth: BTreeMap<NodeId, Tensor>,
     /// Units of nodes that were not there when units were sought, by channel.
     added: BTreeMap<NodeId, Vec<f64>>,
+    /// What units tell of the source network, since they follow from weights.
+    known: Provenance,
 }
 
 impl<'a> Rounding<'a> {
-    pub(super) fn new(units: &'a Units, sizes: &'a Sizes) -> Self {
-        Self { units, sizes, worth: BTreeMap::new(), added: BTreeMap::new() }
+    pub(super) fn new(graph: &Graph, streams: &'a Streams, units: &'a Units, sizes: &'a Sizes) -> Self {
+        let known = graph.params().map(|(_, p)| p.provenance).max().unwrap_or(Provenance::Fixed);
+        Self { streams, units, sizes, worth: BTreeMap::new(), added: BTreeMap::new(), known }
     }
 
     /// What 1 stands for in a channel of a current.
@@ -44,8 +52,7 @@ impl<'a> Rounding<'a> {
 
     /// What a spike of a stream is worth, by channel, in spikes of the graph before.
     pub(super) fn worth(&self, graph: &Graph, node: NodeId) -> Vec<f32> {
-        let channels = vec![1.0; graph[node].ty.channels()];
-        self.worth.get(&node).and_then(|worth| per_channel(worth, &graph[node].ty.dims)).unwrap_or(channels)
+        self.worth.get(&node).map_or_else(|| vec![1.0; graph[node].ty.channels()], |worth| of_channels(worth, &graph[node].ty))
     }
 
     /// The units of a current as a factor over its channels.
@@ -54,9 +61,15 @@ impl<'a> Rounding<'a> {
         Tensor::new(graph[node].ty.per_channel(), (0..channels).map(|c| self.unit(node, c) as f32).collect())
     }
 
+    /// 0 for channels of a node that are 0, so that no weight makes much of them, and else 1.
+    fn alive(&self, graph: &Graph, node: NodeId) -> Tensor {
+        let alive = self.sizes.bounds[&node].iter().map(|&bound| if bound == 0.0 { 0.0 } else { 1.0 });
+        Tensor::new(graph[node].ty.per_channel(), alive.collect())
+    }
+
     /// What 1 in an operand stands for: of a stream its worth, of a current its unit.
     fn size(&self, graph: &Graph, operand: NodeId) -> Tensor {
-        if is_stream(graph, operand) {
+        if self.streams.has(operand) {
             self.worth.get(&operand).cloned().unwrap_or_else(|| Tensor::splat(vec![1; graph[operand].ty.dims.len()], 1.0))
         } else {
             self.units(graph, operand)
@@ -69,21 +82,27 @@ impl<'a> Rounding<'a> {
             Operator::Conv2d { .. } | Operator::Linear { .. } => self.layer(graph, node, settings.bits(node).largest() as f32),
             Operator::Scale { .. } => {
                 let operand = graph.operand(node).expect("a scale has one operand");
-                let size = combine(&self.size(graph, operand), &self.units(graph, node), &graph[node].ty.dims, |x, u| x / u);
+                let dims = &graph[node].ty.dims;
+                let size = combine(&self.size(graph, operand), &self.alive(graph, operand), dims, |x, alive| x * alive);
+                let size = combine(&size, &self.units(graph, node), dims, |x, u| x / u);
                 self.rounded(graph, node, "factor", |factor, dims| combine(factor, &size, dims, |f, s| f * s));
             }
             Operator::Shift { .. } => {
                 let units = self.units(graph, node);
                 self.rounded(graph, node, "offset", |offset, dims| combine(offset, &units, dims, |o, u| o / u));
             }
-            Operator::Neuron { .. } | Operator::RadixNeuron { .. } => self.neuron(graph, node)?,
-            op if is_stream(graph, node) && !matches!(op, Operator::Input) => {
+            Operator::Neuron { .. } | Operator::RadixNeuron { .. } => self.neuron(graph, node, settings)?,
+            op if self.streams.has(node) && !matches!(op, Operator::Input) => {
                 let operands = graph.operands(node);
                 let dims = |id: NodeId| graph[id].ty.dims.clone();
                 let worth = match &op {
                     Operator::Concat { axis } => {
                         let parts: Vec<_> = operands.iter().map(|&o| (aligned(&self.size(graph, o), dims(o).len()), dims(o))).collect();
                         concat_factors(&parts, *axis, &dims(node))
+                    }
+                    // Of what meets in a maximum, the worths are the same but for the rounding of thresholds; in a sum, exactly.
+                    Operator::CountMaxPool2d { .. } | Operator::DigitMaxPool2d { .. } => {
+                        even_over(&self.size(graph, operands[0]), &dims(operands[0]), &[2, 3])
                     }
                     op => moved(op, &self.size(graph, operands[0]), &dims(operands[0]), &dims(node)),
                 };
@@ -97,17 +116,17 @@ impl<'a> Rounding<'a> {
     /// `w · (what 1 in the operand stands for) / unit`, and the bias over the unit.
     fn layer(&self, graph: &mut Graph, node: NodeId, most: f32) {
         let operand = graph.operand(node).expect("a layer has one operand");
-        let (size, dims) = (self.size(graph, operand), graph[operand].ty.dims.clone());
+        let dims = &graph[operand].ty.dims;
+        let size = combine(&self.size(graph, operand), &self.alive(graph, operand), dims, |x, alive| x * alive);
         let (is_conv, groups) = match &graph[node].op {
             Operator::Conv2d { geometry, .. } => (true, geometry.groups),
             _ => (false, 1),
         };
-        // A convolution sees channels alone. Where a worth varies along other axes it is within a percent of 1.
-        let inputs = if is_conv { per_channel(&size, &dims) } else { Some(broadcast(&size, &dims)) };
+        // A convolution sees channels alone.
+        let inputs = if is_conv { of_channels(&size, &graph[operand].ty) } else { broadcast(&size, &graph[operand].ty.dims) };
         let weight = graph.own_param(node, "weight");
         let shape = graph.param(weight).tensor.dims.clone();
         let (outputs, per_group, taps) = (shape[0], shape[1], shape[2..].iter().product::<usize>().max(1));
-        let inputs = inputs.unwrap_or_else(|| vec![1.0; per_group * groups]);
         let mut tensor = graph.param(weight).tensor.clone();
         for (o, row) in tensor.data.chunks_mut(per_group * taps).enumerate() {
             let (unit, first) = (self.unit(node, o), o / (outputs / groups) * per_group);
@@ -115,81 +134,94 @@ impl<'a> Rounding<'a> {
                 *w = ((f64::from(*w) * f64::from(inputs[first + k / taps]) / unit).round() as f32).clamp(-most, most);
             }
         }
-        set(graph, weight, tensor);
+        self.set(graph, weight, tensor);
         if graph[node].op.params().len() > 1 {
             let bias = graph.own_param(node, "bias");
             let mut tensor = graph.param(bias).tensor.clone();
             tensor.data.iter_mut().enumerate().for_each(|(o, b)| *b = whole(f64::from(*b) / self.unit(node, o)));
-            set(graph, bias, tensor);
+            self.set(graph, bias, tensor);
         }
     }
 
     /// θ and the start potential over the unit of the current; what that changes of a spike's worth is remembered.
-    fn neuron(&mut self, graph: &mut Graph, node: NodeId) -> Result<(), PassError> {
-        let is_given = matches!(graph[node].op, Operator::RadixNeuron { is_given: true, .. });
-        if is_given {
-            self.refine(graph, node)?;
-        }
+    fn neuron(&mut self, graph: &mut Graph, node: NodeId, settings: &Settings) -> Result<(), PassError> {
+        self.refine(graph, node, settings)?;
         let operand = graph.operand(node).expect("a neuron has one operand");
         let units = self.size(graph, operand);
-        let (parameter, _) = threshold(&graph[node].op).expect("it is a neuron");
-        let before = graph.param(parameter).tensor.clone();
-        self.rounded(graph, node, "initial", |initial, dims| combine(initial, &units, dims, |v, u| v / u));
-        self.rounded(graph, node, "threshold", |theta, dims| combine(theta, &units, dims, |t, u| (t / u).max(1.0)));
-        let (parameter, _) = threshold(&graph[node].op).expect("it still is one");
+        let theta = |graph: &Graph| graph.param(threshold(&graph[node].op).expect("it is a neuron").0).tensor.clone();
+        let before = theta(graph);
+        // Currents are whole, so that what θ has beyond one of them decides nothing: a start potential may lose its fraction, not gain one.
+        self.changed(graph, node, "initial", |initial, dims| combine(initial, &units, dims, |v, u| down(f64::from(v) / f64::from(u))));
+        self.changed(graph, node, "threshold", |theta, dims| {
+            combine(theta, &units, dims, |t, u| whole((f64::from(t) / f64::from(u)).max(1.0)))
+        });
         let dims = graph[node].ty.dims.clone();
-        let size = combine(&graph.param(parameter).tensor, &units, &dims, |t, u| t * u);
+        let size = combine(&theta(graph), &units, &dims, |t, u| t * u);
         let worth = combine(&size, &before, &dims, |now, before| now / before);
-        self.worth.insert(node, if is_given { Tensor::splat(vec![1; dims.len()], 1.0) } else { worth });
+        self.worth.insert(node, worth);
         if let Operator::Neuron { leak: Some(_), .. } = graph[node].op {
             let leak = graph.own_param(node, "leak");
             let tensor = graph.param(leak).tensor.map(|l| (l / LEAK_UNIT).round().clamp(1.0, 1.0 / LEAK_UNIT) * LEAK_UNIT);
-            set(graph, leak, tensor);
+            self.set(graph, leak, tensor);
         }
         Ok(())
     }
 
-    /// Puts a scale by a power of two before a neuron whose θ is no multiple of the unit, as large as there is room for: then the unit is
-    /// small enough for θ to be one nearly.
-    fn refine(&mut self, graph: &mut Graph, node: NodeId) -> Result<(), PassError> {
+    /// Puts a scale by a power of two before a neuron whose θ is not near enough to a multiple of the unit, as large as there is room for:
+    /// then the unit is small enough for θ to be one nearly.
+    fn refine(&mut self, graph: &mut Graph, node: NodeId, settings: &Settings) -> Result<(), PassError> {
         let operand = graph.operand(node).expect("a neuron has one operand");
         let (parameter, levels) = threshold(&graph[node].op).expect("it is a neuron");
+        let is_given = is_given(&graph[node].op);
         let thetas = broadcast(&graph.param(parameter).tensor, &graph[node].ty.dims);
         let (channels, plane) = (graph[node].ty.channels(), graph[node].ty.plane().max(1));
+        let units = of_channels(&self.size(graph, operand), &graph[operand].ty);
         let bounds = &self.sizes.bounds[&operand];
-        let mut gains = vec![1.0f64; channels];
-        for channel in 0..channels {
-            let unit = if is_stream(graph, operand) { 1.0 } else { self.unit(operand, channel) };
-            let own = thetas.chunks(plane).skip(channel).step_by(channels).flatten();
-            let (mut largest, mut is_exact) = (0.0f64, true);
-            for theta in own {
-                let multiple = f64::from(*theta) / unit;
-                is_exact &= (multiple - multiple.round()).abs() <= EXACT * multiple;
+        let gain = |channel: usize| {
+            let unit = f64::from(units[channel]);
+            let (mut largest, mut is_near) = (0.0f64, true);
+            for &theta in thetas.chunks(plane).skip(channel).step_by(channels).flatten() {
+                let multiple = f64::from(theta) / unit;
+                let error = (multiple - multiple.round()).abs();
+                is_near &= error <= EXACT * multiple || (!is_given && multiple >= COARSE);
                 largest = largest.max(multiple);
             }
-            if !is_exact {
-                let room = ROOM / (largest * (levels + 1.0)).max(bounds[channel] / unit).max(1.0);
-                gains[channel] = room.log2().floor().max(0.0).exp2();
-            }
-        }
+            let most = (largest * (levels + 1.0)).max(gathered(bounds[channel], settings) / unit).max(1.0);
+            if is_near { 1.0 } else { (ROOM / most).log2().floor().max(0.0).exp2() }
+        };
+        let gains: Vec<f64> = (0..channels).map(gain).collect();
         if gains.iter().all(|&gain| gain == 1.0) {
             return Ok(());
         }
         let shape = graph[operand].ty.per_channel();
         let factor = Tensor::new(shape, gains.iter().map(|&gain| gain as f32).collect());
         let factor = graph.add_param("gain", factor, Provenance::Fixed);
-        let scale = graph.insert_before(node, 0, Operator::Scale { factor }, Origin::default())?;
-        let units = (0..channels).map(|c| if is_stream(graph, operand) { 1.0 } else { self.unit(operand, c) } / gains[c]).collect();
-        self.added.insert(scale, units);
+        let factor_of = graph.insert_before(node, 0, Operator::Scale { factor }, Origin::default())?;
+        self.added.insert(factor_of, units.iter().zip(gains).map(|(&unit, gain)| f64::from(unit) / gain).collect());
         Ok(())
     }
 
     /// Gives a parameter other values, rounded.
     fn rounded(&self, graph: &mut Graph, node: NodeId, role: &str, of: impl FnOnce(&Tensor, &[usize]) -> Tensor) {
+        self.changed(graph, node, role, |tensor, dims| of(tensor, dims).map(|v| whole(f64::from(v))));
+    }
+
+    /// Gives a parameter other values.
+    fn changed(&self, graph: &mut Graph, node: NodeId, role: &str, of: impl FnOnce(&Tensor, &[usize]) -> Tensor) {
         let parameter = graph.own_param(node, role);
         let tensor = of(&graph.param(parameter).tensor, &graph[node].ty.dims);
-        set(graph, parameter, tensor.map(|v| whole(f64::from(v))));
+        self.set(graph, parameter, tensor);
     }
+
+    /// The same parameter with other values. What was rounded by units knows as much of the source network as they.
+    fn set(&self, graph: &mut Graph, parameter: ParamId, tensor: Tensor) {
+        graph.set_param(parameter, tensor, graph.param(parameter).provenance.join(self.known));
+    }
+}
+
+/// Whether a neuron was trained with its steps.
+fn is_given(op: &Operator) -> bool {
+    matches!(op, Operator::RadixNeuron { is_given: true, .. } | Operator::Neuron { levels: Some(_), .. })
 }
 
 /// The nearest whole number that fits.
@@ -197,8 +229,21 @@ fn whole(value: f64) -> f32 {
     (value.round() as f32).clamp(-LARGEST, LARGEST)
 }
 
-/// The same parameter with other values. Units follow from weights, so what was rounded by them knows as much of the source network as they.
-fn set(graph: &mut Graph, parameter: ParamId, tensor: Tensor) {
-    let known = graph.params().map(|(_, p)| p.provenance).max().unwrap_or(Provenance::Fixed);
-    graph.set_param(parameter, tensor, graph.param(parameter).provenance.join(known));
+/// The whole number at or right below a number that is known up to rounding.
+fn down(value: f64) -> f32 {
+    let nearest = value.round();
+    let is_whole = (value - nearest).abs() <= EXACT * nearest.abs().max(1.0);
+    (if is_whole { nearest } else { value.floor() } as f32).clamp(-LARGEST, LARGEST)
+}
+
+/// A factor as one value a channel: the mean of those that a channel has.
+fn of_channels(factor: &Tensor, ty: &TensorType) -> Vec<f32> {
+    per_channel(factor, &ty.dims).unwrap_or_else(|| {
+        let (channels, plane) = (ty.channels(), ty.plane().max(1));
+        let mut sums = vec![0.0f64; channels];
+        for (entry, value) in broadcast(factor, &ty.dims).into_iter().enumerate() {
+            sums[entry / plane % channels] += f64::from(value);
+        }
+        sums.into_iter().map(|sum| (sum / plane as f64) as f32).collect()
+    })
 }

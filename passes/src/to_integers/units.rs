@@ -3,7 +3,7 @@
 //! A class is a set of channels, of currents, that have to have the same unit: those that are added up, joined, moved into each other, and
 //! all of the output's, since classes are compared with each other. Streams are in no class: what a spike is worth follows from θ.
 
-use super::is_stream;
+use super::streams::Streams;
 use snnc_ir::{Graph, NodeId, Operator};
 use std::collections::BTreeMap;
 
@@ -16,11 +16,11 @@ pub(super) struct Units {
 
 impl Units {
     /// Finds the classes.
-    pub(super) fn find(graph: &Graph) -> Self {
+    pub(super) fn find(graph: &Graph, streams: &Streams) -> Self {
         let order = graph.topological();
         let mut first = BTreeMap::new();
         let mut len = 0;
-        for &node in order.iter().filter(|&&node| !is_stream(graph, node)) {
+        for &node in order.iter().filter(|&&node| !streams.has(node)) {
             first.insert(node, len);
             len += graph[node].ty.channels();
         }
@@ -52,6 +52,11 @@ impl Units {
     /// The class of a channel of a node; none of streams.
     pub(super) fn class(&self, node: NodeId, channel: usize) -> Option<usize> {
         self.first.get(&node).map(|first| self.class[first + channel])
+    }
+
+    /// The classes of all channels of a node; none of streams.
+    pub(super) fn classes(&self, graph: &Graph, node: NodeId) -> Option<&[usize]> {
+        self.first.get(&node).map(|&first| &self.class[first..first + graph[node].ty.channels()])
     }
 
     /// Number of classes.
