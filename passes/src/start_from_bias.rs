@@ -78,3 +78,50 @@ fn sum(initial: &Tensor, bias: &Tensor, dims: &[usize]) -> Option<Tensor> {
     let data = starts.into_iter().zip(broadcast(&by_channel, &shape)).map(is_exact).collect::<Option<Vec<f32>>>()?;
     Some(Tensor::new(shape, data))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Settings, manager};
+    use snnc_ir::{
+        eval::{self, Mode},
+        text,
+    };
+
+    /// A bias that two layers of neurons read, one that is too large to be added to, and one that goes.
+    const NETWORK: &str = r#"
+graph @g calibrated {
+  %0 = input : spike[1x2] "x"
+  %1 = linear %0, @w, @shared : f32[1x2] "/fc1"
+  %2 = radix_neuron %1, @t, @h {digits=4} : spike[1x2] "/relu1"
+  %3 = radix_neuron %1, @t, @h {digits=4} : spike[1x2] "/relu2"
+  %4 = add %2, %3 : f32[1x2] "/add"
+  %5 = linear %4, @w, @large : f32[1x2] "/fc2"
+  %6 = radix_neuron %5, @t, @h {digits=4} : spike[1x2] "/relu3"
+  %7 = linear %6, @w, @goes : f32[1x2] "/fc3"
+  %8 = radix_neuron %7, @t, @h {digits=4} : spike[1x2] "/relu4"
+  %9 = linear %8, @w, @output : f32[1x2] "/fc4"
+  output %9 "y"
+  @goes : f32[2] = [3, -40] derived
+  @h : f32[1x2] = [7, 8] derived
+  @large : f32[2] = [16777216, 2] derived
+  @output : f32[2] = [5, 6] derived
+  @shared : f32[2] = [1, 2] derived
+  @t : f32[1x2] = [14, 16] derived
+  @w : f32[2x2] = [9, -4, 3, 7] derived
+}
+"#;
+
+    #[test]
+    fn biases_go_where_neurons_alone_read_them_and_nothing_else_changes() {
+        let before = text::parse(NETWORK).expect("the graph is well formed");
+        let mut after = before.clone();
+        let settings = Settings::default();
+        manager::run(&StartFromBias, &mut after, &mut PassCx::new(&settings), &mut |_, _, _, _| ()).expect("the pass runs");
+        let biases = |graph: &Graph| graph.topological().into_iter().filter_map(|node| bias(&graph[node].op)).count();
+        assert_eq!((biases(&before), biases(&after)), (4, 3));
+        let images = Tensor::new([3, 2], [0.0, 5.0, 255.0, 1.0, 17.0, 90.0].to_vec());
+        let run = |graph: &Graph| eval::run(graph, &images, Mode::Radix).expect("it can be evaluated").data;
+        assert_eq!(run(&before), run(&after));
+    }
+}

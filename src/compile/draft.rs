@@ -12,7 +12,7 @@ use crate::{
 };
 use snnc_ir::{Graph, NodeId, Operator, Phase, Reset};
 use snnc_passes::{Calibration, PassCx, Settings};
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 const SPIKE: Stage = Stage { name: "spike", passes: snnc_passes::SPIKE, phase: Phase::Spiking };
 const CALIBRATE: Stage = Stage { name: "calibrate", passes: snnc_passes::CALIBRATE, phase: Phase::Spiking };
