@@ -192,8 +192,8 @@ pub struct CompileArgs {
     pub save_samples: Option<PathBuf>,
 
     /// Train the converted network on synthetic samples, in the rate code through time, so that it agrees with the float network at
-    /// few digits or time steps and its weights are no longer those of the float network [default: `temporal`, where that is estimated to fit the budget (10
-    /// minutes if none is given)]
+    /// few digits or time steps and its weights are no longer those of the float network [default: in the rate code `temporal`, where
+    /// that is estimated to fit the budget (10 minutes if none is given); in the radix code `none`]
     #[arg(long, value_name = "KIND", value_parser = train(), help_heading = "Training")]
     pub train: Option<Train>,
     /// Passes over the samples

@@ -14,8 +14,8 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "E0102",
         "an operator has no spiking counterpart",
-        "Spiking neurons add up currents and fire when a threshold is reached. Over many time steps, the rate at which they fire\n\
-         follows `max(x, 0)`. What can be converted is therefore\n\n\
+        "Spiking neurons add up currents and fire when a threshold is reached. What they say follows `max(x, 0)`: in the radix code the number\n\
+         that their spikes are the digits of, in the rate code how often they fire. What can be converted is therefore\n\n\
          - everything that is linear in the activations: convolutions and transposed ones, products with constants (`MatMul`,\n  \
            `Einsum`), averages, sums, batch normalisation, linear interpolation, arithmetic with constants, and all that only\n  \
            moves or copies entries;\n\
@@ -127,14 +127,14 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "W0202",
         "the model has several outputs",
-        "A spiking network has one output: the potentials of its classes. Of several graph outputs the first is compiled, and what\n\
+        "A spiking network has one output: the currents of its classes. Of several graph outputs the first is compiled, and what\n\
          only the others need is left out. `--output NAME` chooses another and silences the warning.",
     ),
     (
         "W0203",
         "the network is not trained: that would take longer than it may",
-        "By default the converted network is trained through time on synthetic samples if that is estimated to take no longer than\n\
-         ten minutes on two cores, or than `--budget` says. The estimate counts operations, so it is the same on every machine and\n\
+        "By default a network of the rate code is trained through time on synthetic samples if that is estimated to take no longer than\n\
+         ten minutes on two cores, or than `--budget` says; one of the radix code is trained only where `--train temporal` says so. The estimate counts operations, so it is the same on every machine and\n\
          in every run. Without training the weights are still those of the source network, and few time steps cost more accuracy.\n\n\
          `--train temporal` trains however long it takes; fewer `--epochs`, `--train-samples` or `--timesteps` make it shorter;\n\
          `--train none` says that calibration is enough.",
