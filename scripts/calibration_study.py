@@ -170,7 +170,7 @@ class Study:
                     "prior": lambda: ["--synthesis", "prior"],
                     "paper": lambda: ["--calibration", str(samples.result()[0]), "--threshold", "max"],
                     "noise": lambda: ["--synthesis", "noise"],
-                }[kind]() + ["--spikes", spikes or "signed"]
+                }[kind]() + ["--code", "rate", "--spikes", spikes or "signed"]
                 data = self.args.data / model["eval"][0]["data"]
                 n, ann, point = common.measure(self.args, model, t, options, data, folder)
             row.update(status="measured", n=n, ann_top1=ann, drop=ann - point["top1"], **point)

@@ -19,8 +19,8 @@ import tempfile
 
 import common
 
-ARMS = ("calibrated=--train none;trained=--train temporal;"
-        "sealed=--train temporal --spikes binary --seal twins")
+ARMS = ("calibrated=--code rate --train none;trained=--code rate --train temporal;"
+        "sealed=--code rate --train temporal --spikes binary --seal twins")
 
 
 def preprocess(model, prefix):

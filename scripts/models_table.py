@@ -2,7 +2,7 @@
 """Compile every model of a manifest for each number of time steps, evaluate it there, and print a Markdown table.
 
 Needs: nothing; numpy and pillow where a model's images must be resized
-Usage: models_table.py MODELS_DIR DATA_DIR [--binary target/debug/snnc] [--limit 256] [--timesteps 8,16,32]
+Usage: models_table.py MODELS_DIR DATA_DIR [--binary target/debug/snnc] [--limit 256] [--timesteps 8]
                        [--skip 0] [--seed 0] [--data FILE.npz] [--jobs 1] [--out table.md] [--only A,B] [--json FILE]
                        [--extra "COMPILER OPTIONS"]
 
@@ -101,12 +101,12 @@ def main():
     parser.add_argument("--skip", type=int, default=0, help="leave out so many images first (default 0)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the compiler (default 0)")
     parser.add_argument("--data", default="", help="judge on this file of the data folder, and only models whose manifest entry lists it")
-    parser.add_argument("--timesteps", default="8,16,32")
+    parser.add_argument("--timesteps", default="8", help="digits, or with --extra '--code rate' time steps (default 8)")
     parser.add_argument("--jobs", type=int, default=1, help="models at a time")
     parser.add_argument("--out", type=pathlib.Path, help="write the table here too")
     parser.add_argument("--only", default="", help="models whose name contains this, or one of these")
     parser.add_argument("--json", type=pathlib.Path, help="keep results here and resume from it")
-    parser.add_argument("--extra", default="", help="further options for the compiler")
+    parser.add_argument("--extra", default="", help="further options for the compiler, such as '--code rate'")
     args = parser.parse_args()
     steps = sorted({int(t) for t in args.timesteps.split(",")})
     settings = dict(limit=args.limit, skip=args.skip, seed=args.seed, data=args.data, timesteps=steps, extra=args.extra,

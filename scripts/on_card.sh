@@ -162,7 +162,7 @@ train() { # NAME MODEL TIMESTEPS DEVICE LIMIT OPTIONS...
     if [ "$limit" -gt "$(left)" ]; then limit=$(left); fi
     began=$(date +%s%N)
     part text "$name" "$limit" "$work/snnc" "$folder/models/$model.onnx" -o "$work/$name.snn" --report "$results/$name.json" \
-        --timesteps "$steps" --device "$device" --train temporal --synthesis prior --samples "$shots" --audit none --seed 0 --timings -v \
+        --code rate --timesteps "$steps" --device "$device" --train temporal --synthesis prior --samples "$shots" --audit none --seed 0 --timings -v \
         --budget "$((limit > 20 ? limit - 12 : 8))" "$@"
     seconds=$(($(date +%s%N) - began))
     if [ ! -f "$results/$name.json" ]; then return; fi

@@ -16,7 +16,7 @@ import tempfile
 import numpy as np
 
 TOLERANCE = 1e-3
-COMPILE = "--threshold fixed=1 --v-init zero --timesteps 32 --scale 1 --mean 0 --std 1".split()
+COMPILE = "--code rate --threshold fixed=1 --v-init zero --timesteps 32 --scale 1 --mean 0 --std 1".split()
 
 
 def main():

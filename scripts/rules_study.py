@@ -53,7 +53,7 @@ def main():
         row = results.get(key, settings)
         if row:
             return row
-        row, options = dict(settings=settings), [*RULES[rule].split(), *shlex.split(args.extra)]
+        row, options = dict(settings=settings), ["--code", "rate", *RULES[rule].split(), *shlex.split(args.extra)]
         try:
             with tempfile.TemporaryDirectory() as folder:
                 n, ann, point = common.measure(args, model, t, options, args.data / model["eval"][0]["data"], folder)

@@ -4,8 +4,9 @@
 For changes that are to change no result. Every case is compiled by both programs, or by one of them and compared with what an earlier
 run kept; a table says which cases differ, and in what. Exit code 1 if any does.
 
-Cases: every fixture (direct, Poisson, hard reset), and the digits and, with --models, three real networks in all combinations of
-coding, spikes, reset and training, also trained against twins, with a quick audit of some.
+Cases: every fixture (radix code; rate code, also with Poisson coding and with hard reset), and the digits and, with --models, three real
+networks in the radix code and in the rate code in all combinations of coding, spikes, reset and training, also trained against twins, with
+a quick audit of some.
 
 Usage: same_bytes.py keep PROGRAM FOLDER [--models DIR] [--only TEXT] [--jobs N]     compile and keep the results
        same_bytes.py compare PROGRAM FOLDER [--models DIR] [--only TEXT] [--jobs N]  compile and compare with what was kept
@@ -23,6 +24,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MODELS = ["aka_resnet20_opset11_bn", "mlc_resnet8", "burn_mnist"]
 QUICK = ["--samples", "12", "--synthesis-steps", "4", "--audit", "none"]
+RATE = ["--code", "rate"]
 TRAINED = ["--train", "temporal", "--epochs", "1", "--train-samples", "8", "--batch", "10"]
 
 
@@ -33,25 +35,28 @@ def cases(models):
         model = ROOT / "fixtures/onnx" / entry["file"]
         own = ["--output", entry["output"]] if entry.get("output") else []
         for name, options in [
-            ("direct", []),
-            ("poisson", ["--coding", "poisson"]),
-            ("hard", ["--spikes", "binary", "--reset", "hard"]),
+            ("radix", []),
+            ("rate", RATE),
+            ("poisson", [*RATE, "--coding", "poisson"]),
+            ("hard", [*RATE, "--spikes", "binary", "--reset", "hard"]),
         ]:
             yield f"{entry['name']}.{name}", model, [*own, *QUICK, "--train", "none", "--timesteps", "6", *options]
     networks = [("digits", ROOT / "fixtures/digits/digits.onnx")]
     networks += [(name, models / f"{name}.onnx") for name in MODELS] if models else []
     spikes = {"signed": [], "binary": ["--spikes", "binary"], "hard": ["--spikes", "binary", "--reset", "hard"]}
+    codes = {"radix": [], "radix16": ["--weights", "16"]}
+    codes |= {f"{coding}.{kind}": [*RATE, "--coding", coding, *spikes[kind]] for coding in ["direct", "poisson"] for kind in spikes}
     trainings = {"plain": ["--train", "none"], "trained": TRAINED, "sealed": [*TRAINED, "--seal", "twins"]}
-    for (name, model), coding, kind, training in itertools.product(networks, ["direct", "poisson"], spikes, trainings):
-        options = [*QUICK, "--timesteps", "4", "--coding", coding, *spikes[kind], *trainings[training]]
-        yield f"{name}.{coding}.{kind}.{training}", model, options
+    for (name, model), code, training in itertools.product(networks, codes, trainings):
+        yield f"{name}.{code}.{training}", model, [*QUICK, "--timesteps", "4", *codes[code], *trainings[training]]
     for name, model in networks:
-        yield f"{name}.leaky", model, [*QUICK, *TRAINED, "--timesteps", "8", "--leak", "0.9"]
-        yield f"{name}.hints", model, [*QUICK, *TRAINED, "--timesteps", "8", "--hints", "0.5", "--threshold", "balance"]
-        yield f"{name}.whole", model, ["--train", "none", "--timesteps", "8", "--audit", "none"]
+        yield f"{name}.leaky", model, [*QUICK, *TRAINED, *RATE, "--timesteps", "8", "--leak", "0.9"]
+        yield f"{name}.hints", model, [*QUICK, *TRAINED, *RATE, "--timesteps", "8", "--hints", "0.5", "--threshold", "balance"]
+        for code in ["radix", "rate"]:
+            yield f"{name}.{code}.whole", model, ["--train", "none", "--code", code, "--timesteps", "8", "--audit", "none"]
     for name, model in [n for n in networks if n[0] in ("digits", "burn_mnist")]:
-        for coding in ["direct", "poisson"]:
-            yield f"{name}.{coding}.audit", model, [*QUICK[:-2], *TRAINED, "--timesteps", "4", "--coding", coding, "--audit", "quick"]
+        for code in ["radix", "direct.signed", "poisson.signed"]:
+            yield f"{name}.{code}.audit", model, [*QUICK[:-2], *TRAINED, "--timesteps", "4", *codes[code], "--audit", "quick"]
 
 
 def compile_case(program, case, folder):

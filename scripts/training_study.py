@@ -51,7 +51,7 @@ def main():
     parser.add_argument("--data", help="a file of DATA_DIR to evaluate on instead")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--json", type=pathlib.Path)
-    parser.add_argument("--arms", default="calibrated=--train none;trained=--train temporal")
+    parser.add_argument("--arms", default="calibrated=--code rate --train none;trained=--code rate --train temporal")
     args = parser.parse_args()
     models = common.named(args.models, args.networks.split(","), parser.error)
     arms = dict(arm.split("=", 1) for arm in args.arms.split(";"))

@@ -8,7 +8,7 @@ use serde_json::Value;
 use snnc::{
     compile::{Compiled, compile},
     observer::Silent,
-    options::{Calibration, Options, Spikes, Synthesis, Timesteps, Train, Training},
+    options::{Calibration, Code, Options, Spikes, Synthesis, Timesteps, Train, Training},
 };
 use snnc_ir::{
     Head, Tensor,
@@ -31,10 +31,11 @@ fn good() -> Vec<Value> {
     index["good"].as_array().unwrap().clone()
 }
 
-fn compiled(entry: &Value) -> Result<Compiled, String> {
-    // Both kinds of neurons, each on half of the fixtures.
+fn compiled(entry: &Value, code: Code) -> Result<Compiled, String> {
+    // Both kinds of neurons of the rate code, each on half of the fixtures.
     let even = entry["file"].as_str().unwrap().len().is_multiple_of(2);
     let options = Options {
+        code,
         spikes: if even { Spikes::Binary } else { Spikes::Signed },
         samples: 4,
         timesteps: Timesteps::Fixed(TIMESTEPS),
@@ -54,30 +55,42 @@ fn images(entry: &Value) -> Tensor {
     Tensor::new(array.shape().to_vec(), array.iter().copied().collect())
 }
 
-/// The largest difference between the runtime and the meaning of the graph, in shares of the range of the latter.
-fn difference(entry: &Value) -> Result<f32, String> {
-    let compiled = compiled(entry)?;
+/// The largest difference between the runtime and the meaning of the graph, in shares of the largest of the latter.
+fn difference(entry: &Value, code: Code) -> Result<f32, String> {
+    let compiled = compiled(entry, code)?;
     let head = compiled.graph.output().ok_or("no output")?.head;
     let network = Network::load(&compiled.artifact.to_bytes().map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
     let images = images(entry);
-    let found = network.run(&images.data, TIMESTEPS, 0).map_err(|e| e.to_string())?.logits;
-    let meant = eval::run(&compiled.graph, &images, Mode::Spiking { timesteps: TIMESTEPS }).map_err(|e| e.to_string())?;
+    let found = network.run(&images.data, network.spec().timesteps, 0).map_err(|e| e.to_string())?.logits;
+    // The graph is one of whole numbers, and so is its input.
+    let (input, len) = (&network.spec().input, network.image_len());
+    let number = |(k, &x): (usize, &f32)| f32::from(input.quantiser.apply(input.channel_of(k % len), x));
+    let numbers = Tensor::new(images.dims.clone(), images.data.iter().enumerate().map(number).collect());
+    let mode = match code {
+        Code::Radix => Mode::Radix,
+        Code::Rate => Mode::Spiking { timesteps: TIMESTEPS },
+    };
+    let mut meant = eval::run(&compiled.graph, &numbers, mode).map_err(|e| e.to_string())?;
+    let scale = compiled.graph.output().map_or(1.0, |output| output.scale);
+    meant.data.iter_mut().for_each(|v| *v *= scale);
     let meant = if head == Head::Relu { eval::apply_head(head, &meant) } else { meant };
     assert_eq!(found.len(), meant.data.len());
-    let (low, high) = meant.data.iter().fold((f32::MAX, f32::MIN), |(l, h), &v| (l.min(v), h.max(v)));
-    Ok(found.iter().zip(&meant.data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / (high - low).max(1e-6))
+    let largest = meant.data.iter().fold(0.0f32, |most, v| most.max(v.abs()));
+    Ok(found.iter().zip(&meant.data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / largest.max(f32::MIN_POSITIVE))
 }
 
-#[test]
-fn the_runtime_computes_what_the_graph_means() {
+/// Whole numbers are the same in both: what may differ is the rounding at the end.
+const ROUNDING: f32 = 4.0 * f32::EPSILON;
+
+fn the_runtime_computes_what_the_graph_means(code: Code) {
     let good = good();
     assert!(good.len() > 100, "the index lists the fixtures");
-    let differences = snnc_engine::parallel::over(good.iter().collect(), |_, entry| difference(entry));
+    let differences = snnc_engine::parallel::over(good.iter().collect(), |_, entry| difference(entry, code));
     let failures: Vec<String> = good
         .iter()
         .zip(differences)
         .filter_map(|(entry, difference)| match difference {
-            Ok(difference) if difference <= 1e-4 => None,
+            Ok(difference) if difference <= ROUNDING => None,
             Ok(difference) => Some(format!("{}: differs by {difference}", entry["name"])),
             Err(message) => Some(format!("{}: {message}", entry["name"])),
         })
@@ -86,17 +99,27 @@ fn the_runtime_computes_what_the_graph_means() {
 }
 
 #[test]
+fn radix_artifacts_compute_what_their_graphs_mean() {
+    the_runtime_computes_what_the_graph_means(Code::Radix);
+}
+
+#[test]
+fn rate_artifacts_compute_what_their_graphs_mean() {
+    the_runtime_computes_what_the_graph_means(Code::Rate);
+}
+
+#[test]
 fn artifacts_do_not_depend_on_the_number_of_threads() {
     let names = ["opset10_slice_dropout_mask", "conv1d_network", "mlp_flat", "maxpool_chain", "conv_depthwise", "concat_branches"];
     let good = good();
-    for name in names {
+    for (name, code) in names.into_iter().flat_map(|name| [(name, Code::Radix), (name, Code::Rate)]) {
         let entry = good.iter().find(|entry| entry["name"] == name).unwrap();
         let [one, two] = [1, 2].map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let compiled = pool.install(|| compiled(entry)).unwrap();
+            let compiled = pool.install(|| compiled(entry, code)).unwrap();
             (compiled.artifact.to_bytes().unwrap(), compiled.report)
         });
-        assert!(one.0 == two.0, "{name}: other bytes with two threads");
-        assert_eq!(one.1, two.1, "{name}");
+        assert!(one.0 == two.0, "{name}, {code:?}: other bytes with two threads");
+        assert_eq!(one.1, two.1, "{name}, {code:?}");
     }
 }

@@ -44,6 +44,7 @@ mod sink_transposes;
 mod spike_units;
 mod split_score;
 mod split_sums;
+mod start_from_bias;
 mod swap_max_pool;
 pub mod threshold;
 mod to_integers;
@@ -103,8 +104,13 @@ pub const DEPLOY: &[&dyn Pass] = &[&lower_means::LowerMeans, &spike_units::Spike
 pub const TRAIN: &[&dyn Pass] = &[&train_weights::TrainWeights];
 
 /// From `Calibrated` or `Sealed` to `Whole`.
-pub const ROUND: &[&dyn Pass] =
-    &[&sink_constants::SinkConstants, &fold_affine::FoldAffine, &to_integers::ToIntegers, &remove_no_ops::RemoveNoOps];
+pub const ROUND: &[&dyn Pass] = &[
+    &sink_constants::SinkConstants,
+    &fold_affine::FoldAffine,
+    &to_integers::ToIntegers,
+    &start_from_bias::StartFromBias,
+    &remove_no_ops::RemoveNoOps,
+];
 
 /// Every pass once, in the order of the stages.
 #[must_use]

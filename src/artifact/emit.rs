@@ -255,7 +255,7 @@ pub fn recorded(options: &Options) -> BTreeMap<String, serde_json::Value> {
         Weights::Bits(Bits::Eight) => json!(8),
         Weights::Bits(Bits::Sixteen) => json!(16),
     };
-    BTreeMap::from([
+    let mut recorded = BTreeMap::from([
         ("code".to_owned(), json!(options.code)),
         ("digits-extra".to_owned(), json!(if options.more_digits == MoreDigits::Auto { "auto" } else { "none" })),
         ("weights".to_owned(), weights),
@@ -275,7 +275,14 @@ pub fn recorded(options: &Options) -> BTreeMap<String, serde_json::Value> {
         ("leak".to_owned(), json!(options.leak)),
         ("training".to_owned(), training(&options.training)),
         ("output".to_owned(), json!(options.output)),
-    ])
+    ]);
+    // What the other code alone knows says nothing of this one.
+    let of_the_other: &[&str] = match options.code {
+        Code::Radix => &["spikes", "reset", "leak", "coding"],
+        Code::Rate => &["digits-extra"],
+    };
+    recorded.retain(|name, _| !of_the_other.contains(&name.as_str()));
+    recorded
 }
 
 /// Everything that shapes a training; nothing, where there was to be none.

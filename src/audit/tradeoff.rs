@@ -7,7 +7,7 @@ use super::{
     models::Oracle,
 };
 use crate::error::{Error, Result};
-use snnc_runtime::{Cost, Energy, argmax};
+use snnc_runtime::{Code, Cost, Energy, argmax};
 use std::collections::BTreeSet;
 
 /// Accuracy and cost.
@@ -71,7 +71,8 @@ pub fn measure(case: &Case<'_>, effort: Effort) -> Result<Tradeoff> {
     let share = |a: &[usize], b: &[usize]| a.iter().zip(b).filter(|(a, b)| a == b).count() as f64 / a.len().max(1) as f64;
     let expected = classes_of(&Oracle::new(case, Subject::Ann, 1)?.logits(&images)?);
     // More than T may be attacked, but T is what the artifact is for.
-    let wanted = STEPS.into_iter().chain(case.given.timesteps.iter().copied());
+    let is_rate = case.network.spec().code == Code::Rate;
+    let wanted = STEPS.into_iter().filter(|_| is_rate).chain(case.given.timesteps.iter().copied());
     let steps: BTreeSet<usize> = wanted.filter(|&t| t < case.timesteps()).chain([case.timesteps()]).collect();
     let steps: Vec<usize> = steps.into_iter().collect();
     let outcomes = case.network.run_checkpoints(&images, &steps, 0).map_err(|e| Error::Internal(e.to_string()))?;

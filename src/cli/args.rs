@@ -20,12 +20,14 @@ const MAX_TIMESTEPS: usize = snnc_runtime::artifact::MAX_TIMESTEPS;
 const EXAMPLES: &str = "\
 Examples:
   snnc resnet18.onnx -o resnet18.snn
-      Compile for 32 time steps; calibrate on samples that are made from the network itself
+      Compile to spikes that are the digits of numbers; calibrate on samples that are made from the network itself
+  snnc resnet18.onnx -o resnet18.snn --code rate --timesteps 32
+      Compile to spikes whose rate counts, for hardware whose layers run side by side
   snnc vgg11.onnx -o vgg11.snn --mean 0.491,0.482,0.447 --std 0.247,0.243,0.262
       Say how the model's images are normalised
   snnc vgg11.onnx -o vgg11.snn --calibration images.npz --timesteps auto
-      Calibrate on images of your own; let snnc find the fewest time steps that will do
-  snnc eval vgg11.snn --data test.npz --ann vgg11.onnx --timesteps 4,8,16,32
+      Calibrate on images of your own; let snnc find the fewest digits that will do
+  snnc eval vgg11.snn --data test.npz --ann vgg11.onnx
       Compare the spiking network with the one that it came from
   snnc audit vgg11.snn --ann vgg11.onnx --judge other.onnx --reference test.npz --html audit.html
       Attack the spiking network, and say what each attacker got
@@ -118,34 +120,21 @@ pub struct CompileArgs {
     #[arg(long, value_name = "FILE", requires = "out", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub depfile: Option<PathBuf>,
 
-    /// What spikes stand for
+    /// What spikes stand for; docs/codes.md says what each costs
     #[arg(long, value_name = "CODE", default_value = "radix", value_parser = code(), help_heading = "Conversion")]
     pub code: Code,
     /// Digits (radix) or time steps (rate) to compile for, or `auto`: the fewest that agree with the float network on held-out synthetic
     /// samples [default: radix 8, rate 32]
     #[arg(long, value_name = "N|auto", value_parser = parse_timesteps, help_heading = "Conversion")]
     pub timesteps: Option<Timesteps>,
-    /// Whether layers of the radix code that lose most may say more digits
-    #[arg(long, value_name = "KIND", default_value = "auto", value_parser = more_digits(), help_heading = "Conversion")]
-    pub digits_extra: MoreDigits,
     /// Bits of the weights: `auto` takes 8, and 16 in layers where 8 cost too much
     #[arg(long, value_name = "auto|8|16", default_value = "auto", value_parser = weights(), help_heading = "Conversion")]
     pub weights: Weights,
-    /// How images become spikes
-    #[arg(long, value_name = "CODING", default_value = "direct", value_parser = coding(), help_heading = "Conversion")]
-    pub coding: Coding,
     /// Bits of the whole numbers that images become, from 8 to 16: 8 are the pixels themselves
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(8..=16), help_heading = "Conversion")]
     pub input_digits: u32,
-    /// What neurons of the rate code may send: spikes that can be taken back need fewer time steps, and hardware whose spikes carry a
-    /// sign [default: signed; the radix code has binary spikes alone]
-    #[arg(long, value_name = "KIND", value_parser = spikes(), help_heading = "Conversion")]
-    pub spikes: Option<Spikes>,
-    /// What a binary spike of the rate code does to the potential [default: soft]
-    #[arg(long, value_name = "KIND", value_parser = reset(), help_heading = "Conversion")]
-    pub reset: Option<ResetArg>,
     /// How thresholds are chosen: `auto` takes least squares, unless another rule agrees with the float network more often beyond
-    /// chance on held-out samples; `least-squares` fits the simulated firing; `balance` is local threshold balancing; `batch-norm=K` takes
+    /// chance on held-out samples; `least-squares` fits what the neurons would say; `balance` is local threshold balancing; `batch-norm=K` takes
     /// mean + K deviations as the file's batch norms recorded them; `max` and `percentile=P` look at activations; `fixed=V` is one
     /// value for all
     #[arg(long, value_name = "RULE", default_value = "auto", value_parser = parse_threshold, help_heading = "Conversion")]
@@ -153,18 +142,33 @@ pub struct CompileArgs {
     /// Whether every channel of a layer has its own threshold [default: by channel; `max`: by layer]
     #[arg(long, value_name = "SCOPE", value_parser = scope(), help_heading = "Conversion")]
     pub threshold_per: Option<Scope>,
-    /// Potential before the first step
+    /// Potential of a neuron before anything arrives
     #[arg(long, value_name = "V", default_value = "half", value_parser = initial(), help_heading = "Conversion")]
     pub v_init: InitialPotential,
-    /// Leaky neurons: the share of the potential that is left after a time step, more than 0 and less than 1
-    #[arg(long, value_name = "L", value_parser = parse_leak, help_heading = "Conversion")]
-    pub leak: Option<f32>,
     /// Which tensor holds the class scores: an output of the model, or any tensor that a node makes [default: the first output]
     #[arg(long, value_name = "NAME", help_heading = "Conversion")]
     pub output: Option<String>,
     /// Seed of everything random
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Conversion")]
     pub seed: u64,
+
+    /// Whether layers that lose most may say more digits than the others
+    #[arg(long, value_name = "KIND", default_value = "auto", value_parser = more_digits(), help_heading = "Radix code")]
+    pub digits_extra: MoreDigits,
+
+    /// What neurons may send: spikes that can be taken back need fewer time steps, and hardware whose spikes carry a sign
+    /// [default: signed; the radix code has binary spikes alone]
+    #[arg(long, value_name = "KIND", value_parser = spikes(), help_heading = "Rate code, with `--code rate`")]
+    pub spikes: Option<Spikes>,
+    /// What a binary spike does to the potential [default: soft]
+    #[arg(long, value_name = "KIND", value_parser = reset(), help_heading = "Rate code, with `--code rate`")]
+    pub reset: Option<ResetArg>,
+    /// Leaky neurons: the share of the potential that is left after a time step, more than 0 and less than 1
+    #[arg(long, value_name = "L", value_parser = parse_leak, help_heading = "Rate code, with `--code rate`")]
+    pub leak: Option<f32>,
+    /// How images become input
+    #[arg(long, value_name = "CODING", default_value = "direct", value_parser = coding(), help_heading = "Rate code, with `--code rate`")]
+    pub coding: Coding,
 
     /// Samples to calibrate on: `synthetic` needs no data; a file holds images as `x`
     #[arg(long, value_name = "synthetic|FILE.npz", default_value = "synthetic", value_parser = parse_calibration, help_heading = "Calibration")]
@@ -187,9 +191,9 @@ pub struct CompileArgs {
     #[arg(long, value_name = "FILE.npz", value_hint = ValueHint::FilePath, help_heading = "Calibration")]
     pub save_samples: Option<PathBuf>,
 
-    /// Train the converted network through time on synthetic samples, so that it agrees with the float network at few time steps
-    /// and its weights are no longer those of the float network [default: `temporal`, where that is estimated to fit the budget (10
-    /// minutes if none is given)]
+    /// Train the converted network on synthetic samples, in the rate code through time, so that it agrees with the float network at
+    /// few digits or time steps and its weights are no longer those of the float network [default: in the rate code `temporal`, where
+    /// that is estimated to fit the budget (10 minutes if none is given); in the radix code `none`]
     #[arg(long, value_name = "KIND", value_parser = train(), help_heading = "Training")]
     pub train: Option<Train>,
     /// Passes over the samples
@@ -211,10 +215,11 @@ pub struct CompileArgs {
     /// Share of the cross-entropy with the float network's class in the loss, from 0 to 1
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = parse_share, help_heading = "Training")]
     pub cross_entropy: f64,
-    /// What stands in for the derivative of a spike, with its height or slope
+    /// What stands in for the derivative of a spike of the rate code, with its height or slope; counts of digits have that of the line
+    /// that they climb
     #[arg(long, value_name = "triangle|atan|sigmoid[=V]", default_value = "triangle", value_parser = parse_surrogate, help_heading = "Training")]
     pub surrogate: Surrogate,
-    /// Differentiate the reset too
+    /// Differentiate the reset of the rate code too
     #[arg(long, help_heading = "Training")]
     pub through_reset: bool,
     /// Whether the weights are trained against being read: see docs/sealing.md for what each costs and hides
@@ -229,7 +234,7 @@ pub struct CompileArgs {
     /// Share of themselves by which weights shrink a step, times the learning rate
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = parse_share, help_heading = "Training")]
     pub weight_decay: f64,
-    /// Weight of the layers' errors in the loss: the rate of every neuron should stand for the float network's activation
+    /// Weight of the layers' errors in the loss: what every neuron says should stand for the float network's activation
     #[arg(long, value_name = "WEIGHT", default_value = "0", value_parser = parse_weight, help_heading = "Training")]
     pub hints: f64,
     /// Keep the state of the training in this folder, replaced after every epoch; it shows the weights, so keep it as private as the
@@ -297,7 +302,8 @@ pub struct EvalArgs {
     /// The network that it was compiled from, to compare with
     #[arg(long, value_name = "MODEL.onnx", value_hint = ValueHint::FilePath)]
     pub ann: Option<PathBuf>,
-    /// Time steps to measure at [default: powers of two from 4 up to the artifact's number, and that]
+    /// Time steps to measure at, in the rate code [default: powers of two from 4 up to the artifact's number, and that]; the radix code
+    /// takes the artifact's number alone
     #[arg(long, value_name = "N[,N..]", value_parser = parse_steps, value_delimiter = ',')]
     pub timesteps: Vec<usize>,
     /// Take only the first N images
@@ -323,8 +329,8 @@ pub struct AuditArgs {
     /// How hard to try
     #[arg(long = "audit", value_name = "EFFORT", default_value = "quick", value_parser = effort())]
     pub effort: Effort,
-    /// Numbers of time steps at which the artifact is attacked; an attacker may run it longer than it was made for [default: T for what
-    /// costs the same at any, else at most 8; with `full` T too]
+    /// Numbers of time steps at which an artifact of the rate code is attacked; an attacker may run it longer than it was made for
+    /// [default: T for what costs the same at any, else at most 8; with `full` T too]
     #[arg(long, value_name = "N[,N..]", value_parser = parse_steps, value_delimiter = ',')]
     pub timesteps: Vec<usize>,
     /// Seconds after which nothing new is begun; what was not made is listed [default: none]
@@ -404,7 +410,7 @@ pub struct RunArgs {
     /// Write the logits here (float32, one row per image) instead of printing the classes
     #[arg(short = 'o', value_name = "LOGITS.npy", value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
-    /// Time steps [default: the artifact's number]
+    /// Time steps [default: the artifact's number, and in the radix code no other]
     #[arg(long, value_name = "N", value_parser = parse_steps)]
     pub timesteps: Option<usize>,
     /// What runs the network: the runtime that deployments link, or the engine that the compiler calibrates with
@@ -647,7 +653,7 @@ fn weights() -> impl TypedValueParser<Value = Weights> {
 
 fn coding() -> impl TypedValueParser<Value = Coding> {
     words(&[
-        ("direct", Coding::Direct, "the pixel as it is: in radix its digits, in rate a constant current"),
+        ("direct", Coding::Direct, "the pixel as it is: a constant current; in the radix code, its digits"),
         ("poisson", Coding::Poisson, "random spikes whose rate is the pixel's magnitude"),
     ])
 }
@@ -697,7 +703,10 @@ fn synthesis() -> impl TypedValueParser<Value = Synthesis> {
 }
 
 fn train() -> impl TypedValueParser<Value = Train> {
-    words(&[("temporal", Train::Temporal, "surrogate-gradient descent through all time steps"), ("none", Train::None, "calibration alone")])
+    words(&[
+        ("temporal", Train::Temporal, "gradient descent, in the rate code through all time steps"),
+        ("none", Train::None, "calibration alone"),
+    ])
 }
 
 fn part() -> impl TypedValueParser<Value = Part> {
@@ -931,17 +940,24 @@ mod tests {
         assert_eq!(compile("m.onnx -o m.snn --audit none").unwrap().options().unwrap(), Options::default());
         let options = compile("m.onnx -o m.snn").unwrap().options().unwrap();
         assert_eq!(options.audit, Some(Effort::Quick), "users get an audit; who calls the library asks for one");
+        let steps = |args: &str| compile(&format!("m.onnx -o m.snn {args}")).unwrap().options().unwrap().timesteps;
+        assert_eq!(["", "--code rate", "--spikes binary"].map(steps), [8, 32, 8].map(Timesteps::Fixed));
     }
 
     #[test]
     fn all_options_arrive() {
-        let args = "m.onnx -o m.snn --timesteps auto --coding poisson --calibration c.npz --samples 7 --threshold percentile=99.9 \
+        let args = "m.onnx -o m.snn --code rate --digits-extra none --weights 16 --input-digits 10 --keep-names --timesteps auto --coding poisson --calibration c.npz --samples 7 --threshold percentile=99.9 \
                     --threshold-per layer --spikes binary --v-init zero --layout nhwc --scale 1 --mean -1,.5,2e-1 --std 1,2,3 --seed 5 --output logits --leak 0.9 \
                     --train temporal --train-samples 9 --epochs 3 --batch 5 --learning-rate 0.01 --temperature 4 --cross-entropy 0.5 --surrogate atan=3 \
                     --through-reset --freeze leak,weights --device cuda:1 --hints 2 --weight-decay 0.1 --clip 3 --seal twins --reset hard --checkpoint state --resume --audit full";
         let options = compile(args).unwrap().options().unwrap();
         let expected = Options {
+            code: Code::Rate,
             timesteps: Timesteps::Auto,
+            more_digits: MoreDigits::None,
+            weights: Weights::Bits(Bits::Sixteen),
+            input_digits: 10,
+            keep_names: true,
             coding: Coding::Poisson,
             calibration: Calibration::File("c.npz".into()),
             samples: 7,
@@ -1008,6 +1024,10 @@ mod tests {
             ("--threshold best", "want `auto`"),
             ("--threshold batch-norm", "`batch-norm=3`"),
             ("--threshold batch-norm=0", "more than 0"),
+            ("--code phase", "possible values: radix, rate"),
+            ("--weights 4", "possible values: auto, 8, 16"),
+            ("--digits-extra 2", "possible values: auto, none"),
+            ("--input-digits 7", "8..=16"),
             ("--threshold-per neuron", "possible values: channel, layer"),
             ("--spikes graded", "possible values: signed, binary"),
             ("--synthesis-steps -1", "unexpected argument"),
@@ -1044,7 +1064,12 @@ mod tests {
     fn contradictions_are_refused() {
         for (args, message) in [
             ("--calibration c.npz --synthesis prior", "names a file"),
-            ("--reset hard", "goes with `--spikes binary`"),
+            ("--code rate --reset hard", "goes with `--spikes binary`"),
+            ("--spikes signed", "`--spikes signed` is of the rate code; it goes with `--code rate`"),
+            ("--reset soft", "`--reset` is of the rate code"),
+            ("--leak 0.5", "`--leak` is of the rate code"),
+            ("--coding poisson", "`--coding poisson` is of the rate code"),
+            ("--timesteps 17", "the radix code has at most 16 digits"),
             ("--calibration c.npz --synthesis-steps 3", "names a file"),
             ("--mean 1,2,3 --std 1,2", "--std has 2"),
             ("--scale 1e-40", "infinite"),

@@ -14,8 +14,8 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "E0102",
         "an operator has no spiking counterpart",
-        "Spiking neurons add up currents and fire when a threshold is reached. Over many time steps, the rate at which they fire\n\
-         follows `max(x, 0)`. What can be converted is therefore\n\n\
+        "Spiking neurons add up currents and fire when a threshold is reached. What they say follows `max(x, 0)`: in the radix code the number\n\
+         that their spikes are the digits of, in the rate code how often they fire. What can be converted is therefore\n\n\
          - everything that is linear in the activations: convolutions and transposed ones, products with constants (`MatMul`,\n  \
            `Einsum`), averages, sums, batch normalisation, linear interpolation, arithmetic with constants, and all that only\n  \
            moves or copies entries;\n\
@@ -108,6 +108,17 @@ pub const CODES: &[(&str, &str, &str)] = &[
          size 1), or snnc misreads the file. In the first case mend the numbers; in the second, please report the file.",
     ),
     (
+        "E0112",
+        "the currents of the network do not fit 32 bits",
+        "An artifact is made of whole numbers, and no sum in it may leave 32 bits, for any image at all: that is proven layer by layer from\n\
+         the weights and the largest input. What 1 stands for in a current is chosen so that it holds. Where a layer reads the current of another\n\
+         layer instead of spikes, each has to leave room for the other, and along many such layers no choice does: the numbers grow from one to\n\
+         the next, with nothing between them that bounds them.\n\n\
+         The radix code (`--code radix`, the default) puts neurons between such layers, which bound what they say. In the rate code fewer\n\
+         `--timesteps` leave more room, since potentials gather what arrives over all steps. Linear layers that follow each other without a\n\
+         rectifier compute one linear map: multiplied out before the export, they are one layer.",
+    ),
+    (
         "W0201",
         "the network has no rectifier",
         "Neurons take the place of rectifiers (`Relu`, `Clip`, `LeakyRelu`, `PRelu`). A network without any is one linear map: it\n\
@@ -116,14 +127,14 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "W0202",
         "the model has several outputs",
-        "A spiking network has one output: the potentials of its classes. Of several graph outputs the first is compiled, and what\n\
+        "A spiking network has one output: the currents of its classes. Of several graph outputs the first is compiled, and what\n\
          only the others need is left out. `--output NAME` chooses another and silences the warning.",
     ),
     (
         "W0203",
         "the network is not trained: that would take longer than it may",
-        "By default the converted network is trained through time on synthetic samples if that is estimated to take no longer than\n\
-         ten minutes on two cores, or than `--budget` says. The estimate counts operations, so it is the same on every machine and\n\
+        "By default a network of the rate code is trained through time on synthetic samples if that is estimated to take no longer than\n\
+         ten minutes on two cores, or than `--budget` says; one of the radix code is trained only where `--train temporal` says so. The estimate counts operations, so it is the same on every machine and\n\
          in every run. Without training the weights are still those of the source network, and few time steps cost more accuracy.\n\n\
          `--train temporal` trains however long it takes; fewer `--epochs`, `--train-samples` or `--timesteps` make it shorter;\n\
          `--train none` says that calibration is enough.",
@@ -151,6 +162,15 @@ pub const CODES: &[(&str, &str, &str)] = &[
          `--scale 1` gives the network pixels as they are. `--scale 255` says that it takes values from 0 to 1 all the same, and\n\
          silences the warning. Of a model whose input is of integers nothing needs to be said: it gets pixels as they are, or, where\n\
          these are int8, less 128. `--mean` takes another whole number with which they fit.",
+    ),
+    (
+        "W0207",
+        "values of the images lie outside of the range that the artifact knows",
+        "A spiking network takes whole numbers: every value of an image becomes the nearest of those that the artifact has, and its range is\n\
+         that of 8-bit pixels after the preprocessing of the compilation (`--scale`, `--mean`, `--std`; `snnc inspect` shows it). Values beyond\n\
+         the least or the greatest are taken for these, so the network sees other images than the float network does.\n\n\
+         Mostly images were given as floats that are scaled otherwise than the model reads them, or the artifact was compiled without the\n\
+         model's means and deviations. 8-bit pixels always fit.",
     ),
 ];
 

@@ -14,7 +14,7 @@ const SHORT: [(&str, Shown); 3] = [
             ("artifact", "The spiking network"),
             ("data", "Images as `x` and classes as `y`"),
             ("ann", "The network that it was compiled from"),
-            ("timesteps", "Time steps to measure at"),
+            ("timesteps", "Time steps to measure at, in the rate code"),
             ("limit", "Take only the first N images"),
             ("json", "Print one JSON object instead of a table"),
         ],
@@ -35,9 +35,10 @@ const SHORT: [(&str, Shown); 3] = [
 ];
 
 /// Of a compilation.
-const COMPILE: [(&str, &str); 6] = [
+const COMPILE: [(&str, &str); 7] = [
     ("out", "Write the spiking network here"),
-    ("timesteps", "Time steps to compile for, or `auto`"),
+    ("code", "What spikes stand for: `radix` or `rate`"),
+    ("timesteps", "Digits or time steps to compile for, or `auto`"),
     ("calibration", "Images to use in place of synthetic samples"),
     ("mean", "M: a pixel x goes in as (x/255 - M)/D"),
     ("std", "D; both one value, or one per channel"),

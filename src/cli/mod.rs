@@ -6,6 +6,7 @@
 //! | `help` | what `-h` shows of it |
 //! | `commands` | one file, one command |
 //! | `outcome`, `output` | what a command comes to, and the two streams |
+//! | `clipped` | inputs outside of the range of an artifact |
 //! | `numbers` | numbers and tables as text |
 //! | `render` | diagnostics as text |
 //! | `interrupt` | Ctrl-C |
@@ -19,6 +20,7 @@
 //! Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 a gate said no, 2 error, 101 bug.
 
 mod args;
+mod clipped;
 mod commands;
 mod dot;
 pub mod explain;

@@ -6,7 +6,7 @@ use crate::{
     error::Result,
 };
 use snnc_engine::{Buffers, Network, Plan, plan::Tail};
-use snnc_ir::Graph;
+use snnc_ir::{Graph, Operator};
 use snnc_runtime::artifact::{self, Artifact, InputSpec};
 
 /// Values that a batch may have over all steps in its largest tensor.
@@ -28,6 +28,11 @@ impl Simulated {
         let spec = &artifact.graph;
         let rectified = spec.output.head == artifact::Head::Relu;
         Ok(Self { graph: lift(artifact)?, input: spec.input.clone(), seed: spec.seed, scale: spec.output.scale, rectified })
+    }
+
+    /// Whether neurons leak: the runtime rounds down what is left of a potential, the engine does not.
+    pub(crate) fn leaks(&self) -> bool {
+        self.graph.node_ids().into_iter().any(|id| matches!(self.graph[id].op, Operator::Neuron { leak: Some(_), .. }))
     }
 
     /// How many images should run together.

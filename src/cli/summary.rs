@@ -13,8 +13,6 @@ pub(crate) struct Written<'a> {
     pub(crate) out: &'a Path,
     /// Its bytes.
     pub(crate) bytes: usize,
-    /// Its neurons.
-    pub(crate) neurons: usize,
     /// The report, unless there is none.
     pub(crate) report: Option<&'a Path>,
     /// Warnings that were given.
@@ -24,7 +22,7 @@ pub(crate) struct Written<'a> {
 /// A block of lines, without a line break at the end.
 pub(crate) fn summary(written: &Written<'_>, report: &Value) -> String {
     let lines = [
-        ("network", Some(network(written))),
+        ("network", network(written, report)),
         ("spikes", spikes(report)),
         ("agreement", agreement(report)),
         ("activity", activity(report)),
@@ -40,23 +38,49 @@ pub(crate) fn summary(written: &Written<'_>, report: &Value) -> String {
     text
 }
 
-fn network(written: &Written<'_>) -> String {
-    let s = if written.neurons == 1 { "" } else { "s" };
+fn network(written: &Written<'_>, report: &Value) -> Option<String> {
+    let neurons = report["operations"]["neurons"].as_u64()?;
+    let s = if neurons == 1 { "" } else { "s" };
     let size = si(written.bytes as f64);
     let size = if size.contains(' ') { size + "B" } else { size + " B" };
-    format!("{} neuron{s}, {size} in `{}`", si(written.neurons as f64), written.out.display())
+    Some(format!("{} neuron{s}, {size} in `{}`", si(neurons as f64), written.out.display()))
 }
 
+/// The code, and beside T always how long an image takes.
 fn spikes(report: &Value) -> Option<String> {
     let timesteps = report["timesteps"].as_u64()?;
-    let word = |option: &str| report["options"][option].as_str();
-    let mut text = format!("{timesteps} time step{}", if timesteps == 1 { "" } else { "s" });
+    let code = report["code"].as_str()?;
+    let said = match code {
+        "radix" => format!("{}{}, binary", digits(report, timesteps)?, tried(report)),
+        _ => {
+            let word = |option: &str| report["options"][option].as_str();
+            format!("{}{}, {}, {} coding", count(timesteps, "time step"), tried(report), word("spikes")?, word("coding")?)
+        }
+    };
+    let (latency, interval) = (report["time"]["latency"].as_u64()?, report["time"]["interval"].as_u64()?);
+    Some(format!("{code} code, {said}; latency {}, one image every {interval}", count(latency, "step")))
+}
+
+/// How many digits neurons say, and how many the input does if that is another number.
+fn digits(report: &Value, timesteps: u64) -> Option<String> {
+    let of_layers = || report["layers"].as_array().into_iter().flatten().filter_map(|layer| layer["digits"].as_u64());
+    let input = report["input_digits"].as_u64()?;
+    let (least, most) = (of_layers().min().unwrap_or(timesteps), of_layers().max().unwrap_or(timesteps));
+    let own = if least == most { count(most, "digit") } else { format!("{least} to {}", count(most, "digit")) };
+    Some(if least <= input && input <= most { own } else { format!("{own} ({input} of the input)") })
+}
+
+/// What a search for the number of time steps has tried.
+fn tried(report: &Value) -> String {
     let tried = report.pointer("/timesteps_auto/tried").and_then(Value::as_array);
-    if let Some(tried) = tried {
+    tried.map_or_else(String::new, |tried| {
         let steps: Vec<String> = tried.iter().map(|at| at["timesteps"].to_string()).collect();
-        text += &format!(" (tried {})", steps.join(", "));
-    }
-    Some(format!("{text}, {} spikes, {} coding", word("spikes")?, word("coding")?))
+        format!(" (tried {})", steps.join(", "))
+    })
+}
+
+fn count(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn agreement(report: &Value) -> Option<String> {
@@ -71,11 +95,12 @@ fn agreement(report: &Value) -> Option<String> {
     Some(format!("{percent:.1} % ({low:.1} to {high:.1}) with the float network on {of} {judges}"))
 }
 
+/// The spiking network by its own numbers, beside the float network as it is and as it would be in 8 bits.
 fn activity(report: &Value) -> Option<String> {
     let spikes = report["operations"]["spikes_per_neuron"].as_f64()?;
-    let energy = &report["energy"]["float32_45nm"];
-    let (snn, ann) = (energy["snn_pj"].as_f64()?, energy["ann_pj"].as_f64()?);
-    Some(format!("{spikes:.2} spikes a neuron, {} an image; float network {} (estimates for 45 nm)", joules(snn), joules(ann)))
+    let energy = |numbers: &str, of: &str| Some(joules(report["energy"][numbers][of].as_f64()?));
+    let (snn, int8, float) = (energy("int8_45nm", "snn_pj")?, energy("int8_45nm", "ann_pj")?, energy("float32_45nm", "ann_pj")?);
+    Some(format!("{spikes:.2} spikes a neuron, {snn} an image; ANN {int8} in int8, {float} in float (estimates)"))
 }
 
 /// Nothing where there was no training.
@@ -117,7 +142,6 @@ mod tests {
             model: Path::new("nets/vgg11.onnx"),
             out: Path::new("out/vgg11.snn"),
             bytes: 36_987_654,
-            neurons: 286_720,
             report: Some(Path::new("out/vgg11.report.json")),
             warnings: 2,
         }
@@ -126,12 +150,19 @@ mod tests {
     fn report() -> Value {
         let at = |timesteps: u64, percent: f64| json!({"timesteps": timesteps, "percent": percent, "interval_95": [percent - 8.0, percent + 1.5]});
         json!({
+            "code": "rate",
             "timesteps": 16,
+            "time": {"latency": 16, "interval": 16},
+            "input_digits": null,
+            "layers": [{"digits": null}],
             "options": {"spikes": "signed", "coding": "direct"},
             "samples": {"held_out": 64},
             "agreement": {"judges": "synthetic", "over_timesteps": [at(8, 92.1875), at(16, 98.4375)]},
-            "operations": {"spikes_per_neuron": 1.2345},
-            "energy": {"float32_45nm": {"snn_pj": 123_456_789.0, "ann_pj": 1_234_567_890.0}},
+            "operations": {"neurons": 286_720, "spikes_per_neuron": 1.2345},
+            "energy": {
+                "float32_45nm": {"snn_pj": 123_456_789.0, "ann_pj": 1_234_567_890.0},
+                "int8_45nm": {"snn_pj": 12_345_678.0, "ann_pj": 80_515_297.0},
+            },
             "training": {
                 "end": "finished", "best_epoch": 17, "is_sealed": true, "curve": vec![0; 21],
                 "weight_drift": [{"channels": 64, "channels_left": 0}, {"channels": 128, "channels_left": 0}],
@@ -147,15 +178,35 @@ mod tests {
         let expected = "\
 compiled `nets/vgg11.onnx`
   network    286.72 k neurons, 36.99 MB in `out/vgg11.snn`
-  spikes     16 time steps (tried 4, 8, 16), signed spikes, direct coding
+  spikes     rate code, 16 time steps (tried 4, 8, 16), signed, direct coding; latency 16 steps, one image every 16
   agreement  98.4 % (90.4 to 99.9) with the float network on 64 held-out synthetic samples
-  activity   1.23 spikes a neuron, 123.46 µJ an image; float network 1.23 mJ (estimates for 45 nm)
+  activity   1.23 spikes a neuron, 12.35 µJ an image; ANN 80.52 µJ in int8, 1.23 mJ in float (estimates)
   training   epoch 17 of 20, sealed: no channel of its weights is the source network's
   audit      none of the attacks that were made got more than chance from the artifact
   report     `out/vgg11.report.json`
   warnings   2";
         assert_eq!(text, expected);
-        assert!(text.lines().count() <= 10 && text.lines().all(|line| line.chars().count() <= 100));
+        assert!(text.lines().count() <= 10 && text.lines().all(|line| line.chars().count() <= 120));
+    }
+
+    #[test]
+    fn digits_are_told_with_what_they_take() {
+        let said = |change: &dyn Fn(&mut Value)| {
+            let mut report = report();
+            report["code"] = json!("radix");
+            report["time"] = json!({"latency": 184, "interval": 8});
+            report["timesteps_auto"] = json!(null);
+            report["timesteps"] = json!(8);
+            report["input_digits"] = json!(8);
+            report["layers"] = json!([{"digits": 8}, {"digits": 8}]);
+            change(&mut report);
+            spikes(&report).unwrap()
+        };
+        assert_eq!(said(&|_| ()), "radix code, 8 digits, binary; latency 184 steps, one image every 8");
+        let fewer = |r: &mut Value| r["layers"] = json!([{"digits": 4}]);
+        assert_eq!(said(&fewer), "radix code, 4 digits (8 of the input), binary; latency 184 steps, one image every 8");
+        let more = |r: &mut Value| r["layers"] = json!([{"digits": 8}, {"digits": 10}]);
+        assert_eq!(said(&more), "radix code, 8 to 10 digits, binary; latency 184 steps, one image every 8");
     }
 
     #[test]
@@ -166,13 +217,14 @@ compiled `nets/vgg11.onnx`
         report["timesteps_auto"] = Value::Null;
         report["options"] = json!({"spikes": "binary", "coding": "poisson"});
         report["agreement"]["judges"] = json!("data");
-        let written = Written { report: None, warnings: 0, neurons: 1, bytes: 999, ..written() };
+        report["operations"]["neurons"] = json!(1);
+        let written = Written { report: None, warnings: 0, bytes: 999, ..written() };
         let expected = "\
 compiled `nets/vgg11.onnx`
   network    1 neuron, 999 B in `out/vgg11.snn`
-  spikes     16 time steps, binary spikes, poisson coding
+  spikes     rate code, 16 time steps, binary, poisson coding; latency 16 steps, one image every 16
   agreement  98.4 % (90.4 to 99.9) with the float network on 64 held-out images
-  activity   1.23 spikes a neuron, 123.46 µJ an image; float network 1.23 mJ (estimates for 45 nm)";
+  activity   1.23 spikes a neuron, 12.35 µJ an image; ANN 80.52 µJ in int8, 1.23 mJ in float (estimates)";
         assert_eq!(summary(&written, &report), expected);
     }
 

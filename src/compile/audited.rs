@@ -24,7 +24,7 @@ pub struct Compiled {
     pub artifact: Artifact,
     /// The report.
     pub report: serde_json::Value,
-    /// The graph that the artifact was emitted from.
+    /// The graph that the artifact was emitted from, in whole numbers.
     pub graph: Graph,
     /// What it was calibrated on. Samples made from a network show what it knows: they are a leak.
     pub samples: Labelled,

@@ -3,7 +3,7 @@
 //! 8 bits serve most layers. Where the scores suffer by it, layers get 16, those with the fewest weights first: they cost the file the
 //! least, and depthwise convolutions, which suffer most, are among them.
 
-use super::draft::round;
+use super::round::round;
 use crate::{
     calibrate::Laboratory,
     error::Result,

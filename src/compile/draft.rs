@@ -12,12 +12,11 @@ use crate::{
 };
 use snnc_ir::{Graph, NodeId, Operator, Phase, Reset};
 use snnc_passes::{Calibration, PassCx, Settings};
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 const SPIKE: Stage = Stage { name: "spike", passes: snnc_passes::SPIKE, phase: Phase::Spiking };
 const CALIBRATE: Stage = Stage { name: "calibrate", passes: snnc_passes::CALIBRATE, phase: Phase::Spiking };
 const DEPLOY: Stage = Stage { name: "deploy", passes: snnc_passes::DEPLOY, phase: Phase::Calibrated };
-const ROUND: Stage = Stage { name: "round", passes: snnc_passes::ROUND, phase: Phase::Whole };
 
 /// A calibrated graph, and what was done to get there.
 pub struct Draft {
@@ -67,26 +66,6 @@ pub fn draft(sampled: &Sampled<'_>, rule: Rule, timesteps: usize, observer: &mut
     let rounded = bits::choose(&graph, settings, options, laboratory.as_mut().map(|l| (l, &worth)), model, observer)?;
     passes.extend(rounded.passes);
     Ok(Draft { settings: rounded.settings, graph, whole: rounded.graph, passes, layers, samples })
-}
-
-/// Turns a graph into whole numbers. Where there is a running network, and what its spikes stood for, the means that this shifts are corrected.
-///
-/// # Errors
-/// If a pass refuses the network.
-pub fn round(
-    graph: &mut Graph,
-    settings: &Settings,
-    laboratory: Option<(&mut Laboratory, &BTreeMap<NodeId, Vec<f32>>)>,
-    model: &Path,
-    observer: &mut dyn Observer,
-) -> Result<Vec<PassRecord>> {
-    let mut cx = PassCx::new(settings);
-    if let Some((laboratory, worth)) = laboratory {
-        laboratory.restart();
-        cx.calibration = Some(laboratory);
-        cx.worth = Some(worth);
-    }
-    ROUND.run(graph, &mut cx, model, observer)
 }
 
 fn settings(options: &Options, rule: Rule, timesteps: usize, encoder: &Encoder<'_>) -> Settings {

@@ -21,6 +21,7 @@
 //! | `ranges` | what bounded activations see of samples |
 //! | `draft` | a spiking graph by one rule, for one number of time steps |
 //! | `digits`, `bits` | how many digits and bits each layer gets |
+//! | `round` | a graph becomes one of whole numbers |
 //! | `measured` | a draft, emitted and run on the samples that judge |
 //! | `rules` | the search for a rule |
 //! | `decision`, `recipe`, `course` | whether there is to be a training, how, and one training |
@@ -40,6 +41,7 @@ mod material;
 mod measured;
 mod ranges;
 mod recipe;
+mod round;
 mod rules;
 mod sampled;
 mod trained;

@@ -4,8 +4,8 @@ use super::{
     calibrated::{Calibrated, Search},
     course::Course,
     decision::decide,
-    draft::round,
     measured::{Measured, measure},
+    round::round,
     sampled::Sampled,
 };
 use crate::{
@@ -69,9 +69,12 @@ pub fn train<'a>(calibrated: Calibrated<'a>, observer: &mut dyn Observer) -> Res
         ran.is_sealed = true;
         draft.graph = sealed;
     }
-    // Training has seen to the means.
-    draft.whole = draft.graph.clone();
-    draft.passes.extend(round(&mut draft.whole, &draft.settings, None, sampled.canonical.model, observer)?);
+    // What training found of no use was rounded before.
+    if !matches!(&training, TrainingRecord::Ran(ran) if ran.best == 0) {
+        // Training has seen to the means.
+        draft.whole = draft.graph.clone();
+        draft.passes.extend(round(&mut draft.whole, &draft.settings, None, sampled.canonical.model, observer)?);
+    }
     let network = measure(&sampled, draft, observer)?;
     Ok(Trained { sampled, network, search, training })
 }

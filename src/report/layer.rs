@@ -1,7 +1,7 @@
-//! What is said of a layer of neurons.
+//! What is said of a layer: of its neurons, and of its weights.
 
 use snnc_passes::Activations;
-use snnc_runtime::{Cost, PopulationKind};
+use snnc_runtime::{Artifact, Cost, NodeSpec, OpSpec, PopulationKind};
 
 /// One layer of neurons.
 #[derive(Clone, Debug)]
@@ -14,8 +14,31 @@ pub struct Layer {
     pub threshold: [f32; 3],
     /// Root mean square of spiking less float activation, over that of the float activation.
     pub activation_error: Option<f64>,
-    /// Spikes per neuron and step on held-out samples.
+    /// Digits that its neurons say, in the radix code.
+    pub digits: Option<u32>,
+    /// Spikes per neuron and step, in the radix code per digit, on held-out samples.
     pub firing_rate: Option<f64>,
+    /// Spikes per neuron on these.
+    pub spikes: Option<f64>,
+}
+
+/// The weights of one layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weights {
+    /// The ONNX node they came from.
+    pub name: String,
+    /// How many there are.
+    pub count: usize,
+    /// Bits of each in the artifact.
+    pub bits: u32,
+}
+
+impl Weights {
+    /// What they take in the artifact.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.count * self.bits as usize / 8
+    }
 }
 
 impl Layer {
@@ -25,7 +48,7 @@ impl Layer {
         let least = theta.iter().copied().fold(f32::INFINITY, f32::min);
         let greatest = theta.iter().copied().fold(0.0, f32::max);
         let mean = theta.iter().sum::<f32>() / theta.len().max(1) as f32;
-        Self { name, neurons, threshold: [least, mean, greatest], activation_error, firing_rate: None }
+        Self { name, neurons, threshold: [least, mean, greatest], activation_error, digits: None, firing_rate: None, spikes: None }
     }
 }
 
@@ -43,12 +66,33 @@ pub fn relative_error(target: &Activations, rates: &Activations, theta: &[f32]) 
     if size > 0.0 { (error / size).sqrt() } else { 0.0 }
 }
 
-/// Adds firing rates, whose populations stand in the order of the layers.
+/// Digits of each layer of neurons; none in the rate code.
+pub fn digits(artifact: &Artifact) -> impl Iterator<Item = Option<u32>> + '_ {
+    artifact.graph.nodes.iter().filter_map(|node| match node.op {
+        OpSpec::RadixNeuron { digits, .. } => Some(Some(digits)),
+        OpSpec::IfNeuron { .. } | OpSpec::LifNeuron { .. } => Some(None),
+        _ => None,
+    })
+}
+
+/// Adds digits, firing rates and spikes of an artifact, whose populations stand in the order of the layers.
 #[must_use]
-pub fn with_rates(mut layers: Vec<Layer>, cost: &Cost) -> Vec<Layer> {
+pub fn with_rates(mut layers: Vec<Layer>, artifact: &Artifact, cost: &Cost) -> Vec<Layer> {
     let neurons = cost.rates.iter().filter(|r| r.kind == PopulationKind::Neurons);
-    for (layer, rate) in layers.iter_mut().zip(neurons) {
+    for ((layer, rate), digits) in layers.iter_mut().zip(neurons).zip(digits(artifact)) {
+        layer.digits = digits;
         layer.firing_rate = Some(rate.rate);
+        layer.spikes = Some(rate.rate * digits.map_or(cost.timesteps as f64, f64::from));
     }
     layers
+}
+
+/// The weights of an artifact, whose nodes have these names in the source network.
+#[must_use]
+pub fn weights(artifact: &Artifact, names: impl IntoIterator<Item = String>) -> Vec<Weights> {
+    let of = |(node, name): (&NodeSpec, String)| {
+        let tensor = artifact.tensors.get(node.tensors.get("weight")?)?;
+        Some(Weights { name, count: tensor.data.len(), bits: tensor.data.bits() })
+    };
+    artifact.graph.nodes.iter().zip(names).filter_map(of).collect()
 }

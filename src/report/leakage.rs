@@ -1,6 +1,6 @@
 //! What the report says of the audit: the section `leakage`. Its shape is fixed by `docs/report.schema.json`.
 
-use super::{html::Sheet, round::round, sheet};
+use super::{cost, html::Sheet, layer, round::round, sheet};
 use crate::{
     audit::{Attacked, Audit, Row, Skipped, attack::Subject, case::Case, metrics::Metric, policy::Ruled, verdict::main},
     error::Result,
@@ -8,10 +8,10 @@ use crate::{
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use snnc_runtime::{Cost, Drive, Energy, PopulationKind, Reset, artifact::OpSpec};
+use snnc_runtime::{Artifact, Cost, Energy, PopulationKind, Reset, artifact::OpSpec};
 
 /// Version of the section.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 
 /// The command that makes an audit again, files being called what they are; `options` are those between.
 #[must_use]
@@ -38,6 +38,7 @@ pub fn section(case: &Case<'_>, audit: &Audit, policy: Option<&[Ruled]>, command
         "artifact": {
             "sha256": hex(case.given.bytes),
             "phase": spec.phase,
+            "code": spec.code,
             "timesteps": spec.timesteps,
             "neurons": cost.neurons,
             "spikes": if is_signed { "signed" } else { "binary" },
@@ -74,7 +75,10 @@ pub fn section(case: &Case<'_>, audit: &Audit, policy: Option<&[Ruled]>, command
         "ann_accuracy": audit.tradeoff.ann_accuracy.map(round),
         "ann_energy_pj": round(cost.ann_energy_pj(Energy::FLOAT32_45NM)),
         "accuracy_of": audit.tradeoff.of,
-        "layers": layers(cost),
+        "time": cost::time(cost),
+        "operations": cost::operations(cost),
+        "energy": cost::energy(cost),
+        "layers": layers(case.given.artifact, cost),
         "not_tested": not_tested(case, audit),
         "policy": policy.map(|rules| json!({"passed": rules.iter().all(|r| r.passed), "rules": rules})),
         "reproduce": command,
@@ -152,19 +156,19 @@ fn recognised(audit: &Audit, timesteps: usize) -> Option<&Metric> {
     at.filter_map(main).filter(|m| m.name == "recognition").max_by(|a, b| a.value.total_cmp(&b.value))
 }
 
-/// Firing rates of the neurons, then operations and energy of the layers that have synapses, at T.
-fn layers(cost: &Cost) -> Vec<Value> {
-    let neurons = cost.rates.iter().filter(|r| r.kind == PopulationKind::Neurons).map(
-        |rate| json!({"name": rate.name, "neurons": rate.size, "firing_rate": round(rate.rate), "synaptic_ops": null, "energy_pj": null}),
-    );
+/// Digits and firing rates of the neurons, then weights, operations and energy of the layers that have synapses, at T.
+fn layers(artifact: &Artifact, cost: &Cost) -> Vec<Value> {
+    let names = || artifact.graph.nodes.iter().map(|node| node.name.clone());
+    let (weights, digits) = (layer::weights(artifact, names()), layer::digits(artifact));
+    let neurons = cost.rates.iter().filter(|r| r.kind == PopulationKind::Neurons).zip(digits).map(|(rate, digits)| {
+        json!({"name": rate.name, "neurons": rate.size, "digits": digits, "firing_rate": round(rate.rate), "weight_bits": null,
+            "weight_bytes": null, "synaptic_ops": null, "energy_pj": null})
+    });
     let synapses = cost.layers.iter().map(|layer| {
-        let macs = match layer.drive {
-            Drive::Analog => layer.dense_macs as f64,
-            Drive::Current => layer.dense_macs as f64 * cost.timesteps as f64,
-            _ => 0.0,
-        };
-        let energy = layer.synaptic_ops * Energy::FLOAT32_45NM.ac + macs * Energy::FLOAT32_45NM.mac;
-        json!({"name": layer.name, "neurons": null, "firing_rate": null, "synaptic_ops": round(layer.synaptic_ops), "energy_pj": round(energy)})
+        let energy = layer.synaptic_ops * Energy::FLOAT32_45NM.ac + layer.macs as f64 * Energy::FLOAT32_45NM.mac;
+        let weights = weights.iter().find(|weights| weights.name == layer.name);
+        json!({"name": layer.name, "neurons": null, "digits": null, "firing_rate": null, "weight_bits": weights.map(|w| w.bits),
+            "weight_bytes": weights.map(layer::Weights::bytes), "synaptic_ops": round(layer.synaptic_ops), "energy_pj": round(energy)})
     });
     neurons.chain(synapses).collect()
 }

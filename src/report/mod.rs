@@ -3,6 +3,7 @@
 
 mod advice;
 pub mod agreement;
+pub mod cost;
 pub mod html;
 pub mod layer;
 pub mod leakage;
@@ -10,16 +11,16 @@ mod round;
 mod sheet;
 mod training;
 
-use crate::{float::passes::PassRecord, synthesize::Diversity, train::record::TrainingRecord};
+use crate::{float::passes::PassRecord, options::Code, synthesize::Diversity, train::record::TrainingRecord};
 use agreement::Agreement;
-use layer::Layer;
+use layer::{Layer, Weights};
 use round::round;
 use serde_json::{Value, json};
-use snnc_runtime::{Cost, Energy};
+use snnc_runtime::Cost;
 use std::collections::BTreeMap;
 
 /// Version of the report, whose shape `docs/report.schema.json` fixes.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 
 /// A threshold rule that `auto` tried.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,8 +73,12 @@ pub struct Report {
     pub options: BTreeMap<String, Value>,
     /// Of everything random.
     pub seed: u64,
-    /// T.
+    /// What spikes stand for.
+    pub code: Code,
+    /// T: what a run of the artifact takes.
     pub timesteps: usize,
+    /// Digits of the numbers that images become, in the radix code.
+    pub input_digits: Option<usize>,
     /// What `--timesteps auto` tried.
     pub timesteps_tried: Option<Vec<Agreement>>,
     /// In the order in which they ran.
@@ -92,6 +97,8 @@ pub struct Report {
     pub synthesis_steps: Option<(usize, usize)>,
     /// Front to back.
     pub layers: Vec<Layer>,
+    /// Of every layer that has some, front to back.
+    pub weights: Vec<Weights>,
     /// What the held-out samples are.
     pub judges: Judges,
     /// Whether the file has batch norms.
@@ -118,7 +125,10 @@ impl Report {
             "source": {"sha256": self.source_sha256, "opset": self.opset, "producer": self.producer},
             "options": self.options,
             "seed": self.seed,
+            "code": self.code,
             "timesteps": self.timesteps,
+            "input_digits": self.input_digits,
+            "time": cost::time(&self.cost),
             "passes": self.passes.iter().map(|p| json!({"name": p.name, "changed": p.changed})).collect::<Vec<_>>(),
             "threshold": {
                 "rule": self.threshold,
@@ -141,8 +151,16 @@ impl Report {
                 "name": l.name,
                 "neurons": l.neurons,
                 "threshold": {"min": l.threshold[0], "mean": l.threshold[1], "max": l.threshold[2]},
+                "digits": l.digits,
                 "firing_rate": l.firing_rate.map(round),
+                "spikes_per_neuron": l.spikes.map(round),
                 "activation_error": l.activation_error.map(round),
+            })).collect::<Vec<_>>(),
+            "weights": self.weights.iter().map(|w| json!({
+                "name": w.name,
+                "count": w.count,
+                "bits": w.bits,
+                "bytes": w.bytes(),
             })).collect::<Vec<_>>(),
             "weakest_layer": self.weakest_layer().map(|l| json!({
                 "name": l.name,
@@ -156,11 +174,8 @@ impl Report {
                 "over_timesteps": over_timesteps(&self.agreement),
             },
             "training": training::section(&self.training),
-            "operations": self.operations(),
-            "energy": {
-                "float32_45nm": self.energy(Energy::FLOAT32_45NM),
-                "int32_45nm": self.energy(Energy::INT32_45NM),
-            },
+            "operations": cost::operations(&self.cost),
+            "energy": cost::energy(&self.cost),
         });
         if let Some(tried) = &self.timesteps_tried {
             report["timesteps_auto"] = json!({
@@ -169,39 +184,5 @@ impl Report {
             });
         }
         report
-    }
-
-    fn operations(&self) -> Value {
-        let cost = &self.cost;
-        json!({
-            "per": "image",
-            "ann_macs": cost.ann_macs,
-            "neurons": cost.neurons,
-            "spikes": round(cost.spikes),
-            "corrections": round(cost.corrections),
-            "spikes_per_neuron": round(cost.spikes_per_neuron()),
-            "synaptic_ops": round(cost.synaptic_ops),
-            "input_macs_once": cost.input_macs_once,
-            "current_macs_per_step": cost.current_macs_per_step,
-        })
-    }
-
-    fn energy(&self, energy: Energy) -> Value {
-        let cost = &self.cost;
-        let ann = cost.ann_energy_pj(energy);
-        let input = cost.input_macs_once as f64 * energy.mac;
-        let snn = cost.energy_pj(energy);
-        let gain = |snn: f64| if snn > 0.0 { json!(round(ann / snn)) } else { json!(null) };
-        json!({
-            "mac_pj": energy.mac,
-            "ac_pj": energy.ac,
-            "ann_pj": round(ann),
-            "snn_pj": round(snn),
-            "snn_pj_without_input_layer": round(snn - input),
-            "snn_pj_input_every_step": round(cost.energy_pj_without_reuse(energy)),
-            "gain": gain(snn),
-            "gain_without_input_layer": gain(snn - input),
-            "gain_input_every_step": gain(cost.energy_pj_without_reuse(energy)),
-        })
     }
 }

@@ -95,7 +95,7 @@ mod tests {
         let shape = Shape::new(&[16, 8, 3, 3], 1, 1152).unwrap();
         let before = normal(1152, 1);
         let change = normal(1152, 2);
-        for size in [0.02, 0.3] {
+        for size in [0.1, 0.3] {
             for (side, channel) in [(Side::Input, 3), (Side::Output, 5)] {
                 for (factor, rest) in [(1.0, 1e-4), (0.7, 0.0)] {
                     let mut after: Vec<f32> = before.iter().zip(&change).map(|(b, c)| b * (1.0 + size * c)).collect();

@@ -4,6 +4,7 @@ use crate::audit::{
     attack::{Cell, Subject},
     case::{Case, Effort},
 };
+use snnc_runtime::Code;
 
 /// Steps of a descent on images.
 #[must_use]
@@ -24,6 +25,10 @@ pub(super) fn timesteps(case: &Case<'_>, effort: Effort) -> Vec<usize> {
         return case.given.timesteps.clone();
     }
     let compiled = case.timesteps();
+    if case.network.spec().code == Code::Radix {
+        // A number is its digits, and no fewer.
+        return vec![compiled];
+    }
     let mut steps = vec![compiled.min(QUICK_STEPS)];
     if effort == Effort::Full && compiled > QUICK_STEPS {
         steps.push(compiled);

@@ -33,7 +33,7 @@ mod tests {
         let mut random = Random::new(5, 0);
         let values: Vec<f32> = (0..16 * 72).map(|_| random.normal()).collect();
         let source = Source { name: "w", dims: &dims, values: &values };
-        let moved: Vec<f32> = values.iter().map(|v| v * (1.0 + 0.02 * random.normal())).collect();
+        let moved: Vec<f32> = values.iter().map(|v| v * (1.0 + 0.1 * random.normal())).collect();
         assert_eq!(of(&source, &moved), None);
         let mut inputs = moved.clone();
         for (k, v) in inputs.iter_mut().enumerate().filter(|(k, _)| [1, 6].contains(&(k / 9 % 8))) {

@@ -1,5 +1,6 @@
 //! `snnc audit MODEL.snn --ann MODEL.onnx`
 
+use super::check_timesteps;
 use crate::{
     audit::{
         self, Audit, Conduct,
@@ -32,7 +33,7 @@ use crate::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use snnc_ir::TensorType;
-use snnc_runtime::Artifact;
+use snnc_runtime::{Artifact, Network};
 use std::{collections::BTreeSet, path::Path, process::ExitCode};
 
 /// Runs the command.
@@ -77,6 +78,8 @@ fn check(args: &AuditArgs) -> Result<()> {
 fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Result<(String, bool)> {
     let bytes = files::read(&args.artifact)?;
     let artifact = Artifact::from_bytes(&bytes).map_err(|e| Error::format(&args.artifact, e.to_string()))?;
+    let network = Network::new(artifact.clone()).map_err(|e| Error::format(&args.artifact, e.to_string()))?;
+    check_timesteps(&args.artifact, &network, &args.timesteps)?;
     let spec = &artifact.graph;
     let (imported, float) = canonical(&args.ann, spec.output.name.as_deref(), console)?;
     let normed = with_batch_norms(&imported.graph)?;

@@ -61,8 +61,8 @@ pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
     }
 
     if let (Some(out), Some(bytes)) = (&args.out, size) {
-        let (neurons, report, warnings) = (neurons(&compiled.artifact.graph), report.as_deref(), console.warnings());
-        console.say(&summary(&Written { model: &args.model, out, bytes, neurons, report, warnings }, &compiled.report));
+        let (report, warnings) = (report.as_deref(), console.warnings());
+        console.say(&summary(&Written { model: &args.model, out, bytes, report, warnings }, &compiled.report));
     }
     if args.timings {
         console.print(&console.timing_table());
@@ -156,11 +156,4 @@ fn emit(form: EmitForm, compiled: &Compiled) -> String {
         EmitForm::Ir => snnc_ir::text::print(&compiled.graph),
         EmitForm::Dot => dot::print(&compiled.graph),
     }
-}
-
-/// Neurons of an artifact.
-fn neurons(spec: &snnc_runtime::NetworkSpec) -> usize {
-    let nodes =
-        spec.nodes.iter().filter(|n| matches!(n.op, snnc_runtime::OpSpec::IfNeuron { .. } | snnc_runtime::OpSpec::LifNeuron { .. }));
-    nodes.map(|n| n.shape.iter().product::<usize>()).sum()
 }

@@ -1,9 +1,10 @@
 //! `snnc eval MODEL.snn --data FILE.npz`
 
-use super::load_network;
+use super::{check_timesteps, load_network};
 use crate::{
     cli::{
         args::EvalArgs,
+        clipped::Clipped,
         numbers::{joules, si, table},
         outcome::{Failure, Outcome},
         output::print,
@@ -17,33 +18,97 @@ use crate::{
     observer::Observer,
 };
 use serde::Serialize;
-use snnc_runtime::{Energy, Network, argmax, artifact::Code};
+use snnc_runtime::{Code, Cost, Energy, Network, argmax};
 use std::{process::ExitCode, time::Instant};
+
+/// Numbers that the artifact is made of: products of 8 bits, sums of 32.
+const OWN: Energy = Energy::INT8_45NM;
 
 /// What was measured: the JSON object that scripts read.
 #[derive(Clone, Debug, Serialize)]
 struct Measured {
     /// Number of images.
     n: usize,
+    /// What spikes stand for.
+    code: Code,
     /// Accuracy of the float network in percent.
     ann_top1: Option<f64>,
+    /// Energy of the network that the artifact stands for, without spikes.
+    ann_energy: AnnEnergy,
+    /// Values of the images, in percent, that lie outside of the range that the artifact knows.
+    clipped_percent: f64,
     /// The spiking network, by number of time steps.
     snn: Vec<AtTimesteps>,
+}
+
+/// Energy of the multiplications of the network without spikes, an image.
+#[derive(Clone, Debug, Default, Serialize)]
+struct AnnEnergy {
+    float32_pj: f64,
+    int8_pj: f64,
+    float32_pj_without_input_layer: f64,
+    int8_pj_without_input_layer: f64,
+}
+
+impl AnnEnergy {
+    fn new(cost: &Cost) -> Self {
+        Self {
+            float32_pj: cost.ann_energy_pj(Energy::FLOAT32_45NM),
+            int8_pj: cost.ann_energy_pj(Energy::INT8_45NM),
+            float32_pj_without_input_layer: cost.ann_energy_pj_behind_input(Energy::FLOAT32_45NM),
+            int8_pj_without_input_layer: cost.ann_energy_pj_behind_input(Energy::INT8_45NM),
+        }
+    }
 }
 
 /// The spiking network at a number of time steps. Per image, but for the percentages.
 #[derive(Clone, Debug, Default, Serialize)]
 struct AtTimesteps {
     timesteps: usize,
+    /// Time steps until the answer is there.
+    latency: usize,
+    /// Time steps from one image to the next in a pipeline.
+    interval: usize,
+    /// Bits that wait in delay lines.
+    delay_bits: u64,
     /// Accuracy in percent.
     top1: f64,
     /// Images, in percent, whose class is that of the float network.
     agreement: Option<f64>,
+    #[serde(flatten)]
+    activity: Activity,
+}
+
+/// What the spiking network does for an image.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+struct Activity {
     spikes_per_neuron: f64,
     /// Those of -1 among them.
     corrections_per_neuron: f64,
     synaptic_ops: f64,
     energy_pj: f64,
+    energy_pj_without_input_layer: f64,
+}
+
+impl Activity {
+    /// Adds what each of so many images took.
+    fn add(&mut self, cost: &Cost, images: f64) {
+        self.spikes_per_neuron += cost.spikes_per_neuron() * images;
+        self.corrections_per_neuron += cost.corrections / cost.neurons.max(1) as f64 * images;
+        self.synaptic_ops += cost.synaptic_ops * images;
+        self.energy_pj += cost.energy_pj(OWN) * images;
+        self.energy_pj_without_input_layer += cost.energy_pj_behind_input(OWN) * images;
+    }
+
+    fn each(self, images: f64) -> Self {
+        Self {
+            spikes_per_neuron: self.spikes_per_neuron / images,
+            corrections_per_neuron: self.corrections_per_neuron / images,
+            synaptic_ops: self.synaptic_ops / images,
+            energy_pj: self.energy_pj / images,
+            energy_pj_without_input_layer: self.energy_pj_without_input_layer / images,
+        }
+    }
 }
 
 /// Runs the command.
@@ -65,6 +130,7 @@ pub(crate) fn run(args: &EvalArgs, style: &Style) -> Outcome {
 
 fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
     let network = load_network(&args.artifact)?;
+    check_timesteps(&args.artifact, &network, &args.timesteps)?;
     let images = Images::read_labelled(&args.data)?.take(args.limit.unwrap_or(usize::MAX));
     let labels = checked_labels(&images, network.classes())?;
     let input = &network.spec().input;
@@ -75,18 +141,20 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
     };
     let steps = match network.spec().code {
         // A number is its digits, and no fewer.
-        Code::Radix if args.timesteps.is_empty() => vec![network.spec().timesteps],
-        _ => timesteps(&args.timesteps, network.spec().timesteps),
+        Code::Radix => vec![network.spec().timesteps],
+        Code::Rate => timesteps(&args.timesteps, network.spec().timesteps),
     };
 
     let start = Instant::now();
     console.stage("evaluate", Some(images.count as u64));
     let mut ann_right = 0;
+    let (mut clipped, mut ann_energy) = (Clipped::default(), AnnEnergy::default());
     let mut sums: Vec<Sums> = vec![Sums::default(); steps.len()];
     for first in (0..images.count).step_by(network.batch()) {
         let range = first..images.count.min(first + network.batch());
         let labels = &labels[range.clone()];
         let input = plan.convert(&images, range.clone());
+        clipped.count(&network.spec().input, &input);
         let expected = match &ann {
             Some(ann) => {
                 let logits = ann.logits(&input, range.len())?;
@@ -100,36 +168,35 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
         for (sum, outcome) in sums.iter_mut().zip(&outcomes) {
             let classes = outcome.predictions();
             let cost = network.cost(outcome);
-            let count = range.len() as f64;
             sum.right += same(&classes, labels);
             sum.agreeing += expected.as_ref().map_or(0, |expected| same(&classes, expected));
-            sum.spikes_per_neuron += cost.spikes_per_neuron() * count;
-            sum.corrections_per_neuron += cost.corrections / cost.neurons.max(1) as f64 * count;
-            sum.synaptic_ops += cost.synaptic_ops * count;
-            sum.energy_pj += cost.energy_pj(Energy::FLOAT32_45NM) * count;
+            sum.activity.add(&cost, range.len() as f64);
+            (sum.latency, sum.interval, sum.delay_bits) = (cost.latency, cost.interval, cost.delay_bits);
+            ann_energy = AnnEnergy::new(&cost);
         }
         console.progress(range.end as u64);
     }
     console.stage_done(start.elapsed());
+    clipped.warn(console);
 
     let count = images.count as f64;
     let percent = |part: usize| 100.0 * part as f64 / count;
+    let at = |(&timesteps, sum): (&usize, &Sums)| AtTimesteps {
+        timesteps,
+        latency: sum.latency,
+        interval: sum.interval,
+        delay_bits: sum.delay_bits,
+        top1: percent(sum.right),
+        agreement: ann.as_ref().map(|_| percent(sum.agreeing)),
+        activity: sum.activity.each(count),
+    };
     Ok(Measured {
         n: images.count,
+        code: network.spec().code,
         ann_top1: ann.as_ref().map(|_| percent(ann_right)),
-        snn: steps
-            .iter()
-            .zip(&sums)
-            .map(|(&timesteps, sum)| AtTimesteps {
-                timesteps,
-                top1: percent(sum.right),
-                agreement: ann.as_ref().map(|_| percent(sum.agreeing)),
-                spikes_per_neuron: sum.spikes_per_neuron / count,
-                corrections_per_neuron: sum.corrections_per_neuron / count,
-                synaptic_ops: sum.synaptic_ops / count,
-                energy_pj: sum.energy_pj / count,
-            })
-            .collect(),
+        ann_energy,
+        clipped_percent: clipped.percent(),
+        snn: steps.iter().zip(&sums).map(at).collect(),
     })
 }
 
@@ -137,10 +204,10 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
 struct Sums {
     right: usize,
     agreeing: usize,
-    spikes_per_neuron: f64,
-    corrections_per_neuron: f64,
-    synaptic_ops: f64,
-    energy_pj: f64,
+    latency: usize,
+    interval: usize,
+    delay_bits: u64,
+    activity: Activity,
 }
 
 fn same(a: &[usize], b: &[usize]) -> usize {
@@ -190,26 +257,45 @@ fn timesteps(asked: &[usize], compiled: usize) -> Vec<usize> {
 
 fn readable(args: &EvalArgs, measured: &Measured) -> String {
     let with_ann = measured.ann_top1.is_some();
-    let heads = ["time steps", "top-1", "agreement", "spikes/neuron", "of -1", "synaptic ops", "energy"];
-    let keep =
-        |row: Vec<String>| row.into_iter().enumerate().filter(|(column, _)| with_ann || *column != 2).map(|(_, cell)| cell).collect();
+    let (code, steps) = match measured.code {
+        Code::Radix => ("radix", "digits"),
+        Code::Rate => ("rate", "time steps"),
+    };
+    let heads = [steps, "latency", "one every", "top-1", "agreement", "spikes/neuron", "of -1", "synaptic ops", "energy", "behind input"];
+    // Agreement wants another network, and spikes of -1 the rate code.
+    let is_kept = |column: usize| (with_ann || column != 4) && (measured.code == Code::Rate || column != 6);
+    let keep = |row: Vec<String>| row.into_iter().enumerate().filter(|(column, _)| is_kept(*column)).map(|(_, cell)| cell).collect();
     let mut rows: Vec<Vec<String>> = vec![keep(heads.map(str::to_owned).to_vec())];
     for at in &measured.snn {
+        let activity = &at.activity;
         rows.push(keep(vec![
             at.timesteps.to_string(),
+            at.latency.to_string(),
+            at.interval.to_string(),
             format!("{:.2} %", at.top1),
             at.agreement.map(|a| format!("{a:.2} %")).unwrap_or_default(),
-            format!("{:.3}", at.spikes_per_neuron),
-            format!("{:.3}", at.corrections_per_neuron),
-            si(at.synaptic_ops),
-            joules(at.energy_pj),
+            format!("{:.3}", activity.spikes_per_neuron),
+            format!("{:.3}", activity.corrections_per_neuron),
+            si(activity.synaptic_ops),
+            joules(activity.energy_pj),
+            joules(activity.energy_pj_without_input_layer),
         ]));
     }
-    if let Some(top1) = measured.ann_top1 {
-        rows.push(vec!["float network".to_owned(), format!("{top1:.2} %")]);
-    }
+    let ann = &measured.ann_energy;
+    let mut beside = |name: &str, top1: String, energy: f64, behind: f64| {
+        let mut row = vec![String::new(); heads.len()];
+        (row[0], row[3], row[8], row[9]) = (name.to_owned(), top1, joules(energy), joules(behind));
+        rows.push(keep(row));
+    };
+    beside("int8 network", String::new(), ann.int8_pj, ann.int8_pj_without_input_layer);
+    let top1 = measured.ann_top1.map_or_else(String::new, |top1| format!("{top1:.2} %"));
+    beside("float network", top1, ann.float32_pj, ann.float32_pj_without_input_layer);
     let images = if measured.n == 1 { "1 image".to_owned() } else { format!("{} images", measured.n) };
-    format!("{images} of `{}`; spikes, operations and energy per image\n\n{}", args.data.display(), table(&rows))
+    let data = args.data.display();
+    format!(
+        "{images} of `{data}`; {code} code; latency and distance of images in time steps; spikes, operations and energy an image\n\n{}",
+        table(&rows)
+    )
 }
 
 #[cfg(test)]

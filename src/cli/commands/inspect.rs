@@ -14,7 +14,7 @@ use crate::{
     float::canonical,
 };
 use snnc_ir::{Graph, types::Dims};
-use snnc_runtime::{Artifact, Network, artifact::NetworkSpec};
+use snnc_runtime::{Artifact, Code, Network, NetworkSpec, OpSpec};
 use std::{fmt::Write, path::Path, process::ExitCode};
 
 /// Runs the command.
@@ -60,7 +60,13 @@ fn artifact_text(path: &Path, artifact: &Artifact) -> Result<String> {
     line("source", format!("sha256 {}", spec.source.sha256));
     line("phase", word(&spec.phase));
     line("code", word(&spec.code));
-    line("time steps", spec.timesteps.to_string());
+    let schedule = network.schedule();
+    let is_radix = spec.code == Code::Radix;
+    line(if is_radix { "digits" } else { "time steps" }, spec.timesteps.to_string());
+    line("latency", format!("{} time steps, one image every {}", schedule.latency, schedule.interval));
+    if is_radix {
+        line("delay lines", format!("{} bits", schedule.delay_bits));
+    }
     line("seed", spec.seed.to_string());
     line("input", format!("`{}` [{}], layout {}, {}", spec.input.name, Dims(&spec.input.shape), word(&spec.input.layout), coding(spec)));
     let preprocess = &spec.input.preprocess;
@@ -79,25 +85,30 @@ fn artifact_text(path: &Path, artifact: &Artifact) -> Result<String> {
         line("option", format!("{name} = {value}"));
     }
     text.push('\n');
-    let mut rows = vec![["node", "operator", "shape", "neurons", "parameters"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["node", "operator", "shape", "neurons", "digits", "parameters", "bits"].map(str::to_owned).to_vec()];
     let mut neurons = 0;
     for node in &spec.nodes {
         let size: usize = node.shape.iter().product();
-        let fires = matches!(
-            node.op,
-            snnc_runtime::OpSpec::IfNeuron { .. } | snnc_runtime::OpSpec::LifNeuron { .. } | snnc_runtime::OpSpec::RadixNeuron { .. }
-        );
-        neurons += if fires { size } else { 0 };
+        let digits = match node.op {
+            OpSpec::RadixNeuron { digits, .. } => Some(digits.to_string()),
+            OpSpec::IfNeuron { .. } | OpSpec::LifNeuron { .. } => Some(String::new()),
+            _ => None,
+        };
+        neurons += if digits.is_some() { size } else { 0 };
         let count: usize = node.tensors.values().filter_map(|name| artifact.tensors.get(name)).map(|t| t.data.len()).sum();
+        let weight = node.tensors.get("weight").and_then(|name| artifact.tensors.get(name));
         rows.push(vec![
             node.name.clone(),
             node.op.name().to_owned(),
             Dims(&node.shape).to_string(),
-            if fires { size.to_string() } else { String::new() },
+            if digits.is_some() { size.to_string() } else { String::new() },
+            digits.unwrap_or_default(),
             if count > 0 { count.to_string() } else { String::new() },
+            weight.map_or_else(String::new, |weight| weight.data.bits().to_string()),
         ]);
     }
-    rows.push(vec!["total".into(), format!("{} nodes", spec.nodes.len()), String::new(), neurons.to_string(), parameters.to_string()]);
+    let nodes = format!("{} nodes", spec.nodes.len());
+    rows.push(vec!["total".into(), nodes, String::new(), neurons.to_string(), String::new(), parameters.to_string()]);
     text += &table(&rows);
     Ok(text)
 }

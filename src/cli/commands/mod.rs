@@ -10,12 +10,30 @@ pub(super) mod run;
 
 use super::files;
 use crate::error::{Error, Result};
-use snnc_runtime::Network;
+use snnc_runtime::{Code, Network};
 use std::path::Path;
 
 /// Reads an artifact and makes it ready to run.
 fn load_network(path: &Path) -> Result<Network> {
     Network::load(&files::read(path)?).map_err(|e| Error::format(path, e.to_string()))
+}
+
+/// Refuses numbers of time steps that an artifact does not take.
+fn check_timesteps(path: &Path, network: &Network, asked: &[usize]) -> Result<()> {
+    let (spec, most, path) = (network.spec(), network.max_timesteps(), path.display());
+    let refused = |fits: &dyn Fn(usize) -> bool| asked.iter().copied().find(|&t| !fits(t));
+    let message = match spec.code {
+        Code::Radix => refused(&|t| t == spec.timesteps).map(|t| {
+            format!(
+                "--timesteps {t}: `{path}` says numbers by their digits, which takes {} time steps and no other number; leave the option \
+                 out, or compile for other digits, or with `--code rate`",
+                spec.timesteps
+            )
+        }),
+        Code::Rate => refused(&|t| t <= most)
+            .map(|t| format!("--timesteps {t}: the potentials of `{path}` are only sure to fit in 32 bits for up to {most} time steps")),
+    };
+    message.map_or(Ok(()), |message| Err(Error::Usage(message)))
 }
 
 #[cfg(test)]

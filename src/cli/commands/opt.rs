@@ -10,8 +10,8 @@ use crate::{
     float::passes::in_file,
     options::Threshold,
 };
-use snnc_ir::{Graph, Reset, verify::verify_between};
-use snnc_passes::{Pass, PassCx, Settings, manager, ranges_up_to, threshold::Rule};
+use snnc_ir::{Code, Graph, Reset, verify::verify_between};
+use snnc_passes::{Bits, Pass, PassCx, Settings, manager, ranges_up_to, threshold::Rule};
 use std::{path::Path, process::ExitCode};
 
 /// Starts the header lines of a case.
@@ -22,6 +22,9 @@ const DIVIDER: &str = ";---";
 const CALIBRATING: [&str; 2] = ["set-thresholds", "correct-bias"];
 /// The pass that trains one.
 const TRAINING: &str = "train-weights";
+
+/// The pass that may correct the means that it shifts.
+const ROUNDING: &str = "to-integers";
 
 /// Runs the command.
 pub(crate) fn run(args: &OptArgs) -> Outcome {
@@ -53,6 +56,9 @@ fn transform(args: &OptArgs) -> Result<Graph> {
             let message = format!("pass `{name}` calibrates on a running network: here it only runs with `{HEADER} threshold = fixed=V`");
             return Err(Error::format(path, message));
         }
+        if name == ROUNDING && header.corrects_means {
+            return Err(Error::format(path, format!("pass `{name}` calibrates on a running network to correct means: leave `means` out")));
+        }
         if name == TRAINING {
             return Err(Error::format(path, format!("pass `{name}` trains on a running network: compile a model to have it run")));
         }
@@ -68,6 +74,8 @@ struct Header {
     settings: Settings,
     /// What samples are taken to reach at every node, on both sides of 0.
     reach: Option<f32>,
+    /// Whether means that rounding shifts are to be corrected.
+    corrects_means: bool,
 }
 
 impl Header {
@@ -78,6 +86,7 @@ impl Header {
             passes: folder.and_then(snnc_passes::find).map(|pass| vec![pass.name().to_owned()]),
             settings: Settings { timesteps: 8, ..Settings::default() },
             reach: None,
+            corrects_means: false,
         };
         for (number, line) in case.lines().enumerate() {
             let Some(line) = line.strip_prefix(HEADER) else { continue };
@@ -86,7 +95,9 @@ impl Header {
             let value = value.trim().trim_matches('"');
             match key.trim() {
                 "passes" => header.passes = Some(value.split(',').map(|name| name.trim().to_owned()).collect()),
-                "timesteps" => header.settings.timesteps = value.parse().ok().filter(|&t| t > 0).ok_or_else(|| wrong("want a number"))?,
+                "timesteps" | "digits" => {
+                    header.settings.timesteps = value.parse().ok().filter(|&t| t > 0).ok_or_else(|| wrong("want a number"))?
+                }
                 "reach" => header.reach = Some(value.parse().ok().filter(|&r| r >= 0.0).ok_or_else(|| wrong("want a number"))?),
                 "threshold" => header.settings.threshold = rule(value).map_err(|message| wrong(&message))?,
                 "spikes" => {
@@ -96,8 +107,24 @@ impl Header {
                         _ => return Err(wrong("want `signed` or `binary`")),
                     };
                 }
+                "code" => {
+                    header.settings.code = match value {
+                        "radix" => Code::Radix,
+                        "rate" => Code::Rate,
+                        _ => return Err(wrong("want `radix` or `rate`")),
+                    };
+                }
+                "bits" => {
+                    header.settings.bits = match value {
+                        "8" => Bits::Eight,
+                        "16" => Bits::Sixteen,
+                        _ => return Err(wrong("want `8` or `16`")),
+                    };
+                }
+                "input" => header.settings.input_levels = value.parse().ok().filter(|&l| l > 0).ok_or_else(|| wrong("want a number"))?,
+                "means" => header.corrects_means = value == "corrected",
                 // For tests.
-                "meaning" => {}
+                "meaning" | "error" => {}
                 other => return Err(wrong(&format!("unknown key `{other}`"))),
             }
         }

@@ -1,8 +1,10 @@
 //! `snnc run MODEL.snn INPUT.npy`
 
+use super::check_timesteps;
 use crate::{
     cli::{
         args::{RunArgs, Simulator},
+        clipped::Clipped,
         files,
         numbers::table,
         outcome::{Failure, Outcome},
@@ -44,6 +46,7 @@ fn logits(args: &RunArgs, console: &mut Console) -> Result<(Vec<f32>, usize)> {
     let artifact = Artifact::from_bytes(&files::read(&args.artifact)?).map_err(broken)?;
     let network = Network::new(artifact.clone()).map_err(broken)?;
     let timesteps = args.timesteps.unwrap_or(network.spec().timesteps);
+    check_timesteps(&args.artifact, &network, &[timesteps])?;
     let images = Images::read(&args.input)?;
     let input = &network.spec().input;
     let plan = Plan::new(&images, &input.shape, Some(input.layout), &input.preprocess)?;
@@ -51,14 +54,19 @@ fn logits(args: &RunArgs, console: &mut Console) -> Result<(Vec<f32>, usize)> {
         Simulator::Runtime => None,
         Simulator::Engine => Some(Simulated::new(&artifact)?),
     };
+    if simulated.as_ref().is_some_and(Simulated::leaks) {
+        console.say("note: leaky neurons round down what is left of a potential, the engine does not: logits differ from the runtime's");
+    }
     let batch = simulated.as_ref().map_or(network.batch(), |s| s.batch(timesteps));
 
     let start = Instant::now();
     console.stage("run", Some(images.count as u64));
+    let mut clipped = Clipped::default();
     let mut logits = Vec::with_capacity(images.count * network.classes());
     for first in (0..images.count).step_by(batch) {
         let end = images.count.min(first + batch);
         let input = plan.convert(&images, first..end);
+        clipped.count(&network.spec().input, &input);
         // The runtime checks the values, whoever runs them.
         logits.extend(match &simulated {
             None => network.run(&input, timesteps, first as u64).map_err(|e| Error::format(&args.input, e.to_string()))?.logits,
@@ -68,6 +76,7 @@ fn logits(args: &RunArgs, console: &mut Console) -> Result<(Vec<f32>, usize)> {
         console.progress(end as u64);
     }
     console.stage_done(start.elapsed());
+    clipped.warn(console);
     Ok((logits, network.classes()))
 }
 

@@ -23,6 +23,7 @@ pub(super) fn section(report: &Value) -> String {
 fn artifact(artifact: &Value) -> String {
     let parts = [
         string(&artifact["phase"]).map(|phase| format!("phase <code>{phase}</code>")),
+        string(&artifact["code"]).map(|code| format!("{code} code")),
         artifact["timesteps"].as_u64().map(|t| format!("T\u{a0}=\u{a0}{t}")),
         float(&artifact["neurons"]).map(|_| format!("{} neurons", count(&artifact["neurons"]))),
         string(&artifact["spikes"]).map(|spikes| format!("{spikes} spikes")),

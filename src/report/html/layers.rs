@@ -46,7 +46,7 @@ pub(super) fn section(leakage: &Value) -> String {
     if layers.is_empty() {
         return String::new();
     }
-    let rates = Quantity::read(layers, "firing_rate", "Spikes per neuron and step", |rate, _| format!("{rate:.3}"));
+    let rates = Quantity::read(layers, "firing_rate", "Spikes per neuron and step or digit", |rate, _| format!("{rate:.3}"));
     let energies = Quantity::read(layers, "energy_pj", "Energy per image", energy_beside);
     let lead = lead(layers, &rates, &energies);
     let list = bars(layers, &rates, &energies);
@@ -66,7 +66,7 @@ fn name(layer: &Value) -> String {
 
 fn lead(layers: &[Value], rates: &Quantity, energies: &Quantity) -> String {
     let busiest =
-        rates.greatest().map(|(at, rate)| format!("Busiest: {}, {} spikes per neuron and step.", name(&layers[at]), number(rate)));
+        rates.greatest().map(|(at, rate)| format!("Busiest: {}, {} spikes per neuron and step or digit.", name(&layers[at]), number(rate)));
     let total: f64 = energies.values.iter().flatten().sum();
     let dearest = energies
         .greatest()
@@ -85,16 +85,23 @@ fn bars(layers: &[Value], rates: &Quantity, energies: &Quantity) -> String {
     };
     let line = |(at, layer): (usize, &Value)| {
         let (neurons, operations) = (count(&layer["neurons"]), float(&layer["synaptic_ops"]).map_or_else(|| NONE.to_owned(), number));
+        let (digits, weights) = (count(&layer["digits"]), weights(layer));
         let (rate, energy) = (cell(rates, at, "rate"), cell(energies, at, "energy"));
         let name = name(layer);
         format!(
-            "<tr><th scope=\"row\">{name}</th><td>{neurons}</td><td class=\"wide\">{rate}</td>\
-             <td>{operations}</td><td class=\"wide\">{energy}</td></tr>\n"
+            "<tr><th scope=\"row\">{name}</th><td>{neurons}</td><td>{digits}</td><td class=\"wide\">{rate}</td>\
+             <td>{weights}</td><td>{operations}</td><td class=\"wide\">{energy}</td></tr>\n"
         )
     };
     let body: String = layers.iter().enumerate().map(line).collect();
-    let head = ["Layer", "Neurons", rates.title, "Synaptic operations", energies.title];
+    let head = ["Layer", "Neurons", "Digits", rates.title, "Weights", "Synaptic operations", energies.title];
     table("Layers, front to back", &head, &format!("<tbody>\n{body}</tbody>"))
+}
+
+/// Bits and bytes of a layer's weights.
+fn weights(layer: &Value) -> String {
+    let (Some(bits), bytes) = (layer["weight_bits"].as_u64(), count(&layer["weight_bytes"])) else { return NONE.to_owned() };
+    format!("{bits} bits, {bytes} bytes")
 }
 
 /// One quantity as columns, front to back.

@@ -5,6 +5,7 @@ mod attack;
 mod attacks;
 mod chart;
 mod closing;
+mod cost;
 mod facts;
 mod forest;
 mod layers;
@@ -37,6 +38,7 @@ pub fn page(report: &Value, sheets: &[Sheet]) -> String {
         attacks::section(leakage),
         sheets::section(leakage, sheets),
         tradeoff::section(leakage),
+        cost::section(leakage),
         layers::section(leakage),
         closing::not_tested(leakage),
         closing::reproduce(report),

@@ -19,6 +19,12 @@ fn tradeoff(timesteps: u64) -> Value {
         "recognition": 0.7, "recognition_interval_95": [0.6, 0.8]})
 }
 
+fn energy(mac: f64) -> Value {
+    let (ann, snn) = (mac * 4e6, 1e6);
+    json!({"ann_pj": ann, "ann_pj_without_input_layer": ann / 2.0, "ann_pj_per_neuron": ann / 12345.0,
+        "snn_pj": snn, "snn_pj_without_input_layer": snn / 2.0, "snn_pj_per_neuron": snn / 12345.0})
+}
+
 fn report() -> Value {
     let attack = |name: &str, status: &str| {
         json!({"name": name, "title": format!("The attack {name}"), "objective": "To see.", "knows": ["weights"], "status": status,
@@ -27,7 +33,7 @@ fn report() -> Value {
     };
     json!({"compiler": "snnc 0.1.0", "leakage": {
         "version": 1, "effort": "quick", "seed": 0,
-        "artifact": {"sha256": "ab", "phase": "calibrated", "timesteps": 8, "neurons": 12345, "spikes": "signed"},
+        "artifact": {"sha256": "ab", "phase": "calibrated", "code": "radix", "timesteps": 8, "neurons": 12345, "spikes": "signed"},
         "ann": {"sha256": "cd", "is_source": true},
         "judge": {"kind": "independent", "sha256": "ef", "statement": "A network of its own judged."},
         "material": {"reference": {"images": 2000, "labelled": true}, "members": 500, "nonmembers": 500, "features": "judge"},
@@ -36,7 +42,11 @@ fn report() -> Value {
         "attacks": [attack("reconversion", "ran"), attack("queries", "partly"), attack("membership", "not run")],
         "tradeoff": [tradeoff(4), tradeoff(8), tradeoff(16), tradeoff(32)],
         "ann_accuracy": 0.93, "ann_energy_pj": 1.9e8, "accuracy_of": "2000 labelled reference images",
-        "layers": [{"name": "/relu1", "neurons": 16384, "firing_rate": 0.13, "synaptic_ops": 1.2e6, "energy_pj": 1.1e6}],
+        "time": {"timesteps": 8, "latency": 184, "interval": 8, "delay_bits": 4096},
+        "operations": {"spikes_per_neuron": 2.5, "synaptic_ops": 2e6, "synaptic_ops_without_input_layer": 1.5e6},
+        "energy": {"int8_45nm": energy(0.3), "float32_45nm": energy(4.6)},
+        "layers": [{"name": "/relu1", "neurons": 16384, "digits": 8, "firing_rate": 0.13, "weight_bits": 16, "weight_bytes": 4608,
+            "synaptic_ops": 1.2e6, "energy_pj": 1.1e6}],
         "not_tested": [{"what": "side channels", "why": "out of reach"}],
         "policy": {"passed": false, "rules": [
             {"rule": "kept-rule", "limit": "0.9", "measured": "0.5", "passed": true, "why": "fine"},
@@ -110,13 +120,30 @@ fn assert_sound(page: &str) {
 fn a_whole_report_is_a_sound_page() {
     let page = page(&report(), &sheets());
     assert_sound(&page);
-    for part in ["It leaks.", "Leakage measured", "Wilson 1927", "The attack queries", "side channels", ">strange<"] {
+    for part in [
+        "It leaks.",
+        "Leakage measured",
+        "Wilson 1927",
+        "The attack queries",
+        "side channels",
+        ">strange<",
+        "184 time steps",
+        "4,096 bits",
+        "radix code",
+        "16 bits, 4,608 bytes",
+    ] {
         assert!(page.contains(part), "{part}");
     }
     let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text}"));
     let order = ["It leaks.", "broken-rule", "kept-rule", "as private as", "What was audited", "In numbers", "Reconstructed images"];
-    let order =
-        order.into_iter().chain(["over time steps</h2>", ">Layers<", "What was not tested", "How to reproduce", "What the metrics mean"]);
+    let order = order.into_iter().chain([
+        "over time steps</h2>",
+        ">Time and energy",
+        ">Layers<",
+        "What was not tested",
+        "How to reproduce",
+        "What the metrics mean",
+    ]);
     assert!(order.map(at).is_sorted());
 }
 
