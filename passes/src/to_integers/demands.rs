@@ -7,7 +7,7 @@ use super::{
 use crate::{PassError, Settings, rewrite::affine::broadcast};
 use snnc_ir::{Code, Diagnostic, Graph, NodeId, Operator, ParamId};
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
 };
 
@@ -141,6 +141,9 @@ pub(super) fn threshold(op: &Operator) -> Option<(ParamId, f64)> {
     }
 }
 
+/// Weights of a class that are asked first whether they are multiples of a unit.
+const SOME: usize = 16;
+
 /// What is asked of the unit of a class.
 #[derive(Clone, Default)]
 struct Demand {
@@ -163,7 +166,15 @@ impl Demand {
             filled = filled.max(weight / f64::from(most(node)));
         }
         let multiples = if has_layers { own().map(|(node, _)| most(node)).max().unwrap_or(0) } else { FINEST_FACTOR };
-        let exact = common_unit(largest, multiples, |is| own().all(|(node, channel)| rows.all(node, channel, sizes, is)));
+        let some = RefCell::new(Vec::with_capacity(SOME));
+        let collect = |v: f64| {
+            some.borrow_mut().push(v);
+            some.borrow().len() < SOME
+        };
+        // It ends by itself, at the latest with the last.
+        let _ = own().all(|(node, channel)| rows.all(node, channel, sizes, &collect));
+        let exact =
+            common_unit(largest, multiples, &some.into_inner(), |is| own().all(|(node, channel)| rows.all(node, channel, sizes, is)));
         let least = filled.max(self.least);
         match exact.filter(|unit| *unit >= filled * (1.0 - 1e-9)) {
             // Multiples of a unit are multiples of a part of it. The smallest says best what else is rounded by it: biases, thresholds, and what

@@ -4,18 +4,21 @@
 const ROUNDING: f64 = 1e-6;
 
 /// The largest `u` of which all numbers are multiples by whole numbers of at most `most`, up to the rounding of the numbers themselves; none
-/// where there is none, or all are 0. `largest` is the largest size of a number, and `all` says whether something holds for all of them.
-pub(super) fn common_unit(largest: f64, most: u32, all: impl Fn(&dyn Fn(f64) -> bool) -> bool) -> Option<f64> {
+/// where there is none, or all are 0. `largest` is the largest size of a number, `some` are a few of the numbers, which are asked first since
+/// they mostly say no, and `all` says whether something holds for all of them.
+pub(super) fn common_unit(largest: f64, most: u32, some: &[f64], all: impl Fn(&dyn Fn(f64) -> bool) -> bool) -> Option<f64> {
     if largest == 0.0 {
         return None;
     }
-    (1..=most).map(|k| (k, largest / f64::from(k))).find_map(|(k, unit)| {
-        let tolerance = ROUNDING * f64::from(k) + ROUNDING;
-        let is_multiple = |v: f64| {
-            let multiple = v / unit;
-            (multiple - multiple.round()).abs() <= tolerance
-        };
-        all(&is_multiple).then_some(unit)
+    let shares: Vec<f64> = some.iter().map(|v| v / largest).collect();
+    (1..=most).find_map(|k| {
+        let (multiples, tolerance) = (f64::from(k), ROUNDING * f64::from(k) + ROUNDING);
+        let is_whole = |multiple: f64| (multiple - multiple.round()).abs() <= tolerance;
+        if !shares.iter().all(|share| is_whole(share * multiples)) {
+            return None;
+        }
+        let unit = largest / multiples;
+        all(&|v| is_whole(v / unit)).then_some(unit)
     })
 }
 
@@ -23,7 +26,7 @@ pub(super) fn common_unit(largest: f64, most: u32, all: impl Fn(&dyn Fn(f64) -> 
 mod tests {
     fn common_unit(values: &[f64], most: u32) -> Option<f64> {
         let largest = values.iter().fold(0.0f64, |largest, v| largest.max(v.abs()));
-        super::common_unit(largest, most, |is_multiple| values.iter().all(|&v| is_multiple(v)))
+        super::common_unit(largest, most, &values[..values.len().min(2)], |is_multiple| values.iter().all(|&v| is_multiple(v)))
     }
 
     #[test]
