@@ -296,8 +296,8 @@ pub struct Options {
     pub coding: Coding,
     /// Source of calibration samples.
     pub calibration: Calibration,
-    /// Number of calibration samples.
-    pub samples: usize,
+    /// Number of calibration samples; if left out, as many as images of that size ask for.
+    pub samples: Option<usize>,
     /// Gradient steps of the synthesis; the method's own number if left out.
     pub synthesis_steps: Option<usize>,
     /// Seconds that synthesis and training may take.
@@ -339,7 +339,7 @@ impl Default for Options {
             keep_names: false,
             coding: Coding::Direct,
             calibration: Calibration::Synthetic(Synthesis::Natural),
-            samples: 96,
+            samples: None,
             synthesis_steps: None,
             budget: None,
             spikes: Spikes::Signed,

@@ -36,7 +36,7 @@ fn fixture(name: &str) -> PathBuf {
 /// The untrained conversion.
 fn converted(code: Code) -> Compiled {
     let training = Training { train: Train::None, ..Training::default() };
-    let options = Options { code, samples: 16, timesteps: Timesteps::Fixed(8), training, ..Options::default() };
+    let options = Options { code, samples: Some(16), timesteps: Timesteps::Fixed(8), training, ..Options::default() };
     compile(&fixture("digits.onnx"), &options, &mut Silent).unwrap()
 }
 
@@ -210,7 +210,7 @@ fn sealed_says_that_no_copy_is_found() {
     // A training that moves every channel, and one that hardly moves any.
     for (rate, samples, epochs, is_sealed) in [(2e-2, 256, 12, true), (2e-4, 24, 3, false)] {
         let training = Training { train: Train::Temporal, rate, samples, epochs, ..Training::default() };
-        let options = Options { code: Code::Rate, samples: 8, timesteps: Timesteps::Fixed(4), training, ..Options::default() };
+        let options = Options { code: Code::Rate, samples: Some(8), timesteps: Timesteps::Fixed(4), training, ..Options::default() };
         let artifact = compile(&fixture("digits.onnx"), &options, &mut Silent).unwrap().artifact;
         assert_eq!(artifact.graph.phase == snnc_runtime::artifact::Phase::Sealed, is_sealed, "{rate}");
         let audit = audited(&artifact, &artifact.to_bytes().unwrap(), Material::default(), Effort::Quick, None);

@@ -37,7 +37,7 @@ fn compiled(entry: &Value, code: Code) -> Result<Compiled, String> {
     let options = Options {
         code,
         spikes: if even { Spikes::Binary } else { Spikes::Signed },
-        samples: 4,
+        samples: Some(4),
         timesteps: Timesteps::Fixed(TIMESTEPS),
         calibration: Calibration::Synthetic(Synthesis::Prior),
         output: entry["output"].as_str().map(str::to_owned),

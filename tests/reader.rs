@@ -51,7 +51,7 @@ fn the_reader_and_the_runtime_see_the_same_spikes() {
     let (artifact, file) = (folder.path().join("m.snn"), folder.path().join("x.npy"));
     ndarray_npy::write_npy(&file, &ndarray::Array3::from_shape_vec((IMAGES, 8, 8), pixels.clone()).unwrap()).unwrap();
 
-    let plain = Options { samples: 16, training: Training { train: Train::None, ..Training::default() }, ..Options::default() };
+    let plain = Options { samples: Some(16), training: Training { train: Train::None, ..Training::default() }, ..Options::default() };
     let rate = Options { code: Code::Rate, timesteps: Timesteps::Fixed(6), ..plain.clone() };
     for options in [
         plain.clone(),

@@ -173,7 +173,7 @@ pub struct CompileArgs {
     /// Samples to calibrate on: `synthetic` needs no data; a file holds images as `x`
     #[arg(long, value_name = "synthetic|FILE.npz", default_value = "synthetic", value_parser = parse_calibration, help_heading = "Calibration")]
     pub calibration: CalibrationArg,
-    /// Number of samples [default: 96, or all that the file has up to that]
+    /// Number of samples [default: 96, 48 of images from 128x128 on, or all that the file has up to that]
     #[arg(long, value_name = "N", value_parser = parse_samples, help_heading = "Calibration")]
     pub samples: Option<usize>,
     /// How synthetic samples are made
@@ -571,7 +571,7 @@ impl CompileArgs {
             keep_names: self.keep_names,
             coding: self.coding,
             calibration,
-            samples: self.samples.unwrap_or(defaults.samples),
+            samples: self.samples,
             synthesis_steps: self.synthesis_steps,
             budget: self.budget,
             spikes,

@@ -16,7 +16,7 @@ use snnc_passes::Settings;
 use std::{collections::BTreeMap, path::Path};
 
 /// Error of the scores, relative to their size, that 8 bits may cost beyond what it is with 16 everywhere.
-const TOLERANCE: f64 = 0.01;
+const TOLERANCE: f64 = 0.005;
 
 /// Shares of the layers that get 16 bits, in the order in which they are tried.
 const SHARES: [f64; 4] = [0.25, 0.5, 0.75, 1.0];

@@ -82,7 +82,7 @@ impl<'a> Course<'a> {
         let names: Vec<String> = plan.parameters.iter().map(|p| graph.param(p.id).name.clone()).collect();
         let ran = Ran {
             samples: samples.count,
-            estimate: estimate(plan, options),
+            estimate: estimate(plan, options, sampled.material.calibration.samples.count),
             curve,
             best,
             device: device.name(),

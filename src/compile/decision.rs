@@ -16,7 +16,7 @@ const NOMINAL_SPEED: f64 = 4e10;
 const DEFAULT_BUDGET: f64 = 600.0;
 
 /// Whether there is to be no training, and why. `None`: there is to be one.
-pub fn decide(plan: &Plan, options: &Options, observer: &mut dyn Observer) -> Option<TrainingRecord> {
+pub fn decide(plan: &Plan, options: &Options, calibration: usize, observer: &mut dyn Observer) -> Option<TrainingRecord> {
     let training = &options.training;
     let is_fixed = matches!(options.threshold, Threshold::Rule(Rule::Fixed(_)));
     match training.train {
@@ -28,7 +28,7 @@ pub fn decide(plan: &Plan, options: &Options, observer: &mut dyn Observer) -> Op
         Train::Temporal => return None,
         Train::Auto => {}
     }
-    let estimate = estimate(plan, options);
+    let estimate = estimate(plan, options, calibration);
     let allowed = options.budget.unwrap_or(DEFAULT_BUDGET);
     if estimate <= allowed {
         return None;
@@ -42,9 +42,9 @@ pub fn decide(plan: &Plan, options: &Options, observer: &mut dyn Observer) -> Op
     Some(TrainingRecord::TooLong { estimate, allowed })
 }
 
-/// Seconds that a training is estimated to take: forward, and two products as large backward, for every sample of every epoch.
+/// Seconds that a training on so many samples and those that the options add is estimated to take: forward, and two products as large backward, for every sample of every epoch.
 #[must_use]
-pub fn estimate(plan: &Plan, options: &Options) -> f64 {
-    let samples = options.samples + options.training.samples;
+pub fn estimate(plan: &Plan, options: &Options, calibration: usize) -> f64 {
+    let samples = calibration + options.training.samples;
     3.0 * plan.macs() * (samples * options.training.epochs) as f64 / NOMINAL_SPEED
 }

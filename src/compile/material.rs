@@ -4,18 +4,42 @@ use crate::{
     data::{Images, Plan},
     error::Result,
     observer::Observer,
-    options::{Calibration, Options, Rule, Synthesis, Threshold, Train},
-    synthesize::{Labelled, Recipe, Samples, Source, calibration_indices, held_out_indices, synthesize},
+    options::{Calibration, Code, Options, Rule, Synthesis, Threshold, Train},
+    synthesize::{Canvas, Labelled, Recipe, Samples, Source, calibration_indices, held_out_indices, synthesize},
 };
 
-/// Samples that judge: enough for a difference of a few percent, few enough to cost little.
-const HELD_OUT: usize = 64;
+/// Samples to calibrate on and samples that judge: enough to see a difference of a few percent, few enough to cost little.
+const USUAL: Count = Count { calibration: 96, held_out: 64 };
+
+/// Large images cost more each, and each shows a layer as many places as several small ones.
+const OF_LARGE: Count = Count { calibration: 48, held_out: 40 };
+
+/// Pixels from which images are large.
+const LARGE: usize = 128 * 128;
 
 /// Share of the budget that samples may take; the rest is for training.
 const SYNTHESIS_SHARE: f64 = 1.0 / 3.0;
 
 /// What the user's file must have at least for a part of it to judge.
 const FEW: usize = 16;
+
+/// How many samples there are to be.
+#[derive(Clone, Copy)]
+pub struct Count {
+    /// To calibrate on.
+    pub calibration: usize,
+    /// To judge by.
+    pub held_out: usize,
+}
+
+impl Count {
+    /// As many as the options say, or images of that size ask for.
+    #[must_use]
+    pub fn of(options: &Options, canvas: &Canvas) -> Self {
+        let usual = if canvas.height * canvas.width >= LARGE { OF_LARGE } else { USUAL };
+        Self { calibration: options.samples.unwrap_or(usual.calibration), ..usual }
+    }
+}
 
 /// All samples of a compilation.
 pub struct Material {
@@ -43,10 +67,12 @@ pub fn gather(source: Source<'_>, options: &Options, data: Option<(Images, Plan)
         Calibration::Synthetic(method) if !is_fixed => method,
         _ => Synthesis::Prior,
     };
-    let wanted = if is_fixed { 0 } else { options.samples };
+    let count = Count::of(options, source.canvas);
+    let (wanted, judging) = (if is_fixed { 0 } else { count.calibration }, count.held_out);
     // Time is shared out by the number of images.
-    let lessons = if options.training.train == Train::None || is_fixed { 0 } else { options.training.samples };
-    let all = (HELD_OUT + wanted + lessons) as f64;
+    let trains = options.training.train == Train::Temporal || options.training.train == Train::Auto && options.code == Code::Rate;
+    let lessons = if !trains || is_fixed { 0 } else { options.training.samples };
+    let all = (judging + wanted + lessons) as f64;
     let mut steps: Option<(usize, usize)> = None;
     let mut make = |indices: Vec<usize>, observer: &mut dyn Observer| -> Result<Labelled> {
         let budget = options.budget.map(|seconds| SYNTHESIS_SHARE * seconds * indices.len() as f64 / all);
@@ -59,19 +85,19 @@ pub fn gather(source: Source<'_>, options: &Options, data: Option<(Images, Plan)
         Labelled::new(float, made.samples)
     };
     let Some((images, plan)) = data else {
-        let held_out = make(held_out_indices(HELD_OUT), observer)?;
+        let held_out = make(held_out_indices(judging), observer)?;
         let calibration = make(calibration_indices(wanted), observer)?;
         let spare = Samples { count: 0, data: Vec::new() };
         return Ok(Material { calibration, held_out, judged_by_data: false, spare, steps });
     };
     let judges = match images.count {
-        count if count >= wanted + HELD_OUT => HELD_OUT,
-        count if count >= FEW => (count / 4).min(HELD_OUT),
+        count if count >= wanted + judging => judging,
+        count if count >= FEW => (count / 4).min(judging),
         _ => 0,
     };
     let used = wanted.min(images.count - judges);
     let part = |range: std::ops::Range<usize>| Labelled::new(float, Samples { count: range.len(), data: plan.convert(&images, range) });
-    let held_out = if judges > 0 { part(used..used + judges)? } else { make(held_out_indices(HELD_OUT), observer)? };
+    let held_out = if judges > 0 { part(used..used + judges)? } else { make(held_out_indices(judging), observer)? };
     let first = used + judges;
     let spare = first..images.count.min(first + options.training.samples);
     let spare = Samples { count: spare.len(), data: plan.convert(&images, spare) };
@@ -88,7 +114,8 @@ pub fn lessons(source: Source<'_>, options: &Options, material: &Material, obser
         Calibration::File(_) => material.spare.clone(),
         Calibration::Synthetic(method) => {
             let extra = options.training.samples;
-            let all = (HELD_OUT + options.samples + extra) as f64;
+            let count = Count::of(options, source.canvas);
+            let all = (count.held_out + count.calibration + extra) as f64;
             let budget = options.budget.map(|seconds| SYNTHESIS_SHARE * seconds * extra as f64 / all);
             let recipe = Recipe { method, steps: options.synthesis_steps, budget, seed: options.seed };
             let indices: Vec<usize> = (samples.count..samples.count + extra).collect();

@@ -50,7 +50,7 @@ pub fn train<'a>(calibrated: Calibrated<'a>, observer: &mut dyn Observer) -> Res
     let Calibrated { sampled, network, search } = calibrated;
     let options = sampled.canonical.options;
     let plan = Plan::spiking(&network.draft.graph, network.draft.settings.timesteps, options.coding == Coding::Direct, Tail::OnMean)?;
-    if let Some(training) = decide(&plan, options, observer) {
+    if let Some(training) = decide(&plan, options, sampled.material.calibration.samples.count, observer) {
         return Ok(Trained { sampled, network, search, training });
     }
     let mut draft = network.draft;

@@ -194,7 +194,8 @@ fn convolved(weight: &Tensor, geometry: &Conv2d, offset: &[f32], size: [usize; 2
 
 /// A tensor in the smallest shape that broadcasts to it.
 fn plainest(tensor: Tensor) -> Tensor {
-    let mut tensor = tensor;
+    // Nothing is 0, not -0.
+    let mut tensor = tensor.map(|v| v + 0.0);
     for axis in 0..tensor.dims.len() {
         let (size, inner): (usize, usize) = (tensor.dims[axis], tensor.dims[axis + 1..].iter().product());
         let first = |k: usize| k / (size * inner) * (size * inner) + k % inner;
