@@ -960,7 +960,7 @@ mod tests {
             keep_names: true,
             coding: Coding::Poisson,
             calibration: Calibration::File("c.npz".into()),
-            samples: 7,
+            samples: Some(7),
             synthesis_steps: None,
             budget: None,
             spikes: Spikes::Binary,
