@@ -25,7 +25,7 @@ use snnc_ir::{
     Graph, Phase, Tensor,
     eval::{self, EvalError, Mode},
 };
-use snnc_passes::{PassCx, RECTIFY, Ranges, SPIKE, Settings, manager};
+use snnc_passes::{BOUND, PassCx, RECTIFY, Ranges, SPIKE, Settings, manager};
 use std::{
     cell::Cell,
     fs::File,
@@ -114,7 +114,7 @@ fn spiking(mut graph: Graph, images: &Tensor) -> Result<Graph, Error> {
     let values = eval::run_all(&graph, images, Mode::Float).map_err(|error| Error::Internal(error.to_string()))?;
     let range = |data: &[f32]| data.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)));
     let ranges: Ranges = values.iter().map(|(&node, tensor)| (node, vec![range(&tensor.data); graph[node].ty.channels()])).collect();
-    for (stage, phase) in [(RECTIFY, Phase::Canonical), (SPIKE, Phase::Spiking)] {
+    for (stage, phase) in [(BOUND, Phase::Canonical), (RECTIFY, Phase::Canonical), (SPIKE, Phase::Spiking)] {
         let mut cx = PassCx::new(&settings).with_ranges(Some(&ranges));
         manager::run_stage(stage, phase, &mut graph, &mut cx, &mut |_, _, _, _| ())?;
     }

@@ -1138,7 +1138,7 @@ const RATE: [&str; 2] = ["--code", "rate"];
 
 /// A training that moves every channel, where there is something to win: with few time steps.
 const TRAIN_WELL: [&str; 10] =
-    ["--timesteps", "4", "--train", "temporal", "--train-samples", "256", "--epochs", "12", "--learning-rate", "0.01"];
+    ["--timesteps", "4", "--train", "temporal", "--train-samples", "256", "--epochs", "12", "--learning-rate", "0.02"];
 
 #[test]
 fn a_trained_network_is_sealed_and_the_same_for_any_number_of_threads() {

@@ -7,6 +7,7 @@
 //! | stage | passes, in order |
 //! |---|---|
 //! | canonicalise | [`CANONICALISE`] |
+//! | bound | [`BOUND`] |
 //! | rectify | [`RECTIFY`] |
 //! | spike | [`SPIKE`] |
 //! | calibrate | [`CALIBRATE`] |
@@ -82,14 +83,11 @@ pub const CANONICALISE: &[&dyn Pass] = &[
     &fold_affine::FoldAffine,
 ];
 
+/// Within `Canonical`: bounds that count become rectifiers.
+pub const BOUND: &[&dyn Pass] = &[&lower_clip::LowerClip, &split_sums::SplitSums];
+
 /// Within `Canonical`: needs to know what values samples take.
-pub const RECTIFY: &[&dyn Pass] = &[
-    &lower_clip::LowerClip,
-    &split_sums::SplitSums,
-    &rectify_currents::RectifyCurrents,
-    &fold_affine::FoldAffine,
-    &remove_no_ops::RemoveNoOps,
-];
+pub const RECTIFY: &[&dyn Pass] = &[&rectify_currents::RectifyCurrents, &fold_affine::FoldAffine, &remove_no_ops::RemoveNoOps];
 
 /// From `Canonical` to `Spiking`.
 pub const SPIKE: &[&dyn Pass] = &[&insert_neurons::InsertNeurons, &pool_spikes::PoolSpikes];
@@ -116,7 +114,7 @@ pub const ROUND: &[&dyn Pass] = &[
 #[must_use]
 pub fn all() -> Vec<&'static dyn Pass> {
     let mut list: Vec<&'static dyn Pass> = Vec::new();
-    for pass in CANONICALISE.iter().chain(RECTIFY).chain(SPIKE).chain(CALIBRATE).chain(DEPLOY).chain(TRAIN).chain(ROUND) {
+    for pass in CANONICALISE.iter().chain(BOUND).chain(RECTIFY).chain(SPIKE).chain(CALIBRATE).chain(DEPLOY).chain(TRAIN).chain(ROUND) {
         if list.iter().all(|known| known.name() != pass.name()) {
             list.push(*pass);
         }

@@ -22,6 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+const BOUND: Stage = Stage { name: "bound", passes: snnc_passes::BOUND, phase: Phase::Canonical };
 const RECTIFY: Stage = Stage { name: "rectify", passes: snnc_passes::RECTIFY, phase: Phase::Canonical };
 
 /// All that spiking networks are made from and judged by.
@@ -74,8 +75,11 @@ pub fn sample<'a>(fitted: Fitted<'a>, observer: &mut dyn Observer) -> Result<Sam
 
 fn rectify(float: &Graph, options: &Options, material: &Material, model: &Path, observer: &mut dyn Observer) -> Result<Graph> {
     let mut graph = float.clone();
-    let ranges = ranges::of(float, material)?;
     let settings = Settings { code: options.code.in_ir(), ..Settings::default() };
+    let ranges = ranges::of(&graph, material)?;
+    BOUND.run(&mut graph, &mut PassCx::new(&settings).with_ranges(Some(&ranges)), model, observer)?;
+    // Without bounds that never counted, layers may read what was none of their operands before.
+    let ranges = ranges::of(&graph, material)?;
     RECTIFY.run(&mut graph, &mut PassCx::new(&settings).with_ranges(Some(&ranges)), model, observer)?;
     Ok(graph)
 }

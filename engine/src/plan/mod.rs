@@ -27,11 +27,11 @@ mod planner;
 pub mod step;
 pub mod twin;
 
-pub use op::{Counting, NOWHERE, NeuronSlots, Op, Pool, RadixSlots, Slot, Spread};
+pub use op::{NOWHERE, NeuronSlots, Op, Pool, RadixSlots, Slot, Spread};
 pub use planner::kernel_reset;
 pub(crate) use planner::single;
 pub use step::{Kind, Parameter, Plan, Span, Step, Tail};
-pub use twin::Twin;
+pub use twin::{Counting, Twin};
 
 use crate::error::Result;
 use planner::Planner;

@@ -1,6 +1,6 @@
 //! What steps do.
 
-use super::twin::Twin;
+use super::twin::{Counting, Twin};
 use snnc_kernels::{Conv2d, Pool2d, neuron};
 
 /// Place of a parameter in the list of parameters.
@@ -152,17 +152,6 @@ pub struct RadixSlots {
     pub levels: u32,
     /// How they count.
     pub counting: Counting,
-}
-
-/// How neurons of the radix code count, or what stands in for that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counting {
-    /// In digits: `min(max(⌊(x + v(0)) / θ⌋, 0), L)`.
-    Digits,
-    /// Without rounding: `min(max((x + v(0)) / θ - 1/2, 0), L)`, the half being what made up for rounding down.
-    Bounded,
-    /// Without an end either.
-    Endless,
 }
 
 impl Op {

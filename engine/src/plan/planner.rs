@@ -1,10 +1,10 @@
 //! From a graph to a plan.
 
 use super::{
-    op::{Counting, NeuronSlots, Op, Pool, RadixSlots, Slot, Spread},
+    op::{NeuronSlots, Op, Pool, RadixSlots, Slot, Spread},
     places::{concat, mean, pad, slice, transpose},
     step::{Kind, Parameter, Plan, Span, Step, Tail},
-    twin::Twin,
+    twin::{Counting, Twin},
 };
 use crate::error::{Error, Result};
 use snnc_ir::{Code, Graph, NodeId, Operator, ParamId, Provenance, Reset, Window, types::broadcast_index};

@@ -1,6 +1,15 @@
 //! Activations that stand in for neurons where there is no time.
 
-use super::op::Counting;
+/// How neurons of the radix code count, or what stands in for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counting {
+    /// In digits: `min(max(⌊(x + v(0)) / θ⌋, 0), L)`.
+    Digits,
+    /// Without rounding: `min(max((x + v(0)) / θ - 1/2, 0), L)`, the half being what made up for rounding down.
+    Bounded,
+    /// Without an end either.
+    Endless,
+}
 
 /// A static activation of the mean current `x`. An attacker puts one in place of neurons to read a spiking network's weights with the tools
 /// for float networks. What a potential starts with counts as a current: `x + v(0)/T` where the twin counts, and `x + (v(0) - θ/2)/T` where

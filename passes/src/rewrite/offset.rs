@@ -181,7 +181,8 @@ fn convolved(weight: &Tensor, geometry: &Conv2d, offset: &[f32], size: [usize; 2
     for taps in taps.chunks(kernel[0] * kernel[1]) {
         known.clear();
         let mut sum = |[row, column]: [(usize, usize); 2]| {
-            let sum = || (row.0..row.1).map(|y| taps[y * kernel[1]..][column.0..column.1].iter().sum::<f64>()).sum::<f64>() as f32;
+            // A sum of nothing is -0, which adding 0 makes 0.
+            let sum = || (row.0..row.1).map(|y| taps[y * kernel[1]..][column.0..column.1].iter().sum::<f64>()).sum::<f64>() as f32 + 0.0;
             *known.entry([row, column]).or_insert_with(sum)
         };
         for &row in &rows {
