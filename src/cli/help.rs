@@ -35,14 +35,13 @@ const SHORT: [(&str, Shown); 3] = [
 ];
 
 /// Of a compilation.
-const COMPILE: [(&str, &str); 7] = [
+const COMPILE: [(&str, &str); 6] = [
     ("out", "Write the spiking network here"),
     ("code", "What spikes stand for: `radix` or `rate`"),
     ("timesteps", "Digits or time steps to compile for, or `auto`"),
     ("calibration", "Images to use in place of synthetic samples"),
     ("mean", "M: a pixel x goes in as (x/255 - M)/D"),
     ("std", "D; both one value, or one per channel"),
-    ("train", "`temporal`, or `none` to be quick"),
 ];
 
 /// Commands that the list of commands leaves out.
