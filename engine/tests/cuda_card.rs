@@ -51,7 +51,7 @@ fn neurons_are_those_of_the_processor() {
                     let gradient = noise(steps * layer, seed + 4, 1.0);
 
                     let derivation = Derivation { surrogate, through_reset };
-                    let neurons = Neurons { threshold: &threshold, initial: &initial, leak: &leak, reset };
+                    let neurons = Neurons { threshold: &threshold, initial: &initial, leak: &leak, reset, is_whole: false };
                     let mut spikes = vec![0i8; steps * layer];
                     neurons.forward(&x, images, &mut spikes);
                     let mut dx = gradient.clone();

@@ -120,7 +120,7 @@ impl Case {
         let leak: Vec<f32> = noise(len, seed + 3, 0.3).iter().enumerate().map(|(i, x)| if i % 3 == 0 { 1.0 } else { x + 0.7 }).collect();
         let gradient = noise(steps * layer, seed + 4, 1.0);
 
-        let neurons = Neurons { threshold: &threshold, initial: &initial, leak: &leak, reset };
+        let neurons = Neurons { threshold: &threshold, initial: &initial, leak: &leak, reset, is_whole: false };
         let mut spikes = vec![0i8; steps * layer];
         neurons.forward(&x, images, &mut spikes);
         let mut dx = gradient.clone();

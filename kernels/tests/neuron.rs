@@ -83,7 +83,7 @@ fn compare(reset: Reset, how: Derivation, varies: bool) {
     let rows = if varies { STEPS * IMAGES } else { IMAGES };
     let current = noise(4, rows * LEN, -0.8, 1.2);
     let upstream = noise(5, STEPS * IMAGES * LEN, -1.0, 1.0);
-    let neurons = Neurons { threshold: &threshold, initial: &initial, leak: &leak, reset };
+    let neurons = Neurons { threshold: &threshold, initial: &initial, leak: &leak, reset, is_whole: false };
     let mut spikes = vec![0i8; STEPS * IMAGES * LEN];
     neurons.forward(&current, IMAGES, &mut spikes);
     let mut sums = vec![f32::NAN; IMAGES * LEN];

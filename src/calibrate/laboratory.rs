@@ -107,7 +107,8 @@ impl Firing for Laboratory {
         match neuron.counting {
             Counting::Rate { timesteps, reset } => {
                 let (leak, reset) = (vec![1.0; count], kernel_reset(reset));
-                Neurons { threshold: &threshold, initial: &initial, leak: &leak, reset }.sums(currents, 1, timesteps, counts);
+                Neurons { threshold: &threshold, initial: &initial, leak: &leak, reset, is_whole: false }
+                    .sums(currents, 1, timesteps, counts);
             }
             Counting::Radix { levels } => {
                 RadixNeurons { threshold: &threshold, initial: &initial, levels: levels as f32, rounds: true }.counts(currents, counts);

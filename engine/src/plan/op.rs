@@ -139,6 +139,8 @@ pub struct NeuronSlots {
     pub leak: Option<Spread>,
     /// What a spike does.
     pub reset: neuron::Reset,
+    /// Whether what is left of a potential is rounded down: in whole numbers.
+    pub is_whole: bool,
 }
 
 /// The parameters of neurons of the radix code.

@@ -7,7 +7,7 @@ use super::{
     twin::{Counting, Twin},
 };
 use crate::error::{Error, Result};
-use snnc_ir::{Code, Graph, NodeId, Operator, ParamId, Provenance, Reset, Window, types::broadcast_index};
+use snnc_ir::{Code, Graph, NodeId, Operator, ParamId, Phase, Provenance, Reset, Window, types::broadcast_index};
 use snnc_kernels::{Conv2d, Pool2d, neuron};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -241,6 +241,7 @@ impl<'g> Planner<'g> {
                     leak: leak.map(|leak| self.spread(node, leak, Kind::Leak, None)),
                     threshold,
                     reset: kernel_reset(*reset),
+                    is_whole: graph.phase == Phase::Whole,
                 })
             }
             Operator::RadixNeuron { threshold, initial, levels, .. } => {

@@ -382,7 +382,7 @@ impl Work<'_> {
 
     fn neurons(&self, slots: &NeuronSlots) -> Neurons<'_> {
         let [threshold, initial, leak] = self.own else { unreachable!("neurons have three parameters") };
-        Neurons { threshold, initial, leak, reset: slots.reset }
+        Neurons { threshold, initial, leak, reset: slots.reset, is_whole: slots.is_whole }
     }
 }
 

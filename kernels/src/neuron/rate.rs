@@ -45,6 +45,8 @@ pub struct Neurons<'a> {
     pub leak: &'a [f32],
     /// What a spike does.
     pub reset: Reset,
+    /// Whether what is left of a potential is rounded down, as it is in whole numbers.
+    pub is_whole: bool,
 }
 
 /// Gradients of what a layer of neurons has, one value per neuron, to which [`Neurons::backward`] adds.
@@ -147,8 +149,9 @@ impl Neurons<'_> {
 
 /// One step of one neuron: the potential before the spike, the spike, and the potential after it.
 #[inline(always)]
-fn step<const RESET: u8>(v: f32, n: f32, current: f32, threshold: f32, leak: f32) -> (f32, f32, f32) {
-    let m = leak * v + current;
+fn step<const RESET: u8>(v: f32, n: f32, current: f32, threshold: f32, leak: f32, is_whole: bool) -> (f32, f32, f32) {
+    let left = leak * v;
+    let m = if is_whole { left.floor() } else { left } + current;
     let up = if m >= threshold { 1.0 } else { 0.0 };
     if RESET == HARD {
         return (m, up, if m >= threshold { 0.0 } else { m });
@@ -225,7 +228,7 @@ impl<const RESET: u8, S: Sink> Loop for Forward<'_, RESET, S> {
                 let x = &current[if varies { at } else { image * len + first }..][..count];
                 let spikes = &mut spikes[..count];
                 for i in 0..count {
-                    let (_, spike, after) = step::<RESET>(v[i], n[i], x[i], threshold[i], leak[i]);
+                    let (_, spike, after) = step::<RESET>(v[i], n[i], x[i], threshold[i], leak[i], neurons.is_whole);
                     v[i] = after;
                     n[i] += spike;
                     spikes[i] = spike;
@@ -274,7 +277,7 @@ impl<D: Derivative, const RESET: u8> Loop for Backward<'_, D, RESET> {
                     for i in 0..count {
                         before[i] = v[i];
                         sums[i] = n[i];
-                        let (m, spike, after) = step::<RESET>(v[i], n[i], x[i], threshold[i], leak[i]);
+                        let (m, spike, after) = step::<RESET>(v[i], n[i], x[i], threshold[i], leak[i], neurons.is_whole);
                         now[i] = m;
                         v[i] = after;
                         n[i] += spike;
