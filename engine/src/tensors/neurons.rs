@@ -15,6 +15,7 @@ struct Layer {
     initial: Tensor,
     leak: Tensor,
     reset: Reset,
+    is_whole: bool,
     images: usize,
 }
 
@@ -23,7 +24,7 @@ impl TensorNetwork<'_> {
     pub(super) fn neurons(&self, slots: &NeuronSlots, x: &Tensor, images: usize, variables: &[Var]) -> candle_core::Result<Tensor> {
         let layer = self.layer(slots, images, variables)?;
         #[cfg(feature = "cuda")]
-        if self.device.is_cuda() && self.dtype == candle_core::DType::F32 {
+        if self.device.is_cuda() && self.dtype == candle_core::DType::F32 && !layer.is_whole {
             let kernel = crate::cuda::Layer {
                 reset: layer.reset,
                 derivation: self.derivation,
@@ -82,7 +83,14 @@ impl TensorNetwork<'_> {
             Some(leak) => spread(leak)?,
             None => Tensor::ones(slots.threshold.index.len(), self.dtype, self.device)?,
         };
-        Ok(Layer { threshold: spread(&slots.threshold)?, initial: spread(&slots.initial)?, leak, reset: slots.reset, images })
+        Ok(Layer {
+            threshold: spread(&slots.threshold)?,
+            initial: spread(&slots.initial)?,
+            leak,
+            reset: slots.reset,
+            is_whole: slots.is_whole,
+            images,
+        })
     }
 
     fn composed(&self, layer: &Layer, x: &Tensor) -> candle_core::Result<Tensor> {
@@ -99,7 +107,8 @@ impl TensorNetwork<'_> {
         let through = self.derivation.through_reset;
         for t in 0..self.plan.timesteps {
             let current = if varies { x.narrow(0, t * images, images)? } else { x.clone() };
-            let m = ((&v * &leak)? + current)?;
+            let left = (&v * &leak)?;
+            let m = (if layer.is_whole { left.floor()? } else { left } + current)?;
             let up = self.step_function(&(&m - &threshold)?, &threshold)?;
             let spike = match reset {
                 Reset::Soft | Reset::Hard => up,

@@ -8,6 +8,7 @@ use crate::{
     processor::{Gradients, Wanted},
 };
 use candle_core::{DType, Tensor, Var};
+use snnc_ir::NodeId;
 
 impl TensorNetwork<'_> {
     /// The gradients of a loss; as [`Network::gradients`](crate::Network::gradients).
@@ -15,10 +16,39 @@ impl TensorNetwork<'_> {
     /// # Errors
     /// [`Error::Card`] if a card fails.
     pub fn gradients(&self, values: &[Vec<f32>], input: &[f32], images: usize, wanted: &Wanted, losses: &Losses<'_>) -> Result<Gradients> {
-        self.descend(values, input, images, wanted, losses).map_err(|error| {
-            let text = error.to_string();
-            if self.device.is_cuda() { Error::Card(text.lines().next().unwrap_or_default().to_owned()) } else { Error::Bug(text) }
-        })
+        self.descend(values, input, images, wanted, losses).map_err(|error| self.failed(&error))
+    }
+
+    /// What nodes make of images, `[N, len]` each, the mean over time where it varies: as [`Network::results`](crate::Network::results),
+    /// but of whole numbers beyond 2^24 too, which floats of 32 bits do not hold.
+    ///
+    /// # Errors
+    /// [`Error::Card`] if a card fails.
+    ///
+    /// # Panics
+    /// If a node's result is nowhere by itself: name it when the plan is made.
+    pub fn results(&self, values: &[Vec<f32>], input: &[f32], images: usize, nodes: &[NodeId]) -> Result<Vec<Vec<f64>>> {
+        let places: Vec<usize> = nodes.iter().map(|&node| self.plan.at(node).expect("the plan keeps the node's result")).collect();
+        let all = || -> candle_core::Result<Vec<Vec<f64>>> {
+            let (variables, input) = self.leaves(values, input, images)?;
+            let results = self.forward(&variables, input.as_tensor(), images)?;
+            let mean = |at: usize| over_time(&results[at], images)?.to_dtype(DType::F64)?.flatten_all()?.to_vec1();
+            places.into_iter().map(mean).collect()
+        };
+        all().map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &candle_core::Error) -> Error {
+        let text = error.to_string();
+        if self.device.is_cuda() { Error::Card(text.lines().next().unwrap_or_default().to_owned()) } else { Error::Bug(text) }
+    }
+
+    /// The parameters and the input, of which everything else is made.
+    fn leaves(&self, values: &[Vec<f32>], input: &[f32], images: usize) -> candle_core::Result<(Vec<Var>, Var)> {
+        let variables = self.plan.parameters.iter().zip(values).map(|(_, v)| Var::from_tensor(&self.upload(v, &[v.len()])?));
+        let variables: Vec<Var> = variables.collect::<candle_core::Result<_>>()?;
+        let input = Var::from_tensor(&self.upload(input, &[self.plan.rows(0, images), self.plan.steps[0].len])?)?;
+        Ok((variables, input))
     }
 
     fn descend(
@@ -29,14 +59,10 @@ impl TensorNetwork<'_> {
         wanted: &Wanted,
         losses: &Losses<'_>,
     ) -> candle_core::Result<Gradients> {
-        let variables = self.plan.parameters.iter().zip(values).map(|(_, v)| Var::from_tensor(&self.upload(v, &[v.len()])?));
-        let variables: Vec<Var> = variables.collect::<candle_core::Result<_>>()?;
-        let rows = self.plan.rows(0, images);
-        let input = Var::from_tensor(&self.upload(input, &[rows, self.plan.steps[0].len])?)?;
+        let (variables, input) = self.leaves(values, input, images)?;
         let results = self.forward(&variables, input.as_tensor(), images)?;
         let output = &results[self.plan.output];
-        let (rows, len) = output.dims2()?;
-        let logits = output.reshape((rows / images, images, len))?.mean(0)?;
+        let logits = over_time(output, images)?;
         let plain = download(&logits)?;
         let (mut loss, seed) = (losses.output)(&plain);
         let mut total = (&logits * self.upload(&seed, logits.dims())?)?.sum_all()?;
@@ -153,6 +179,12 @@ impl TensorNetwork<'_> {
 
 fn download(tensor: &Tensor) -> candle_core::Result<Vec<f32>> {
     tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()
+}
+
+/// The mean over time of `[T·N, len]`.
+fn over_time(x: &Tensor, images: usize) -> candle_core::Result<Tensor> {
+    let (rows, len) = x.dims2()?;
+    x.reshape((rows / images, images, len))?.mean(0)
 }
 
 /// What is the same at every step, repeated, where there are more rows.

@@ -167,8 +167,11 @@ impl Demand {
         }
         let multiples = if has_layers { own().map(|(node, _)| most(node)).max().unwrap_or(0) } else { FINEST_FACTOR };
         let some = RefCell::new(Vec::with_capacity(SOME));
+        // Small ones seldom say no, and zeros never.
         let collect = |v: f64| {
-            some.borrow_mut().push(v);
+            if v.abs() > 0.01 * largest {
+                some.borrow_mut().push(v);
+            }
             some.borrow().len() < SOME
         };
         // It ends by itself, at the latest with the last.
