@@ -17,6 +17,10 @@ pub(super) const ROOM: f64 = (1u64 << 30) as f64;
 /// The largest factor of a scale whose size nothing else determines: finer than weights, and what is scaled again has room left.
 const LARGEST_FACTOR: u32 = 1 << 14;
 
+/// It may be as large as this where nothing but neurons reads what comes of it: in a sum of two streams, say, counts are then those of exact
+/// factors nearly everywhere. A float holds it.
+const LARGEST_LAST_FACTOR: u32 = 1 << 22;
+
 /// Up to this factor, those of scales are tried for a unit of which they are exact multiples.
 const FINEST_FACTOR: u32 = 1 << 12;
 
@@ -51,6 +55,10 @@ pub(super) fn sizes(graph: &Graph, units: &Units, settings: &Settings) -> Result
                     if let Some(class) = units.class(node, channel) {
                         demands[class].rows.push((node, channel));
                     }
+                }
+                let operand = graph.operand(node).expect("a layer has one operand");
+                for &class in units.classes(graph, operand).into_iter().flatten() {
+                    demands[class].is_read = true;
                 }
             }
             _ => {}
@@ -151,12 +159,15 @@ struct Demand {
     rows: Vec<(NodeId, usize)>,
     /// What it cannot be less than.
     least: f64,
+    /// Whether layers or scales read it.
+    is_read: bool,
 }
 
 impl Demand {
     fn unit(&self, rows: &Rows<'_>, sizes: &[f64], settings: &Settings) -> f64 {
         // The factor of a scale has bits to spare.
-        let most = |node: NodeId| if rows.is_layer(node) { settings.bits(node).largest() } else { LARGEST_FACTOR };
+        let of_scale = if self.is_read { LARGEST_FACTOR } else { LARGEST_LAST_FACTOR };
+        let most = |node: NodeId| if rows.is_layer(node) { settings.bits(node).largest() } else { of_scale };
         let has_layers = self.rows.iter().any(|&(node, _)| rows.is_layer(node));
         let own = || self.rows.iter().copied().filter(move |&(node, _)| !has_layers || rows.is_layer(node));
         let (mut largest, mut filled) = (0.0f64, 0.0f64);

@@ -34,6 +34,8 @@ pub(super) struct Rounding<'a> {
     worth: BTreeMap<NodeId, Tensor>,
     /// Units of nodes that were not there when units were sought, by channel.
     added: BTreeMap<NodeId, Vec<f64>>,
+    /// What rounding has left of the biases of a layer, by channel, as currents of the graph before.
+    left: BTreeMap<NodeId, Vec<f64>>,
     /// What units tell of the source network, since they follow from weights.
     known: Provenance,
 }
@@ -41,7 +43,7 @@ pub(super) struct Rounding<'a> {
 impl<'a> Rounding<'a> {
     pub(super) fn new(graph: &Graph, streams: &'a Streams, units: &'a Units, sizes: &'a Sizes) -> Self {
         let known = graph.params().map(|(_, p)| p.provenance).max().unwrap_or(Provenance::Fixed);
-        Self { streams, units, sizes, worth: BTreeMap::new(), added: BTreeMap::new(), known }
+        Self { streams, units, sizes, worth: BTreeMap::new(), added: BTreeMap::new(), left: BTreeMap::new(), known }
     }
 
     /// What 1 stands for in a channel of a current.
@@ -114,7 +116,7 @@ impl<'a> Rounding<'a> {
     }
 
     /// `w · (what 1 in the operand stands for) / unit`, and the bias over the unit.
-    fn layer(&self, graph: &mut Graph, node: NodeId, most: f32) {
+    fn layer(&mut self, graph: &mut Graph, node: NodeId, most: f32) {
         let operand = graph.operand(node).expect("a layer has one operand");
         let dims = &graph[operand].ty.dims;
         let size = combine(&self.size(graph, operand), &self.alive(graph, operand), dims, |x, alive| x * alive);
@@ -138,18 +140,27 @@ impl<'a> Rounding<'a> {
         if graph[node].op.params().len() > 1 {
             let bias = graph.own_param(node, "bias");
             let mut tensor = graph.param(bias).tensor.clone();
+            let exact = tensor.data.clone();
             tensor.data.iter_mut().enumerate().for_each(|(o, b)| *b = whole(f64::from(*b) / self.unit(node, o)));
+            let left = exact.iter().zip(&tensor.data).enumerate();
+            self.left.insert(node, left.map(|(o, (&b, &now))| f64::from(b) - f64::from(now) * self.unit(node, o)).collect());
             self.set(graph, bias, tensor);
         }
     }
 
     /// θ and the start potential over the unit of the current; what that changes of a spike's worth is remembered.
     fn neuron(&mut self, graph: &mut Graph, node: NodeId, settings: &Settings) -> Result<(), PassError> {
+        let layer = graph.operand(node).expect("a neuron has one operand");
         self.refine(graph, node, settings)?;
         let operand = graph.operand(node).expect("a neuron has one operand");
         let units = self.size(graph, operand);
         let theta = |graph: &Graph| graph.param(threshold(&graph[node].op).expect("it is a neuron").0).tensor.clone();
         let before = theta(graph);
+        // In the finer unit, a neuron that was trained with its steps starts with what rounding has left of the bias, zero point included.
+        if let (Operator::RadixNeuron { is_given: true, .. }, Some(left)) = (&graph[node].op, self.left.get(&layer)) {
+            let left = Tensor::new(graph[node].ty.per_channel(), left.iter().map(|&v| v as f32).collect());
+            self.changed(graph, node, "initial", |initial, dims| combine(initial, &left, dims, |v, left| v + left));
+        }
         // Currents are whole, so that what θ has beyond one of them decides nothing: a start potential may lose its fraction, not gain one.
         self.changed(graph, node, "initial", |initial, dims| combine(initial, &units, dims, |v, u| down(f64::from(v) / f64::from(u))));
         self.changed(graph, node, "threshold", |theta, dims| {
@@ -157,8 +168,11 @@ impl<'a> Rounding<'a> {
         });
         let dims = graph[node].ty.dims.clone();
         let size = combine(&theta(graph), &units, &dims, |t, u| t * u);
-        let worth = combine(&size, &before, &dims, |now, before| now / before);
-        self.worth.insert(node, worth);
+        // A count of a neuron that was trained with its steps stands for what it stood for then, wherever a step now ends.
+        if !is_given(&graph[node].op) {
+            let worth = combine(&size, &before, &dims, |now, before| now / before);
+            self.worth.insert(node, worth);
+        }
         if let Operator::Neuron { leak: Some(_), .. } = graph[node].op {
             let leak = graph.own_param(node, "leak");
             let tensor = graph.param(leak).tensor.map(|l| (l / LEAK_UNIT).round().clamp(1.0, 1.0 / LEAK_UNIT) * LEAK_UNIT);
