@@ -2,7 +2,7 @@
 """Compare what networks lose by the samples that they were calibrated on: Markdown tables and one SVG chart a network.
 
 Needs: nothing
-Usage: calibration_study.py MODELS_DIR DATA_DIR [--binary target/debug/snnc] [--limit 256] [--timesteps 4,8,16,32,64]
+Usage: calibration_study.py MODELS_DIR DATA_DIR [--binary target/debug/snnc] [--limit 256] [--timesteps 3,4,6,8,10]
                             [--networks A,B,..] [--paper-steps 2499] [--paper-samples 48] [--jobs 1] [--json FILE]
                             [--out docs/calibration] [--doc docs/calibration.md]
 
@@ -14,7 +14,7 @@ MODELS_DIR/manifest.json names first, and compared with its float network on the
   prior  the default's starting points, without inversion
   paper  made as in PrivateSNN (AAAI 2022), thresholds at the maximum; made once a network and used for every T
   noise  uniform noise, a control
-with signed spikes; `binary` is without negative ones. Prints the tables, writes DIR/NETWORK.svg, and with --doc puts tables and
+in the radix code; `rate` is the rate code, with signed spikes, at the same number of time steps. Nothing is trained. Prints the tables, writes DIR/NETWORK.svg, and with --doc puts tables and
 charts between the two marks of a Markdown file beside DIR. With --json, results are kept in FILE and the paper's samples beside it, and a later run with
 the same settings skips what is there. Exits 1 where something failed: its cell says so.
 """
@@ -28,15 +28,15 @@ import tempfile
 
 import common
 
-NETWORKS = "aka_resnet20_opset11_bn,aka_resnet20_opset13_fold,mlc_resnet8,vgg16_half_cifar10_bn,vnn22_biasfield_cifar_base,burn_mnist"
-METHODS = ["real", "ours", "prior", "paper", "noise", "ours, binary", "real, binary"]
+NETWORKS = "aka_resnet20_opset11_bn,mlc_resnet8,vnn22_biasfield_cifar_base,burn_mnist"
+METHODS = ["real", "ours", "prior", "paper", "noise", "ours, rate", "real, rate"]
 MARKS = ("<!-- measured: from here on written by scripts/calibration_study.py -->", "<!-- measured: up to here -->")
 TRAINING = "cifar10_train_jpeg_1000.npz"
 SET_APART = 500
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM, LINE = 800, 440, 64, 190, 64, 60, 17
 TICKS = [-100, -50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50, 100]
-# Okabe and Ito's colours, on a light and on a dark ground; what is without negative spikes is dashed.
+# Okabe and Ito's colours, on a light and on a dark ground; the rate code is dashed.
 COLOURS = {"real": ("#000000", "#ffffff"), "ours": ("#0072b2", "#56b4e9"), "prior": ("#009e73", "#1fc796"),
            "paper": ("#d55e00", "#f08a43"), "noise": ("#b0568a", "#e29cc4")}
 THEME = {"ground": ("#ffffff", "#14171c"), "ink": ("#24292f", "#d7dce2"), "grid": ("#e1e4e8", "#30363d")}
@@ -97,16 +97,16 @@ def chart(name, steps, lines):
 
     labelled = []
     for label, drops in reversed(lines):  # the first lie on top
-        kind, _, binary = label.partition(", ")
+        kind, _, rate = label.partition(", ")
         points = [(x(t), y(d)) for t, d in zip(steps, drops) if d is not None]
         if not points:
             continue
-        look = kind + (" dash" if binary else "") + (" strong" if label == "ours" else "")
+        look = kind + (" dash" if rate else "") + (" strong" if label == "ours" else "")
         out.append(f'<path class="line {look}" d="M{"L".join(f"{a:.1f} {b:.1f}" for a, b in points)}"/>')
-        if not binary:
+        if not rate:
             out.extend(f'<circle class="{kind}-dot" cx="{a:.1f}" cy="{b:.1f}" r="3.5"/>' for a, b in points)
         last = next(d for d in reversed(drops) if d is not None)
-        labelled.append((label, kind + (" dash" if binary else ""), last, points[-1]))
+        labelled.append((label, kind + (" dash" if rate else ""), last, points[-1]))
     places = spread([b for *_, (_, b) in labelled], TOP, HEIGHT - BOTTOM)
     for (label, look, last, (a, b)), place in zip(labelled, places):
         out.append(f'<path class="line {look} lead" d="M{a + 6:.1f} {b:.1f}L{WIDTH - RIGHT + 22} {place:.1f}h20"/>'
@@ -160,7 +160,7 @@ class Study:
         row = self.done(model, label, t)
         if row:
             return row
-        (name, settings), (kind, _, spikes) = self.key(model, label, t), label.partition(", ")
+        (name, settings), (kind, _, code) = self.key(model, label, t), label.partition(", ")
         row = dict(settings=settings)
         try:
             with tempfile.TemporaryDirectory(dir=self.folder) as folder:
@@ -170,7 +170,7 @@ class Study:
                     "prior": lambda: ["--synthesis", "prior"],
                     "paper": lambda: ["--calibration", str(samples.result()[0]), "--threshold", "max"],
                     "noise": lambda: ["--synthesis", "noise"],
-                }[kind]() + ["--code", "rate", "--spikes", spikes or "signed"]
+                }[kind]() + ["--code", code or "radix", "--train", "none"]
                 data = self.args.data / model["eval"][0]["data"]
                 n, ann, point = common.measure(self.args, model, t, options, data, folder)
             row.update(status="measured", n=n, ann_top1=ann, drop=ann - point["top1"], **point)
@@ -186,7 +186,7 @@ def main():
     parser.add_argument("data", type=pathlib.Path)
     parser.add_argument("--binary", default="target/debug/snnc")
     parser.add_argument("--limit", type=int, default=256, help="images a network (default 256)")
-    parser.add_argument("--timesteps", default="4,8,16,32,64")
+    parser.add_argument("--timesteps", default="3,4,6,8,10")
     parser.add_argument("--networks", default=NETWORKS, help="names in the manifest")
     parser.add_argument("--paper-steps", type=int, default=2499, help="gradient steps of the paper's synthesis (default 2499)")
     parser.add_argument("--paper-samples", type=int, default=48, help="samples of the paper's synthesis (default 48)")

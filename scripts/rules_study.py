@@ -3,7 +3,7 @@
 
 Needs: nothing
 Usage: rules_study.py MODELS_DIR DATA_DIR --networks A,B,.. [--binary target/debug/snnc] [--limit 256]
-                      [--timesteps 8,16,32] [--jobs 1] [--json FILE] [--extra "COMPILER OPTIONS"]
+                      [--timesteps 4,8] [--jobs 1] [--json FILE] [--extra "COMPILER OPTIONS"]
 
 Every network is compiled for each number of time steps, evaluated there on the first images of the file that
 MODELS_DIR/manifest.json names first, and compared with its float network on the same images: drop in top-1, in points. A
@@ -38,7 +38,7 @@ def main():
     parser.add_argument("--networks", required=True, help="names in the manifest")
     parser.add_argument("--binary", default="target/debug/snnc")
     parser.add_argument("--limit", type=int, default=256, help="images a network (default 256)")
-    parser.add_argument("--timesteps", default="8,16,32")
+    parser.add_argument("--timesteps", default="4,8")
     parser.add_argument("--jobs", type=int, default=1, help="compilations at a time")
     parser.add_argument("--json", type=pathlib.Path, help="keep results here and resume from it")
     parser.add_argument("--extra", default="", help="further options for the compiler")
@@ -53,7 +53,7 @@ def main():
         row = results.get(key, settings)
         if row:
             return row
-        row, options = dict(settings=settings), ["--code", "rate", *RULES[rule].split(), *shlex.split(args.extra)]
+        row, options = dict(settings=settings), ["--train", "none", *RULES[rule].split(), *shlex.split(args.extra)]
         try:
             with tempfile.TemporaryDirectory() as folder:
                 n, ann, point = common.measure(args, model, t, options, args.data / model["eval"][0]["data"], folder)

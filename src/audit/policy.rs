@@ -4,7 +4,7 @@
 //! max-recognition-rate = 0.3      # of 1: reconstructions that the judge recognises, in any attack on the SNN
 //! max-auc = 0.55                  # membership inference, whichever score does best
 //! max-accuracy-drop = 2.0         # points, on labelled reference images
-//! min-energy-gain = 1.0           # energy of the ANN over that of the SNN
+//! min-energy-gain = 1.0           # energy of the int8 ANN over that of the SNN
 //! required-attacks = ["reconversion", "through-time"]
 //! max-copied-tensors = 0          # tensors of the source network of which the file holds a copy
 //! judge-by = "interval"           # `value` (default), or the end of its 95 % interval that is worse
@@ -114,7 +114,7 @@ impl Policy {
             let gain = last.map(|p| p.energy_gain);
             let passed = gain.is_some_and(|gain| gain >= limit);
             let measured = gain.map(|gain| format!("{gain:.2}"));
-            let why = format!("energy of the ANN over that of the SNN, {}", audit.tradeoff.of);
+            let why = format!("energy of the int8 ANN over that of the SNN, {}", audit.tradeoff.of);
             ruled.push(Ruled { rule: "min-energy-gain".into(), limit: limit.to_string(), measured, passed, why });
         }
         if let Some(limit) = self.max_copied_tensors {

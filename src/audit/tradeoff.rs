@@ -32,9 +32,9 @@ pub struct Point {
     pub accuracy: Option<f64>,
     /// Images for which the ANN's class is chosen, of 1.
     pub agreement: f64,
-    /// Of an image, in picojoules.
+    /// Of an image, in picojoules, whole numbers being added.
     pub energy_pj: f64,
-    /// The ANN's over that.
+    /// That of the ANN in int8 over it.
     pub energy_gain: f64,
 }
 
@@ -78,13 +78,13 @@ pub fn measure(case: &Case<'_>, effort: Effort) -> Result<Tradeoff> {
     let outcomes = case.network.run_checkpoints(&images, &steps, 0).map_err(|e| Error::Internal(e.to_string()))?;
     let points = outcomes.iter().map(|outcome| {
         let (found, cost) = (outcome.predictions(), case.network.cost(outcome));
-        let energy = cost.energy_pj(Energy::FLOAT32_45NM);
+        let energy = cost.energy_pj(Energy::INT8_45NM);
         Point {
             timesteps: outcome.timesteps,
             accuracy: labels.as_ref().map(|labels| share(&found, labels)),
             agreement: share(&found, &expected),
             energy_pj: energy,
-            energy_gain: cost.ann_energy_pj(Energy::FLOAT32_45NM) / energy.max(f64::MIN_POSITIVE),
+            energy_gain: cost.ann_energy_pj(Energy::INT8_45NM) / energy.max(f64::MIN_POSITIVE),
         }
     });
     let points = points.collect();

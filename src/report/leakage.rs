@@ -73,7 +73,7 @@ pub fn section(case: &Case<'_>, audit: &Audit, policy: Option<&[Ruled]>, command
             })
         }).collect::<Vec<_>>(),
         "ann_accuracy": audit.tradeoff.ann_accuracy.map(round),
-        "ann_energy_pj": round(cost.ann_energy_pj(Energy::FLOAT32_45NM)),
+        "ann_energy_pj": round(cost.ann_energy_pj(Energy::INT8_45NM)),
         "accuracy_of": audit.tradeoff.of,
         "time": cost::time(cost),
         "operations": cost::operations(cost),
@@ -165,7 +165,7 @@ fn layers(artifact: &Artifact, cost: &Cost) -> Vec<Value> {
             "weight_bytes": null, "synaptic_ops": null, "energy_pj": null})
     });
     let synapses = cost.layers.iter().map(|layer| {
-        let energy = layer.synaptic_ops * Energy::FLOAT32_45NM.ac + layer.macs as f64 * Energy::FLOAT32_45NM.mac;
+        let energy = layer.synaptic_ops * Energy::INT8_45NM.ac + layer.macs as f64 * Energy::INT8_45NM.mac;
         let weights = weights.iter().find(|weights| weights.name == layer.name);
         json!({"name": layer.name, "neurons": null, "digits": null, "firing_rate": null, "weight_bits": weights.map(|w| w.bits),
             "weight_bytes": weights.map(layer::Weights::bytes), "synaptic_ops": round(layer.synaptic_ops), "energy_pj": round(energy)})
