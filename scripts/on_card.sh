@@ -162,24 +162,28 @@ train() { # NAME MODEL TIMESTEPS DEVICE LIMIT OPTIONS...
     if [ "$limit" -gt "$(left)" ]; then limit=$(left); fi
     began=$(date +%s%N)
     part text "$name" "$limit" "$work/snnc" "$folder/models/$model.onnx" -o "$work/$name.snn" --report "$results/$name.json" \
-        --code rate --timesteps "$steps" --device "$device" --train temporal --synthesis prior --samples "$shots" --audit none --seed 0 --timings -v \
+        --timesteps "$steps" --device "$device" --train temporal --synthesis prior --samples "$shots" --audit none --seed 0 --timings -v \
         --budget "$((limit > 20 ? limit - 12 : 8))" "$@"
     seconds=$(($(date +%s%N) - began))
     if [ ! -f "$results/$name.json" ]; then return; fi
     part json "$name-curve" 10 "$python" "$folder/scripts/card_summary.py" --training "$results/$name.json" "$results/logs/$name.err" \
         "$model" "$steps" "$((seconds / 1000000))"
     if [ -f "$folder/models/${model}_test.npz" ] && [ -f "$work/$name.snn" ]; then
-        part text "$name-eval" 20 "$work/snnc" eval "$work/$name.snn" --data "$folder/models/${model}_test.npz" --timesteps "$steps" \
+        part text "$name-eval" 20 "$work/snnc" eval "$work/$name.snn" --data "$folder/models/${model}_test.npz" \
             --limit "$judged" --json -q || return
         say "{\"part\": \"eval\", \"name\": $(quoted "$name"), $(sed 's/^{//' "$results/logs/$name-eval.out")"
     fi
 }
 resnet() { # TIMESTEPS DEVICE LIMIT
     train "resnet20-T$1-${2%:*}" aka_resnet20 "$1" "$2" "$3" --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 \
-        --epochs "$epochs" --train-samples "$samples" --batch 32
+        --code rate --epochs "$epochs" --train-samples "$samples" --batch 32
+}
+radix() { # DIGITS DEVICE LIMIT
+    train "resnet20-radix-$1-${2%:*}" aka_resnet20 "$1" "$2" "$3" --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 \
+        --code radix --epochs "$epochs" --train-samples "$samples" --batch 32
 }
 digits() { # DEVICE LIMIT
-    train "digits-T4-${1%:*}" digits 4 "$1" "$2" --epochs "$epochs" --train-samples "$easy" --batch 32
+    train "digits-T4-${1%:*}" digits 4 "$1" "$2" --code rate --epochs "$epochs" --train-samples "$easy" --batch 32
 }
 step() { # NAME LIMIT OPTIONS...
     local name=$1 limit=$2
@@ -218,6 +222,7 @@ part json precision 45 "$card" precision --network "$small" --batch "$rows" --ti
 # Trainings as a user runs them.
 resnet 8 cuda:0 70
 digits cuda:0 30
+radix 3 cuda:0 40
 
 # Where the time goes, and the same step in PyTorch.
 part json kinds-f32 30 "$card" kinds --network "$large" --batch "$batch" --timesteps 8 --keep-memory
@@ -234,6 +239,7 @@ digits cpu 40
 resnet 8 cpu 90
 resnet 4 cuda:0 50
 resnet 4 cpu 60
+radix 3 cpu 60
 
 say "{\"part\": \"end\", \"why\": \"all parts had their turn\", \"seconds\": $SECONDS}"
 summarise

@@ -225,6 +225,40 @@ fn everything_that_networks_are_made_of_is_the_same() {
     }
 }
 
+/// The radix code: counts have no time, and digits of different length meet. All is coarse enough for both to count the same.
+#[test]
+fn counts_of_the_radix_code_are_the_same() {
+    let Some(card) = card() else { return };
+    let text = r#"
+graph @g calibrated {
+  %0 = input : spike[1x2x8x6] "x"
+  %1 = conv2d %0, @w1, @b1 {pads=1} : f32[1x4x8x6] "/conv1"
+  %2 = radix_neuron %1, @t1, @v1 {digits=4} : spike[1x4x8x6] "/n1"
+  %3 = conv2d %2, @w2 {groups=2, pads=[1, 1, 0, 2], stride=2} : f32[1x4x4x4] "/conv2"
+  %4 = digit_max_pool2d %2 {kernel=[2, 2], pads=[0, 1, 0, 1], stride=2} : spike[1x4x4x4] "/max"
+  %5 = scale %4, @f : f32[1x4x4x4] "/scale"
+  %6 = add %3, %5 : f32[1x4x4x4] "/sum"
+  %7 = radix_neuron %6, @t2, @v2 {digits=6, levels=40} : spike[1x4x4x4] "/n2"
+  %8 = sum_pool2d %7 {kernel=[2, 2], stride=2} : f32[1x4x2x2] "/pool"
+  %9 = reshape %8 : f32[1x16] "/flatten"
+  %10 = linear %9, @w3, @b3 : f32[1x5] "/fc"
+  output %10 "y"
+  @b1 : f32[4] = noise(11, 0.3) derived
+  @b3 : f32[5] = noise(12, 0.3) derived
+  @f : f32[1x4x1x1] = noise(14, 1) derived
+  @t1 : f32[1x4x1x1] = splat(0.125) derived
+  @t2 : f32[1x4x1x1] = splat(0.25) derived
+  @v1 : f32[1x4x1x1] = splat(0.0625) derived
+  @v2 : f32[1x4x1x1] = splat(0.125) derived
+  @w1 : f32[4x2x3x3] = noise(1, 1) derived
+  @w2 : f32[4x2x3x3] = noise(2, 0.5) derived
+  @w3 : f32[5x16] = noise(3, 1) derived
+}
+"#;
+    let how = Derivation { surrogate: Surrogate::Atan { slope: 2.0 }, through_reset: true };
+    assert_same(&card, "radix", text, 1, true, how);
+}
+
 /// Two blocks of a residual network, the second with a shortcut that halves the planes: deeper than the others, with more steps than the
 /// kernel keeps at once.
 #[test]
