@@ -122,7 +122,6 @@ pub fn lessons(source: Source<'_>, options: &Options, material: &Material, obser
             synthesize(source, &recipe, &indices, observer)?.samples
         }
     };
-    samples.count += more.count;
-    samples.data.extend(more.data);
+    samples.append(&more);
     Ok(samples)
 }

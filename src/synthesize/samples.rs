@@ -24,6 +24,12 @@ impl Samples {
         if variance > 0.0 { (apart / variance).sqrt() } else { 0.0 }
     }
 
+    /// Adds samples behind these.
+    pub fn append(&mut self, others: &Self) {
+        self.count += others.count;
+        self.data.extend_from_slice(&others.data);
+    }
+
     /// The first `count` samples.
     #[must_use]
     pub fn take(&self, count: usize) -> Self {
