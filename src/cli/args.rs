@@ -173,7 +173,8 @@ pub struct CompileArgs {
     /// Samples to calibrate on: `synthetic` needs no data; a file holds images as `x`
     #[arg(long, value_name = "synthetic|FILE.npz", default_value = "synthetic", value_parser = parse_calibration, help_heading = "Calibration")]
     pub calibration: CalibrationArg,
-    /// Number of samples [default: 96, 48 of images from 128x128 on, or all that the file has up to that]
+    /// Number of samples [default: 96, 48 of images from 128x128 on, twice that for fewer than 6 digits,
+    /// or all that the file has up to that]
     #[arg(long, value_name = "N", value_parser = parse_samples, help_heading = "Calibration")]
     pub samples: Option<usize>,
     /// How synthetic samples are made

@@ -4,7 +4,7 @@ use crate::{
     data::{Images, Plan},
     error::Result,
     observer::Observer,
-    options::{Calibration, Code, Options, Rule, Synthesis, Threshold, Train},
+    options::{Calibration, Code, Options, Rule, Synthesis, Threshold, Timesteps, Train},
     synthesize::{Canvas, Labelled, Recipe, Samples, Source, calibration_indices, held_out_indices, synthesize},
 };
 
@@ -19,6 +19,12 @@ const LARGE: usize = 128 * 128;
 
 /// Share of the budget that samples may take; the rest is for training.
 const SYNTHESIS_SHARE: f64 = 1.0 / 3.0;
+
+/// Fewer digits than this hide less of what samples leave open of means and ranges: then there are [`MORE`] times as many samples.
+const MANY_DIGITS: usize = 6;
+
+/// As many times the samples cost about half the compilation more, and at 4 digits bring back a third of what is lost.
+const MORE: usize = 2;
 
 /// What the user's file must have at least for a part of it to judge.
 const FEW: usize = 16;
@@ -37,7 +43,9 @@ impl Count {
     #[must_use]
     pub fn of(options: &Options, canvas: &Canvas) -> Self {
         let usual = if canvas.height * canvas.width >= LARGE { OF_LARGE } else { USUAL };
-        Self { calibration: options.samples.unwrap_or(usual.calibration), ..usual }
+        let has_few_digits = options.code == Code::Radix && matches!(options.timesteps, Timesteps::Fixed(digits) if digits < MANY_DIGITS);
+        let calibration = usual.calibration * if has_few_digits { MORE } else { 1 };
+        Self { calibration: options.samples.unwrap_or(calibration), ..usual }
     }
 }
 
