@@ -2,7 +2,8 @@
 """How near networks that nobody trained come: compile the files of torchvision_export.py, compare scores with ONNX Runtime's.
 
 Needs: numpy onnxruntime
-Usage: torchvision_table.py FOLDER IMAGES.npz [--binary target/debug/snnc] [--timesteps 8] [--count 24] [--extra "OPTIONS"]
+Usage: torchvision_table.py FOLDER IMAGES.npz [--binary target/debug/snnc] [--timesteps 8] [--count 24]
+                            [--only A,B] [--extra "OPTIONS"]
 
 FOLDER holds the .onnx files, IMAGES 8-bit images of 224x224 (prepare_imagenet.py makes some). The error is the root mean
 square of what the scores of an image are off, over that of the differences of its scores from their mean. The margin is the
@@ -30,12 +31,14 @@ def main():
     parser.add_argument("--binary", default="target/debug/snnc")
     parser.add_argument("--timesteps", default="8")
     parser.add_argument("--count", type=int, default=24)
-    parser.add_argument("--extra", default="")
+    parser.add_argument("--only", default="", help="networks whose name contains this, or one of these")
+    parser.add_argument("--extra", default="", help="further options for the compiler")
     args = parser.parse_args()
     x = np.load(args.images)["x"][: args.count]
     floats = ((x / np.float32(255) - np.float32(MEAN)) / np.float32(STD)).astype(np.float32).transpose(0, 3, 1, 2)
     rows = []
-    for path in sorted(args.folder.glob("*.onnx")):
+    paths = [path for path in sorted(args.folder.glob("*.onnx")) if any(part in path.stem for part in args.only.split(","))]
+    for path in paths:
         network = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         theirs = np.concatenate([network.run(None, {network.get_inputs()[0].name: image[None]})[0] for image in floats])
         with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +62,7 @@ def main():
         agreement = 100 * float((ours.argmax(1) == theirs.argmax(1)).mean())
         rows.append([path.stem, f"{report['time']['latency']}", f"{len(x)}", f"{agreement:.0f}", f"{np.median(error):.3f}", f"{error.max():.3f}",
                      f"{np.median(margin):.3f}", f"{cpu:.0f}", f"{peak:.0f}"])
-        print(f"{path.stem}: done", file=sys.stderr, flush=True)
+        print(" ".join(rows[-1]), file=sys.stderr, flush=True)
     print(common.markdown(["network", "latency", "images", "agreement", "error, median", "largest", "margin", "compile CPU s", "peak MiB"], rows))
 
 
