@@ -28,8 +28,9 @@ def number(value, digits=4):
 
 
 def training(report, log, model, timesteps, milliseconds):
-    found = json.load(open(report))["training"]
-    line = {"part": "training", "model": model, "timesteps": int(timesteps), "seconds": int(milliseconds) / 1000}
+    report = json.load(open(report))
+    found = report["training"]
+    line = {"part": "training", "model": model, "code": report["code"], "timesteps": int(timesteps), "seconds": int(milliseconds) / 1000}
     line |= {key: found.get(key) for key in ["kind", "device", "end", "samples", "curve"]}
     seconds = re.search(r"^train\s+([\d.]+) (µs|ms|s|min)\b", open(log).read(), re.M)
     if seconds:
@@ -122,15 +123,15 @@ def trainings(lines):
     found = {}
     for line in of(lines, "training"):
         if line.get("curve"):
-            found.setdefault((line["model"], line["timesteps"]), {})[line["device"]] = line
-    for (model, timesteps), devices in found.items():
+            found.setdefault((line["model"], line["code"], line["timesteps"]), {})[line["device"]] = line
+    for (model, code, timesteps), devices in found.items():
         here, there = devices.get("cuda"), devices.get("cpu")
         times = "; ".join(f"{name}: {number(line['seconds'])} s in all, {number(line.get('training_s'))} s of it training"
                           for name, line in devices.items())
-        yield f"`{model}`, T={timesteps}. {times}."
+        length = f"T={timesteps}" if code == "rate" else f"{code} code, {timesteps} digits"
+        yield f"`{model}`, {length}. {times}."
         rows, verdict = [], None
-        length = max(len(line["curve"]) for line in devices.values())
-        for epoch in range(length):
+        for epoch in range(max(len(line["curve"]) for line in devices.values())):
             cells = [epoch]
             for line in [here, there]:
                 point = line["curve"][epoch] if line and epoch < len(line["curve"]) else {}
