@@ -259,6 +259,42 @@ graph @g calibrated {
     assert_same(&card, "radix", text, 1, true, how);
 }
 
+/// Whole numbers, where what a leak leaves of a potential is rounded down: at every node the same numbers as on the processor.
+#[test]
+fn whole_numbers_are_the_same() {
+    let Some(card) = card() else { return };
+    let how = Derivation { surrogate: Surrogate::Atan { slope: 2.0 }, through_reset: false };
+    let (images, timesteps) = (4, 4);
+    for reset in ["soft", "hard", "signed"] {
+        // A mean of whole numbers is none; with leaks of a half, spikes are the same whether or not rounding is done.
+        let text = everything(reset, true).replace("average_pool2d", "sum_pool2d").replace("splat(0.5)", "splat(0.75)");
+        let mut graph = snnc_ir::text::parse(&text).unwrap_or_else(|e| panic!("{reset}: {e}\n{text}"));
+        let params: Vec<_> = graph.params().map(|(id, param)| (id, param.clone())).collect();
+        for (id, param) in params.into_iter().filter(|(_, param)| !param.name.starts_with('l')) {
+            graph.set_param(id, param.tensor.map(|v| (8.0 * v).round()), param.provenance);
+        }
+        let real = graph.clone();
+        snnc_ir::Phase::Whole.enter(&mut graph);
+        graph.set_output_scale(1.0 / 8.0);
+        snnc_ir::verify(&graph).unwrap_or_else(|e| panic!("{reset}: {e}"));
+        let nodes = graph.node_ids();
+        for is_static in [true, false] {
+            let plan = |graph| Plan::spiking(graph, timesteps, is_static, Tail::OnMean).unwrap();
+            let expected = |graph, input: &[f32]| Network::of(plan(graph), graph).results(input, images, &nodes, &mut Buffers::default()).1;
+            let plan = plan(&graph);
+            let input: Vec<f32> = noise(plan.rows(0, images) * plan.steps[0].len, 9, 1.4).iter().map(|x| x.round()).collect();
+            let processor = expected(&graph, &input);
+            assert_ne!(processor, expected(&real, &input), "{reset}, static {is_static}: nothing is rounded down");
+            let network = TensorNetwork::on_card(&plan, &card, how).unwrap();
+            let found = network.results(&plan.values(&graph), &input, images, &nodes).unwrap();
+            for ((&node, found), expected) in nodes.iter().zip(found).zip(processor) {
+                let expected: Vec<f64> = expected.into_iter().map(f64::from).collect();
+                assert_eq!(found, expected, "{}: {reset}, static {is_static}", graph[node].origin);
+            }
+        }
+    }
+}
+
 /// Two blocks of a residual network, the second with a shortcut that halves the planes: deeper than the others, with more steps than the
 /// kernel keeps at once.
 #[test]
