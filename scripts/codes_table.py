@@ -128,6 +128,8 @@ def main():
     models = [m for m in common.manifest(args.models) if any(part in m["name"] for part in args.only.split(","))]
     if args.data:
         models = [m for m in models if any(case["data"] == pathlib.Path(args.data).name for case in m["eval"])]
+    if not models:
+        parser.error("no model has such a name and is judged on such data")
     results = common.Results(args.json)
 
     def one(model):
@@ -141,7 +143,8 @@ def main():
     good = [row for row in rows if row["status"] == "converted"]
     third = [r for r, m in zip(rows, models) if r["status"] == "converted" and not r["name"].startswith("vgg16_")
              and not m["preprocess"].get("resize") and "int8" not in m["name"]]
-    parts = [tables(rows, columns), summary(good, columns, "all"), summary(third, columns, "third-party, judged on images of their own kind")]
+    parts = [tables(rows, columns)]
+    parts += [summary(some, columns, what) for some, what in [(good, "all"), (third, "third-party, judged on images of their own kind")] if some]
     text = "\n\n".join(parts) + "\n"
     print(text, end="")
     if args.out:
