@@ -109,18 +109,12 @@ fn read_otherwise(lines: &str, network: &Network, trace: &Trace) -> Result<usize
         let entries = population.size;
         for (k, said) in spikes.chunks(entries).enumerate() {
             let (step, image) = (k / images.len(), k % images.len());
-            let signs: String = said
-                .iter()
-                .map(|s| {
-                    if *s < 0 {
-                        '-'
-                    } else if *s > 0 {
-                        '1'
-                    } else {
-                        '0'
-                    }
-                })
-                .collect();
+            let sign = |spike: &i8| match spike.signum() {
+                -1 => '-',
+                0 => '0',
+                _ => '1',
+            };
+            let signs: String = said.iter().map(sign).collect();
             differ += usize::from(images[image]["trains"][&population.name][step].as_str() != Some(&signs));
         }
     }

@@ -42,7 +42,8 @@ pub fn decide(plan: &Plan, options: &Options, calibration: usize, observer: &mut
     Some(TrainingRecord::TooLong { estimate, allowed })
 }
 
-/// Seconds that a training on so many samples and those that the options add is estimated to take: forward, and two products as large backward, for every sample of every epoch.
+/// Seconds that a training on so many samples and those that the options add is estimated to take: forward, and two products as large
+/// backward, for every sample of every epoch.
 #[must_use]
 pub fn estimate(plan: &Plan, options: &Options, calibration: usize) -> f64 {
     let samples = calibration + options.training.samples;

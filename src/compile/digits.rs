@@ -1,8 +1,8 @@
 //! Which layers say more digits than the others.
 //!
 //! A layer that reads many streams averages what each of them was rounded by; a depthwise convolution reads one, at a few places, and a linear
-//! layer behind a bottleneck a handful: they have next to nothing to average. So what it reads is said in more digits: measured on a MobileNet, two more there give what two more in all layers
-//! give nearly, for half of the steps (docs/decisions/011).
+//! layer behind a bottleneck a handful: they have next to nothing to average. So what they read is said in more digits: measured on a
+//! MobileNet, two more there give what two more in all layers give nearly, for half of the steps (docs/decisions/011).
 
 use crate::options::{Code, MoreDigits, Options};
 use snnc_ir::{Graph, MAX_DIGITS, NodeId, Operator};

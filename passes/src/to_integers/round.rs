@@ -140,10 +140,13 @@ impl<'a> Rounding<'a> {
         if graph[node].op.params().len() > 1 {
             let bias = graph.own_param(node, "bias");
             let mut tensor = graph.param(bias).tensor.clone();
-            let exact = tensor.data.clone();
-            tensor.data.iter_mut().enumerate().for_each(|(o, b)| *b = whole(f64::from(*b) / self.unit(node, o)));
-            let left = exact.iter().zip(&tensor.data).enumerate();
-            self.left.insert(node, left.map(|(o, (&b, &now))| f64::from(b) - f64::from(now) * self.unit(node, o)).collect());
+            let mut left = Vec::with_capacity(outputs);
+            for (o, b) in tensor.data.iter_mut().enumerate() {
+                let (exact, unit) = (f64::from(*b), self.unit(node, o));
+                *b = whole(exact / unit);
+                left.push(exact - f64::from(*b) * unit);
+            }
+            self.left.insert(node, left);
             self.set(graph, bias, tensor);
         }
     }
