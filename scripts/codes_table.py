@@ -6,19 +6,18 @@ Usage: codes_table.py MODELS_DIR DATA_DIR [--binary target/debug/snnc] [--limit 
                       [--skip 0] [--seed 0] [--data FILE.npz] [--jobs 1] [--out table.md] [--only A,B] [--json FILE]
                       [--extra "COMPILER OPTIONS"]
 
-As models_table.py, whose options these are, but each setting is a column, and there are three tables: what comes out right,
-how often the ANN is agreed with, and what it costs. The int8 network is calibrated on the samples that the spiking network
+As models_table.py, whose options these are, but each setting is a column, and there are tables of what comes out right, how often
+the ANN is agreed with, and what it costs, with and without the layers that read images. The int8 network is calibrated on the samples that the spiking network
 was calibrated on (int8_rival.py). Where images are resized, all of them are judged on.
 """
 import argparse
-import concurrent.futures
 import json
 import pathlib
 import sys
 import tempfile
 
 import common
-from models_table import images
+from models_table import chosen, groups, images, options, rows_of
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -43,27 +42,23 @@ def work(model, args, results, settings):
     args.limit = 10**6 if model["preprocess"].get("resize") else limit
     with tempfile.TemporaryDirectory() as folder:
         samples, data = f"{folder}/samples.npz", None
-        options = ["--seed", str(args.seed), *args.extra.split()]
+        extra = ["--seed", str(args.seed), *args.extra.split()]
         for code, steps in [("radix", t) for t in args.radix] + [("rate", t) for t in args.rate]:
             if setting(code, steps) in row["at"]:
                 continue
             try:
                 saved = ["--save-samples", samples] if "int8" not in row else []
-                snn, cpu, peak = common.compile_model(args, model, steps, ["--code", code, *options, *saved], folder)
+                snn, cpu, peak = common.compile_model(args, model, steps, ["--code", code, *extra, *saved], folder)
                 if data is None:
                     data, row["data"] = images(model, args, folder)
                 if "int8" not in row:
                     row["int8"] = int8(model, args, samples, data, folder)
-                code_, out, err, *_ = common.run([args.binary, "eval", snn, "--data", str(data), "--ann", str(args.models / model["file"]),
-                                                  "--limit", str(args.limit), "--json"], folder)
-                if code_ != 0:
-                    raise common.Failed("eval", code_, err)
+                row["n"], row["ann_top1"], point = common.evaluate(args, model, snn, data, folder)
             except common.Failed as error:
                 rejected = error.code == 2 and "reject" in model["expect"]
                 return results.put(name, dict(row, status="rejected" if rejected else "failed", message=error.message))
-            found = json.loads(out)
-            row.update(n=found["n"], ann_top1=found["ann_top1"], ann_energy=found["ann_energy"])
-            row["at"][setting(code, steps)] = dict(found["snn"][-1], compile_cpu_s=round(cpu, 2), compile_peak_mib=round(peak, 1))
+            row["ann_energy"] = point["ann_energy"]
+            row["at"][setting(code, steps)] = dict(point, compile_cpu_s=round(cpu, 2), compile_peak_mib=round(peak, 1))
             results.put(name, row)
     return row
 
@@ -108,43 +103,18 @@ def summary(rows, columns, what):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", type=pathlib.Path)
-    parser.add_argument("folder", type=pathlib.Path, metavar="data")
-    parser.add_argument("--binary", default="target/debug/snnc")
-    parser.add_argument("--limit", type=int, default=256, help="images a model (default 256)")
-    parser.add_argument("--skip", type=int, default=0, help="leave out so many images first (default 0)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the compiler (default 0)")
-    parser.add_argument("--data", default="", help="judge on this file of the data folder, and only models whose manifest entry lists it")
+    parser = options(__doc__.splitlines()[0])
     for code, steps in (("radix", "3,4,6,8"), ("rate", "8,16,32")):
         parser.add_argument(f"--{code}", type=lambda v: [int(t) for t in v.split(",") if t], default=[int(t) for t in steps.split(",")])
-    parser.add_argument("--jobs", type=int, default=1, help="models at a time")
-    parser.add_argument("--out", type=pathlib.Path, help="write the tables here too")
-    parser.add_argument("--only", default="", help="models whose name contains this, or one of these")
-    parser.add_argument("--json", type=pathlib.Path, help="keep results here and resume from it")
-    parser.add_argument("--extra", default="", help="further options for the compiler")
     args = parser.parse_args()
     settings = dict(limit=args.limit, skip=args.skip, seed=args.seed, data=args.data, extra=args.extra, binary=common.digest(args.binary))
-    models = [m for m in common.manifest(args.models) if any(part in m["name"] for part in args.only.split(","))]
-    if args.data:
-        models = [m for m in models if any(case["data"] == pathlib.Path(args.data).name for case in m["eval"])]
-    if not models:
-        parser.error("no model has such a name and is judged on such data")
+    models = chosen(args, parser.error)
     results = common.Results(args.json)
 
-    def one(model):
-        row = work(model, args, results, settings)
-        print(f"{row['name']}: {row['status']}", row.get("message", ""), file=sys.stderr, flush=True)
-        return row
-
-    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        rows = list(pool.map(one, models))
+    rows = rows_of(lambda model: work(model, args, results, settings), models, args.jobs)
     columns = [setting("rate", t) for t in args.rate] + [setting("radix", t) for t in args.radix]
-    good = [row for row in rows if row["status"] == "converted"]
-    third = [r for r, m in zip(rows, models) if r["status"] == "converted" and not r["name"].startswith("vgg16_")
-             and not m["preprocess"].get("resize") and "int8" not in m["name"]]
     parts = [tables(rows, columns)]
-    parts += [summary(some, columns, what) for some, what in [(good, "all"), (third, "third-party, judged on images of their own kind")] if some]
+    parts += [summary(some, columns, what) for what, some in groups(rows, models) if some]
     text = "\n\n".join(parts) + "\n"
     print(text, end="")
     if args.out:

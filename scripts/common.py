@@ -66,14 +66,15 @@ def compile_model(args, model, steps, options, folder):
 
 
 def evaluate(args, model, snn, data, folder):
-    """Evaluates an artifact at its own number of steps on the first images of a file. Returns `n`, `ann_top1` and what was measured."""
+    """Evaluates an artifact at its own number of steps on the first images of a file. Returns `n`, `ann_top1` and what was measured, with
+    the energy of the ANN, `ann_energy`, where the compiler says it."""
     command = [args.binary, "eval", snn, "--data", str(data), "--ann", str(args.models / model["file"]), "--limit",
                str(args.limit), "--json"]
     code, out, err, cpu, peak = run(command, folder)
     if code != 0:
         raise Failed("eval", code, err)
     measured = json.loads(out)
-    return measured["n"], measured["ann_top1"], dict(measured["snn"][-1], eval_cpu_s=round(cpu, 2), eval_peak_mib=round(peak, 1))
+    return measured["n"], measured["ann_top1"], dict(measured["snn"][-1], ann_energy=measured.get("ann_energy"), eval_cpu_s=round(cpu, 2), eval_peak_mib=round(peak, 1))
 
 
 def measure(args, model, steps, options, data, folder):

@@ -3,7 +3,7 @@
 
 Needs: nothing; numpy and pillow where a model's images must be resized
 Usage: models_table.py MODELS_DIR DATA_DIR [--binary target/debug/snnc] [--limit 256] [--timesteps 8]
-                       [--skip 0] [--seed 0] [--data FILE.npz] [--jobs 1] [--out table.md] [--only A,B] [--json FILE]
+                       [--skip 0] [--seed 0] [--data A.npz,B.npz] [--jobs 1] [--out table.md] [--only A,B] [--json FILE]
                        [--extra "COMPILER OPTIONS"]
 
 MODELS_DIR/manifest.json says for each model how its input is prepared, what data it is judged on (the first entry of
@@ -12,7 +12,7 @@ below the float network on the same images, compile time and memory are those of
 are kept in FILE as they come, and a later run with the same settings skips what is there. Exits 1 where a model did not
 do what the manifest expects.
 
-Images and seed that took no part in any choice: --skip 512 --limit 384 --seed 7 --data FILE.npz
+Images and seed that took no part in any choice: --skip 1512 --limit 488 --seed 11 --data A.npz,B.npz
 """
 import argparse
 import concurrent.futures
@@ -26,9 +26,15 @@ import common
 HERE = pathlib.Path(__file__).resolve().parent
 
 
+def judged_on(model, args):
+    """The files of images of a model, of those that were asked for."""
+    asked = args.data.split(",") if args.data else [model["eval"][0]["data"]]
+    return [case["data"] for case in model["eval"] if case["data"] in asked]
+
+
 def images(model, args, folder):
     """The file of images that a model is judged on."""
-    data = args.folder / (args.data or model["eval"][0]["data"])
+    data = args.folder / judged_on(model, args)[0]
     if model["preprocess"].get("resize"):
         data = pathlib.Path(folder) / "imagenet.npz"
         code, _, err, *_ = common.run([sys.executable, str(HERE / "prepare_imagenet.py"), str(args.folder), str(data)], folder)
@@ -85,36 +91,63 @@ def summary(rows, steps, what):
     for t, lost in zip(steps, zip(*map(drops, rows))):
         worst = max(range(len(rows)), key=lost.__getitem__)
         within = "/".join(str(sum(d <= limit for d in lost)) for limit in (1, 2, 3))
+        alike = [row["snn"][steps.index(t)]["agreement"] for row in rows]
         parts.append(f"T={t} mean drop {sum(lost) / len(lost):.2f}, worst {lost[worst]:.1f} ({rows[worst]['name']}), "
-                     f"within 1/2/3 points {within}")
+                     f"within 1/2/3 points {within}, mean agreement {sum(alike) / len(alike):.1f}, least {min(alike):.1f}")
     return f"{what}, {len(rows)}: " + "; ".join(parts) if rows else f"{what}: none"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def options(description):
+    """A parser of what tables of models have in common."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("models", type=pathlib.Path)
     parser.add_argument("folder", type=pathlib.Path, metavar="data")
     parser.add_argument("--binary", default="target/debug/snnc")
     parser.add_argument("--limit", type=int, default=256, help="images a model (default 256)")
     parser.add_argument("--skip", type=int, default=0, help="leave out so many images first (default 0)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the compiler (default 0)")
-    parser.add_argument("--data", default="", help="judge on this file of the data folder, and only models whose manifest entry lists it")
-    parser.add_argument("--timesteps", default="8", help="digits, or with --extra '--code rate' time steps (default 8)")
+    parser.add_argument("--data", default="", help="judge on these files of the data folder, and only models whose manifest entry lists one")
     parser.add_argument("--jobs", type=int, default=1, help="models at a time")
     parser.add_argument("--out", type=pathlib.Path, help="write the table here too")
     parser.add_argument("--only", default="", help="models whose name contains this, or one of these")
     parser.add_argument("--json", type=pathlib.Path, help="keep results here and resume from it")
     parser.add_argument("--extra", default="", help="further options for the compiler, such as '--code rate'")
+    return parser
+
+
+def chosen(args, error):
+    """The models that were asked for; `error` is called where there is none."""
+    models = [m for m in common.manifest(args.models) if any(part in m["name"] for part in args.only.split(",")) and judged_on(m, args)]
+    return models or error("no model has such a name and is judged on such data")
+
+
+def rows_of(work, models, jobs):
+    """What `work` makes of every model."""
+    def one(model):
+        row = work(model)
+        print(f"{row['name']}: {row['status']}", row["message"] if row["status"] == "failed" else "", file=sys.stderr, flush=True)
+        return row
+
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(one, models))
+
+
+def groups(rows, models):
+    """The rows that were measured, by what they are."""
+    good = [(row, model) for row, model in zip(rows, models) if row["status"] == "converted"]
+    kin = [row for row, m in good if not m["name"].startswith("vgg16_") and not m["preprocess"].get("resize") and "int8" not in m["name"]]
+    return [("all", [row for row, _ in good]), ("third-party, float, judged on images of their own kind", kin)]
+
+
+def main():
+    parser = options(__doc__.splitlines()[0])
+    parser.add_argument("--timesteps", default="8", help="digits, or with --extra '--code rate' time steps (default 8)")
     args = parser.parse_args()
     steps = sorted({int(t) for t in args.timesteps.split(",")})
     settings = dict(limit=args.limit, skip=args.skip, seed=args.seed, data=args.data, timesteps=steps, extra=args.extra,
                     binary=common.digest(args.binary))
 
-    models = [m for m in common.manifest(args.models) if any(part in m["name"] for part in args.only.split(","))]
-    if args.data:
-        models = [m for m in models if any(case["data"] == pathlib.Path(args.data).name for case in m["eval"])]
-    if not models:
-        parser.error("no model has such a name and is judged on such data")
+    models = chosen(args, parser.error)
     results = common.Results(args.json)
 
     def work(model):
@@ -122,17 +155,12 @@ def main():
         if row:
             return row
         with tempfile.TemporaryDirectory() as folder:
-            row = results.put(model["name"], dict(evaluate(model, args, steps, folder), settings=settings))
-        print(f"{row['name']}: {row['status']}", row["message"] if row["status"] == "failed" else "", file=sys.stderr)
-        return row
+            return results.put(model["name"], dict(evaluate(model, args, steps, folder), settings=settings))
 
-    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        rows = list(pool.map(work, models))
-    good = [r for r in rows if r["status"] == "converted"]
-    third_party = [r for r in good if not r["name"].startswith("vgg16_") and not r["resized"]]
+    rows = rows_of(work, models, args.jobs)
     text = "\n".join([
         table(rows, steps), "", ", ".join(f"{sum(r['status'] == s for r in rows)} {s}" for s in ("converted", "rejected", "failed")),
-        summary(good, steps, "all"), summary(third_party, steps, "third-party, judged on images of their own kind"), ""])
+        *(summary(some, steps, what) for what, some in groups(rows, models)), ""])
     print(text, end="")
     if args.out:
         args.out.write_text(text)
