@@ -12,7 +12,7 @@ below the float network on the same images, compile time and memory are those of
 are kept in FILE as they come, and a later run with the same settings skips what is there. Exits 1 where a model did not
 do what the manifest expects.
 
-Images and seed that took no part in any choice: --skip 1512 --limit 488 --seed 11 --data A.npz,B.npz
+Images and seed by which no setting was chosen: --skip 1512 --limit 488 --seed 11 --data A.npz,B.npz
 """
 import argparse
 import concurrent.futures
