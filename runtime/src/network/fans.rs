@@ -19,17 +19,20 @@ pub(super) struct Fan {
     pub(super) layer: usize,
     /// Connections of most places.
     pub(super) common: u64,
-    /// What others have more or less.
-    pub(super) others: Others,
+    /// Entries that have more or less: the border of an image, or some channels.
+    pub(super) others: Vec<Other>,
 }
 
-/// Entries with other fan-outs than the common one.
-#[derive(Clone, Debug)]
-pub(super) enum Others {
-    /// Places, by number, all of whose channels differ by so much: the border of an image.
-    Places(Vec<(u32, i64)>),
-    /// Single entries, in the order of memory.
-    Entries(Vec<(u32, i64)>),
+/// Entries that stand together in memory, pixel by pixel and in one row of the grid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Other {
+    /// The place of the first, counted through the grid, and its channel.
+    pub(super) pixel: u32,
+    pub(super) channel: u32,
+    /// How many.
+    pub(super) len: u32,
+    /// What each has more than the common fan-out.
+    pub(super) more: i64,
 }
 
 /// Connections of the entries of a value.
@@ -214,19 +217,30 @@ fn carry(op: &OpSpec, weight: &Weight, operand: &[usize], result: &[usize], befo
 /// What a population of some value meets, in the order that the value has in memory.
 fn fan(order: Order, layer: usize, weight: Weight, dims: &[usize]) -> Fan {
     let each = match weight {
-        Weight::Uniform(common) => return Fan { layer, common, others: Others::Places(Vec::new()) },
+        Weight::Uniform(common) => return Fan { layer, common, others: Vec::new() },
         Weight::Each(each) => each,
     };
     let grid = Grid::new(order, dims);
     let each: Vec<u64> = logical(order, dims).map(|index| each[index]).collect();
     // What most entries have is what one in the middle has: others lie at the border.
     let common = each[(grid.height / 2 * grid.width + grid.width / 2) * grid.channels];
-    let is_by_place = each.chunks(grid.channels).all(|pixel| pixel.iter().all(|&weight| weight == pixel[0]));
-    let differs = |(index, &weight): (usize, &u64)| (weight != common).then(|| (index as u32, weight as i64 - common as i64));
-    let others = if is_by_place {
-        Others::Places(each.iter().step_by(grid.channels).enumerate().filter_map(differs).collect())
-    } else {
-        Others::Entries(each.iter().enumerate().filter_map(differs).collect())
-    };
+    let mut others: Vec<Other> = Vec::new();
+    for (index, &weight) in each.iter().enumerate() {
+        let (pixel, channel) = (index / grid.channels, index % grid.channels);
+        let more = weight as i64 - common as i64;
+        let starts_row = channel == 0 && pixel % grid.width == 0;
+        match others.last_mut() {
+            _ if more == 0 => {}
+            Some(last) if last.more == more && !starts_row && last.end(grid) == index => last.len += 1,
+            _ => others.push(Other { pixel: pixel as u32, channel: channel as u32, len: 1, more }),
+        }
+    }
     Fan { layer, common, others }
+}
+
+impl Other {
+    /// The entry behind the last one.
+    fn end(&self, grid: Grid) -> usize {
+        self.pixel as usize * grid.channels + self.channel as usize + self.len as usize
+    }
 }

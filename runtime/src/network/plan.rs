@@ -92,11 +92,6 @@ pub(super) struct Arrangement {
 }
 
 impl Plan {
-    /// Bytes of all values and states, for one image and step, roughly.
-    pub(super) fn bytes(&self, images: usize, steps: usize) -> usize {
-        self.arrange(images, steps).bytes
-    }
-
     /// Bytes of all parameters.
     pub(super) fn parameters(&self) -> usize {
         self.once.iter().chain(&self.each).map(Step::bytes).sum()

@@ -1,9 +1,9 @@
 //! Counting spikes.
 
 use super::{
-    activity::{Activity, PopulationKind},
+    activity::{Activity, Counted, PopulationKind},
     arena::Memory,
-    fans::{Fan, Others},
+    fans::Fan,
     place::Place,
 };
 use crate::kernels::{Isa, Loop, Word};
@@ -32,66 +32,45 @@ impl Tally {
         clear(&mut self.operations, activity.layers.len());
     }
 
-    /// Counts what a population says: the digits 1 of its counts if it `has_digits`, else the entries that are not 0.
+    /// Counts what a population says.
     #[allow(clippy::too_many_arguments, reason = "where the spikes are, and where their numbers go")]
     pub(super) fn count(
         &mut self,
         activity: &Activity,
         population: usize,
-        has_digits: bool,
         place: &Place,
         memory: Memory,
         isa: Isa,
         images: usize,
         steps: usize,
     ) {
-        let bytes = place.format.bytes();
-        let line = place.grid.width * place.pixel();
-        let count = |at: usize, len: usize| -> [u64; 2] {
-            // SAFETY: it is a part of a line of the value.
-            let bytes = unsafe { core::slice::from_raw_parts(memory.at(at).cast_const(), len) };
-            isa.run(Count { place, has_digits, bytes })
-        };
         let (populations, layers) = (activity.populations.len(), activity.layers.len());
         for image in 0..images {
             for step in 0..place.steps(steps) {
-                let mut sums = [0; 2];
-                for y in 0..place.grid.height {
-                    let [spikes, corrections] = count(place.byte(image, step, y, 0), line);
-                    sums[0] += spikes;
-                    sums[1] += corrections;
-                }
-                self.spikes[image * populations + population] += sums[0];
+                let operations = &mut self.operations[image * layers..][..layers];
+                let start = memory.at(place.byte(image, step, 0, 0)).wrapping_sub(place.within(0, 0) * place.format.bytes());
+                // SAFETY: it is the value with its border, which is written before it is counted.
+                let bytes = unsafe { core::slice::from_raw_parts(start.cast_const(), place.padded() * place.format.bytes()) };
+                let [spikes, corrections] = {
+                    let (counted, fans) = (activity.counted[population], &activity.fans[population][..]);
+                    isa.run(Count { place, counted, bytes, fans, operations })
+                };
+                self.spikes[image * populations + population] += spikes;
                 if activity.populations[population].kind == PopulationKind::Neurons {
-                    self.corrections[image * populations + population] += sums[1];
-                }
-                if sums[0] == 0 {
-                    continue;
-                }
-                for Fan { layer, common, others } in &activity.fans[population] {
-                    let mut operations = common.wrapping_mul(sums[0]);
-                    let (others, unit) = match others {
-                        Others::Places(others) => (others, place.grid.channels),
-                        Others::Entries(others) => (others, 1),
-                    };
-                    for &(index, more) in others {
-                        let entry = index as usize * unit;
-                        let (pixel, channel) = (entry / place.grid.channels, entry % place.grid.channels);
-                        let at = place.byte(image, step, pixel / place.grid.width, pixel % place.grid.width) + channel * bytes;
-                        operations = operations.wrapping_add((more as u64).wrapping_mul(count(at, unit * bytes)[0]));
-                    }
-                    self.operations[image * layers + layer] += operations;
+                    self.corrections[image * populations + population] += corrections;
                 }
             }
         }
     }
 }
 
-/// Spikes and corrections of entries that stand together.
+/// Counts a value of an image at a time step. Borders are zeros, which say nothing.
 struct Count<'a> {
     place: &'a Place,
-    has_digits: bool,
+    counted: Counted,
     bytes: &'a [u8],
+    fans: &'a [Fan],
+    operations: &'a mut [u64],
 }
 
 impl Loop for Count<'_> {
@@ -99,52 +78,64 @@ impl Loop for Count<'_> {
 
     #[inline(always)]
     fn run(self) -> [u64; 2] {
-        let zero = self.place.format.zero;
-        match (self.place.format.word, self.has_digits) {
-            (Word::Bytes, true) => [sum(self.bytes, |&byte| u16::from(byte.wrapping_sub(zero).count_ones() as u8)), 0],
-            (Word::Bytes, false) => {
-                let spikes = sum(self.bytes, |&byte| u16::from(byte != zero));
-                let corrections =
-                    if self.place.format.is_unsigned { 0 } else { sum(self.bytes, |&byte| u16::from((byte.wrapping_sub(zero) as i8) < 0)) };
-                [spikes, corrections]
+        let sums = self.of(self.bytes);
+        if sums[0] == 0 {
+            return sums;
+        }
+        let bytes = self.place.format.bytes();
+        for Fan { layer, common, others } in self.fans {
+            let mut operations = common.wrapping_mul(sums[0]);
+            for other in others {
+                let pixel = other.pixel as usize;
+                let first = self.place.within(pixel / self.place.grid.width, pixel % self.place.grid.width) + other.channel as usize;
+                let spikes = self.of(&self.bytes[first * bytes..][..other.len as usize * bytes])[0];
+                operations = operations.wrapping_add((other.more as u64).wrapping_mul(spikes));
             }
-            (Word::Halves, true) => {
-                let halves = self.bytes.as_chunks::<2>().0;
-                [sum(halves, |&half| u16::from_ne_bytes(half).count_ones() as u16), 0]
+            self.operations[*layer] += operations;
+        }
+        sums
+    }
+}
+
+impl Count<'_> {
+    /// Spikes and corrections of entries.
+    #[inline(always)]
+    fn of(&self, entries: &[u8]) -> [u64; 2] {
+        let format = self.place.format;
+        let each = |byte: u8| u64::from_ne_bytes([byte; 8]);
+        let ones = |bits: u32| u64::MAX / ((1 << (bits - 1) << 1) - 1);
+        let bits = 8 * format.bytes() as u32;
+        let (low, high) = (ones(bits), ones(bits) << (bits - 1));
+        let zero = if format.word == Word::Bytes { format.zero } else { 0 };
+        match (self.counted, format.word, zero) {
+            // To take 128 from a byte is to turn its highest bit.
+            (Counted::Digits, ..) => [set_bits(entries, zero, |word| word ^ each(zero)), 0],
+            (Counted::Signs, ..) if format.is_unsigned => [set_bits(entries, zero, |word| word ^ each(zero)), 0],
+            // Bytes 0, 1, 2 for -1, 0, 1: with the lowest bit turned 1, 0, 3.
+            (Counted::Signs, Word::Bytes, 1) => {
+                let positive = set_bits(entries, zero, |word| word & each(2));
+                let negative = set_bits(entries, zero, |word| word ^ each(1)) - 2 * positive;
+                [positive + negative, negative]
             }
-            (Word::Halves, false) => {
-                let halves = self.bytes.as_chunks::<2>().0;
-                let spikes = sum(halves, |&half| u16::from(i16::from_ne_bytes(half) != 0));
-                [spikes, sum(halves, |&half| u16::from(i16::from_ne_bytes(half) < 0))]
-            }
-            (Word::Whole, has_digits) => {
-                let (mut spikes, mut corrections) = (0, 0);
-                for number in self.bytes.as_chunks::<4>().0 {
-                    let number = i32::from_ne_bytes(*number);
-                    spikes += u64::from(if has_digits { number.count_ones() } else { u32::from(number != 0) });
-                    corrections += u64::from(!has_digits && number < 0);
-                }
-                [spikes, corrections]
+            // Of -1 all bits are set.
+            (Counted::Signs, ..) => [set_bits(entries, 0, |word| word & low), set_bits(entries, 0, |word| word & high)],
+            (Counted::Entries, word, zero) => {
+                let is_zero = |entry: &[u8]| entry.iter().all(|&byte| byte == zero);
+                [entries.chunks_exact(word.bytes()).filter(|entry| !is_zero(entry)).count() as u64, 0]
             }
         }
     }
 }
 
-/// The sum of small numbers, of at most 16 each.
+/// Bits that are set after `of`, which leaves words of zeros without any.
 #[inline(always)]
-fn sum<T>(entries: &[T], of: impl Fn(&T) -> u16) -> u64 {
-    // Sums of 16 bits hold 4096 of them; blocks have a length that the compiler knows.
-    const LANES: usize = 32;
-    let mut total = 0;
-    for part in entries.chunks(1024 * LANES) {
-        let (blocks, rest) = part.as_chunks::<LANES>();
-        let mut sums = [0u16; LANES];
-        for block in blocks {
-            for lane in 0..LANES {
-                sums[lane] += of(&block[lane]);
-            }
-        }
-        total += sums.iter().map(|&sum| u64::from(sum)).sum::<u64>() + rest.iter().map(|entry| u64::from(of(entry))).sum::<u64>();
+fn set_bits(entries: &[u8], zero: u8, of: impl Fn(u64) -> u64) -> u64 {
+    let (words, rest) = entries.as_chunks::<8>();
+    let mut last = [zero; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let mut sum = u64::from(of(u64::from_ne_bytes(last)).count_ones());
+    for word in words {
+        sum += u64::from(of(u64::from_ne_bytes(*word)).count_ones());
     }
-    total
+    sum
 }
