@@ -17,22 +17,10 @@ use alloc::{collections::BTreeMap, vec, vec::Vec};
 pub(super) struct Fan {
     /// The layer.
     pub(super) layer: usize,
-    /// Connections of most places.
-    pub(super) common: u64,
-    /// Entries that have more or less: the border of an image, or some channels.
-    pub(super) others: Vec<Other>,
-}
-
-/// Entries that stand together in memory, pixel by pixel and in one row of the grid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Other {
-    /// The place of the first, counted through the grid, and its channel.
-    pub(super) pixel: u32,
-    pub(super) channel: u32,
-    /// How many.
-    pub(super) len: u32,
-    /// What each has more than the common fan-out.
-    pub(super) more: i64,
+    /// Connections of every entry of a line of the grid, in the order of memory, or one number for all: the lines that there are.
+    pub(super) lines: Vec<Vec<u64>>,
+    /// For every row which of them.
+    pub(super) rows: Vec<usize>,
 }
 
 /// Connections of the entries of a value.
@@ -216,31 +204,22 @@ fn carry(op: &OpSpec, weight: &Weight, operand: &[usize], result: &[usize], befo
 
 /// What a population of some value meets, in the order that the value has in memory.
 fn fan(order: Order, layer: usize, weight: Weight, dims: &[usize]) -> Fan {
+    let grid = Grid::new(order, dims);
     let each = match weight {
-        Weight::Uniform(common) => return Fan { layer, common, others: Vec::new() },
+        Weight::Uniform(common) => return Fan { layer, lines: vec![vec![common]], rows: vec![0; grid.height] },
         Weight::Each(each) => each,
     };
-    let grid = Grid::new(order, dims);
     let each: Vec<u64> = logical(order, dims).map(|index| each[index]).collect();
-    // What most entries have is what one in the middle has: others lie at the border.
-    let common = each[(grid.height / 2 * grid.width + grid.width / 2) * grid.channels];
-    let mut others: Vec<Other> = Vec::new();
-    for (index, &weight) in each.iter().enumerate() {
-        let (pixel, channel) = (index / grid.channels, index % grid.channels);
-        let more = weight as i64 - common as i64;
-        let starts_row = channel == 0 && pixel % grid.width == 0;
-        match others.last_mut() {
-            _ if more == 0 => {}
-            Some(last) if last.more == more && !starts_row && last.end(grid) == index => last.len += 1,
-            _ => others.push(Other { pixel: pixel as u32, channel: channel as u32, len: 1, more }),
-        }
-    }
-    Fan { layer, common, others }
-}
-
-impl Other {
-    /// The entry behind the last one.
-    fn end(&self, grid: Grid) -> usize {
-        self.pixel as usize * grid.channels + self.channel as usize + self.len as usize
-    }
+    let mut lines: Vec<Vec<u64>> = Vec::new();
+    let rows = each.chunks(grid.width * grid.channels).map(|line| {
+        let is_one = line.iter().all(|&weight| weight == line[0]);
+        let line = if is_one { &line[..1] } else { line };
+        // The last first: neighbours are mostly the same.
+        lines.iter().rposition(|other| other == line).unwrap_or_else(|| {
+            lines.push(line.to_vec());
+            lines.len() - 1
+        })
+    });
+    let rows = rows.collect();
+    Fan { layer, lines, rows }
 }

@@ -236,17 +236,16 @@ impl Network {
                     }
                 }
             }
-            if let Some(population) = activity.sources[0] {
-                tally.count(activity, population, place, memory, self.isa, batch, execution.steps);
+            if let Some(counter) = &plan.counters[0] {
+                tally.count(counter, place, memory, self.isa, batch, execution.steps);
             }
             watch.made(plan, 0, 0, execution);
         };
         let mut run = |execution: &Execution<'_>, first: usize, steps: &[Step], tally: &mut Tally, watch: &mut Watch<'_>| {
             for (index, step) in (first..).zip(steps) {
                 execution.run(step, scratch, watch);
-                if let Some(population) = step.population {
-                    let place = &arrangement.places[step.target];
-                    tally.count(activity, population, place, memory, self.isa, batch, execution.steps);
+                if let Some(counter) = &plan.counters[index] {
+                    tally.count(counter, &arrangement.places[step.target], memory, self.isa, batch, execution.steps);
                 }
                 watch.made(plan, index, step.values.last().copied().unwrap_or(0), execution);
             }
@@ -262,6 +261,7 @@ impl Network {
             let steps = if self.spec.code == Code::Radix { 1 } else { outcome.timesteps };
             while execution.done < steps {
                 execution.steps = (steps - execution.done).min(arrangement.steps);
+                watch.passes(execution.done);
                 if !is_fed_once {
                     input(&execution, tally, watch);
                 }

@@ -29,13 +29,19 @@ impl Watch<'_> {
         }
     }
 
+    /// A pass begins, after so many time steps.
+    pub(super) fn passes(&mut self, done: usize) {
+        if let Self::Recorder(recorder) = self {
+            recorder.done = done;
+        }
+    }
+
     /// A step, or with `index` 0 the input, has made a value.
     pub(super) fn made(&mut self, plan: &Plan, index: usize, value: usize, execution: &Execution<'_>) {
         let _ = index;
         match self {
             Self::Nobody => {}
             Self::Recorder(recorder) => {
-                recorder.done = execution.done;
                 // The value, and those that are other views of it.
                 let places = &execution.arrangement.places;
                 let Some(made) = plan.of_value[value] else { return };
