@@ -130,6 +130,17 @@ impl Isa {
         }
     }
 
+    /// Events of an operand, for each of its entries, below which a product by events takes less time than one by words: how many events are
+    /// added in the time of a product of one entry. Measured on layers of VGG16 (`runtime/examples/speed.rs`), rounded down.
+    pub(crate) fn event_density(self) -> f32 {
+        match self {
+            Self::Amx => 0.04,
+            Self::Avx512Vnni | Self::Dotprod => 0.25,
+            Self::AvxVnni => 0.3,
+            _ => 0.5,
+        }
+    }
+
     /// Runs the version of a loop that was compiled for this instruction set.
     #[inline]
     pub(crate) fn run<L: Loop>(self, body: L) -> L::Output {

@@ -10,16 +10,19 @@ use super::{
     neuron::{Neuron, RadixNeuron},
     params::Params,
     place::{Grid, Order, Place, logical, plain, turned},
-    step::{Run, Source, Step},
+    step::{EventProduct, MAX_TAPS, Run, Source, Step},
     tally::Counter,
     tile::Stage,
     window::{Depthwise, Window, is_depthwise},
 };
 use crate::{
     artifact::{Artifact, Code, Coding, Head, Links, NodeSpec, OpSpec, Reset, Tensor},
-    kernels::{Format, Isa, SLACK, Weights, Word},
+    kernels::{EventWeights, Format, Isa, SLACK, Weights, Word},
 };
 use alloc::{sync::Arc, vec, vec::Vec};
+
+/// Spikes that an entry of an operand may be, for a product by events: a pooling adds up some.
+const MOST_SPIKES: i32 = 9;
 
 /// How the image comes in.
 #[derive(Clone, Copy, Debug)]
@@ -459,7 +462,12 @@ impl<'a> Builder<'a> {
                     |output| bias.map_or(0, |bias| bias.data.get(output)),
                     |output, _, entry| weight.data.get(output * inputs + entry),
                 );
-                Source::Product { place, groups: Arc::new(vec![weights]), stride: [1, 1], origin: 0 }
+                let events = self.has_events(x, weight, 1).then(|| {
+                    let bias = |output: usize| bias.map_or(0, |bias| bias.data.get(output));
+                    let weights = EventWeights::pack(outputs, 1, inputs, bias, |output, _, entry| weight.data.get(output * inputs + entry));
+                    Arc::new(EventProduct { weights, taps: vec![0] })
+                });
+                Source::Product { place, groups: Arc::new(vec![weights]), stride: [1, 1], origin: 0, events }
             }
             OpSpec::SumPool2d { kernel, stride, pads, .. } => {
                 let place = self.read(x, Order::ChannelsLast, [0; 4]);
@@ -557,7 +565,19 @@ impl<'a> Builder<'a> {
                 Weights::pack(format.word, format.offset(), outer, offsets(runs), inner, bias, weight)
             }
         };
-        Source::Product { place, groups: Arc::new((0..groups).map(of_group).collect()), stride, origin }
+        let events = (groups == 1 && self.has_events(x, weight, height * width)).then(|| {
+            let entry = |output: usize, tap: usize, channel: usize| entry(output, channel, tap / width, tap % width);
+            let weights = EventWeights::pack(outputs, height * width, inner, bias, entry);
+            let taps = (0..height * width).map(|index| (tap(index / width, index % width) / channels) as u32).collect();
+            Arc::new(EventProduct { weights, taps })
+        });
+        Source::Product { place, groups: Arc::new((0..groups).map(of_group).collect()), stride, origin, events }
+    }
+
+    /// Whether a layer may go through time by events: its operand is made of spikes, or few of them together.
+    fn has_events(&self, x: usize, weight: &Tensor, taps: usize) -> bool {
+        let is_rare = !self.is_static[x] && self.links.bounds.values[x] <= MOST_SPIKES;
+        is_rare && weight.data.bits() == 8 && taps <= MAX_TAPS && weight.dims[1] <= usize::from(u16::MAX)
     }
 
     /// What takes entries as they are.

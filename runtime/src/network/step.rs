@@ -4,7 +4,7 @@ use super::{
     tile::Stage,
     window::{Depthwise, Window},
 };
-use crate::kernels::Weights;
+use crate::kernels::{EventWeights, Weights};
 use alloc::{sync::Arc, vec, vec::Vec};
 
 /// One step: a source fills tiles, stages follow, the result is written.
@@ -33,6 +33,8 @@ pub(super) enum Source {
         stride: [usize; 2],
         /// Entries from the first of the operand, border included, to the first that the first place reads.
         origin: usize,
+        /// For operands that are spikes.
+        events: Option<Arc<EventProduct>>,
     },
     /// A convolution of one channel each.
     Depthwise {
@@ -86,6 +88,17 @@ pub(super) enum Source {
     },
 }
 
+/// A product by events.
+#[derive(Clone, Debug)]
+pub(super) struct EventProduct {
+    pub(super) weights: EventWeights,
+    /// Where the parts of a row are: places of the operand, border included, from that of the first.
+    pub(super) taps: Vec<u32>,
+}
+
+/// Most parts of a row of a product by events.
+pub(super) const MAX_TAPS: usize = 32;
+
 /// Entries that stand together in two values, both with their borders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
@@ -124,7 +137,9 @@ impl Step {
     /// Bytes of its parameters.
     pub(super) fn bytes(&self) -> usize {
         let source = match &self.source {
-            Source::Product { groups, .. } => groups.iter().map(Weights::bytes).sum(),
+            Source::Product { groups, events, .. } => {
+                groups.iter().map(Weights::bytes).sum::<usize>() + events.as_ref().map_or(0, |events| events.weights.bytes())
+            }
             Source::Depthwise { depthwise, .. } => depthwise.bytes(),
             Source::Sum { index, .. } => size_of_val(&index[..]),
             Source::Move { parts, .. } => parts.iter().map(|(_, runs)| size_of_val(&runs[..])).sum(),
