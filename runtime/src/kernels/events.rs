@@ -9,11 +9,13 @@ use alloc::{vec, vec::Vec};
 /// Events after which sums of 16 bits may be full.
 const MOST: usize = 255;
 
-/// Events of a part of a row, by the entry of that part: those that add their weights, and those that take them away.
+/// Events of a part of a row: the entries of those that add their weights, and of those that take them away.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Part<'a> {
-    pub(crate) plus: &'a [u16],
-    pub(crate) minus: &'a [u16],
+    pub(crate) plus: &'a [u32],
+    pub(crate) minus: &'a [u32],
+    /// The number that the first entry of the part has.
+    pub(crate) base: u32,
 }
 
 /// Weights by entry.
@@ -153,7 +155,7 @@ impl Task<'_> {
         let first = self.weights.lines.as_ptr().wrapping_add(self.output);
         let pitch = self.weights.pitch;
         for (part, events) in self.parts.iter().enumerate() {
-            let first = first.wrapping_add(part * self.weights.len * pitch);
+            let first = first.wrapping_add(part * self.weights.len * pitch).wrapping_sub(events.base as usize * pitch);
             for (entries, is_plus) in [(events.plus, true), (events.minus, false)] {
                 let mut rest = entries;
                 while !rest.is_empty() {
@@ -164,7 +166,7 @@ impl Task<'_> {
                     }
                     let (now, later) = rest.split_at(rest.len().min(MOST - count));
                     for &entry in now {
-                        let line = first.wrapping_add(usize::from(entry) * pitch);
+                        let line = first.wrapping_add(entry as usize * pitch);
                         for (v, halves) in halves.iter_mut().enumerate() {
                             let line = line.wrapping_add(v * H::LEN);
                             // SAFETY: lines are as long as all outputs, and as many as entries.

@@ -130,15 +130,17 @@ impl Isa {
         }
     }
 
-    /// Events of an operand, for each of its entries, below which a product by events takes less time than one by words: how many events are
-    /// added in the time of a product of one entry. Measured on layers of VGG16 (`runtime/examples/speed.rs`), rounded down.
-    pub(crate) fn event_density(self) -> f32 {
-        match self {
-            Self::Amx => 0.04,
-            Self::Avx512Vnni | Self::Dotprod => 0.25,
-            Self::AvxVnni => 0.3,
-            _ => 0.5,
-        }
+    /// Events for each entry of a row, up to which a product by events takes less time than one by words. The row has so many entries, in
+    /// so many parts. Measured on layers of VGG16 (`runtime/examples/speed.rs`): how many products of one entry are made in the time of an
+    /// event, and in that of the start of a part.
+    pub(crate) fn most_events(self, entries: usize, parts: usize) -> f32 {
+        let (event, part) = match self {
+            Self::Amx => (25.0, 100.0),
+            Self::Avx512Vnni | Self::Dotprod => (4.0, 20.0),
+            Self::AvxVnni => (3.0, 15.0),
+            _ => (2.0, 5.0),
+        };
+        (1.0 - part * parts as f32 / entries as f32).max(0.0) / event
     }
 
     /// Runs the version of a loop that was compiled for this instruction set.

@@ -1,37 +1,65 @@
 //! Where the spikes of a value are.
 
 use super::{arena::Memory, place::Place};
-use crate::kernels::{Part, Word};
+use crate::kernels::{Format, Part, Word};
 use alloc::vec::Vec;
+use core::ops::Range;
 
-/// The events of a value in all images and time steps of a pass: for every place, border included, the channels that spike.
+/// Events of one sign.
+#[derive(Debug, Default)]
+struct Side {
+    /// For every place where its events end.
+    ends: Vec<u32>,
+    /// The entries that spike, counted through the lines of the value with its border; one of several spikes as often.
+    entries: Vec<u32>,
+}
+
+impl Side {
+    fn clear(&mut self) {
+        self.ends.clear();
+        self.entries.clear();
+    }
+
+    /// The events of some places that stand together.
+    #[inline]
+    fn of(&self, places: Range<usize>) -> &[u32] {
+        let start = places.start.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        &self.entries[start..self.ends[places.end - 1] as usize]
+    }
+}
+
+/// The events of a value in all images and time steps of a pass.
 #[derive(Debug, Default)]
 pub(super) struct Events {
-    /// For every place the end of its events that add and of those that take away, in [`Events::channels`].
-    ends: Vec<[u32; 2]>,
-    /// The channels, place by place; one of several spikes as often.
-    channels: Vec<u16>,
+    plus: Side,
+    minus: Side,
+    /// Places of a line, border included, and their channels.
+    line: usize,
+    channels: usize,
 }
 
 impl Events {
-    /// Finds the events of a value of bytes or halves; false if they are more than `most`.
-    pub(super) fn find(&mut self, place: &Place, memory: Memory, images: usize, steps: usize, most: usize) -> bool {
-        self.ends.clear();
-        self.channels.clear();
-        let bytes = place.format.bytes();
-        let line = place.grid.channels * bytes;
+    /// Finds the events of a value of bytes or halves, of which none is but 0 and 1 if it `is_binary`; false if they are more than `most`.
+    pub(super) fn find(&mut self, place: &Place, memory: Memory, images: usize, steps: usize, is_binary: bool, most: usize) -> bool {
+        self.plus.clear();
+        self.minus.clear();
+        let (bytes, channels) = (place.format.bytes(), place.grid.channels);
+        (self.line, self.channels) = (place.line() / channels, channels);
         for image in 0..images {
             for step in 0..place.steps(steps) {
                 let start = place.byte(image, step, 0, 0) - place.within(0, 0) * bytes;
                 // SAFETY: it is the value with its border.
                 let value = unsafe { core::slice::from_raw_parts(memory.at(start).cast_const(), place.padded() * bytes) };
-                for pixel in value.chunks_exact(line) {
+                for (index, pixel) in value.chunks_exact(channels * bytes).enumerate() {
+                    let first = index % self.line * channels;
                     if place.format.word == Word::Bytes {
-                        self.of_bytes(pixel, place.format.zero, place.format.is_unsigned);
+                        self.of_bytes(first as u32, pixel, place.format, is_binary);
                     } else {
-                        self.of_halves(pixel);
+                        self.of_halves(first as u32, pixel);
                     }
-                    if self.channels.len() > most {
+                    self.plus.ends.push(self.plus.entries.len() as u32);
+                    self.minus.ends.push(self.minus.entries.len() as u32);
+                    if self.plus.entries.len() + self.minus.entries.len() > most {
                         return false;
                     }
                 }
@@ -40,65 +68,83 @@ impl Events {
         true
     }
 
-    fn of_bytes(&mut self, pixel: &[u8], zero: u8, is_unsigned: bool) {
-        let (words, rest) = pixel.as_chunks::<8>();
-        let mut last = [zero; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        let all = u64::from_ne_bytes([zero; 8]);
-        let words = || words.iter().chain(core::iter::once(&last)).map(|word| u64::from_le_bytes(*word));
-        let mut has_minus = false;
-        for (index, word) in words().enumerate() {
-            let mut others = word ^ all;
+    fn of_bytes(&mut self, first: u32, pixel: &[u8], format: Format, is_binary: bool) {
+        for (index, bytes) in (first..).step_by(64).zip(pixel.chunks(64)) {
+            let mut others = mask(bytes, format.zero);
             while others != 0 {
-                let byte = others.trailing_zeros() / 8;
-                others &= !(0xFF << (8 * byte));
-                let number = ((word >> (8 * byte)) as u8).wrapping_sub(zero);
-                let channel = (index * 8) as u16 + byte as u16;
-                if is_unsigned || number < 128 {
-                    (0..number).for_each(|_| self.channels.push(channel));
+                let byte = others.trailing_zeros();
+                others &= others - 1;
+                let entry = index + byte;
+                if is_binary {
+                    self.plus.entries.push(entry);
+                    continue;
+                }
+                let number = bytes[byte as usize].wrapping_sub(format.zero);
+                if !format.is_unsigned && number != 1 {
+                    self.minus.entries.push(entry);
                 } else {
-                    has_minus = true;
+                    (0..number).for_each(|_| self.plus.entries.push(entry));
                 }
             }
         }
-        let plus = self.channels.len() as u32;
-        if has_minus {
-            for (channel, &byte) in pixel.iter().enumerate() {
-                if byte.wrapping_sub(zero) as i8 == -1 {
-                    self.channels.push(channel as u16);
-                }
-            }
-        }
-        self.ends.push([plus, self.channels.len() as u32]);
     }
 
-    fn of_halves(&mut self, pixel: &[u8]) {
-        let halves = pixel.as_chunks::<2>().0;
-        let mut has_minus = false;
-        for (first, block) in halves.chunks(4).enumerate() {
+    fn of_halves(&mut self, first: u32, pixel: &[u8]) {
+        for (index, block) in (0u32..).step_by(4).zip(pixel.as_chunks::<2>().0.chunks(4)) {
             if block.iter().all(|half| *half == [0; 2]) {
                 continue;
             }
-            for (channel, half) in (first * 4..).zip(block) {
+            for (channel, half) in (first + index..).zip(block) {
                 let number = i16::from_ne_bytes(*half);
-                has_minus |= number < 0;
-                (0..number).for_each(|_| self.channels.push(channel as u16));
+                (0..number).for_each(|_| self.plus.entries.push(channel));
+                (number..0).for_each(|_| self.minus.entries.push(channel));
             }
         }
-        let plus = self.channels.len() as u32;
-        if has_minus {
-            for (channel, half) in halves.iter().enumerate() {
-                (i16::from_ne_bytes(*half)..0).for_each(|_| self.channels.push(channel as u16));
-            }
-        }
-        self.ends.push([plus, self.channels.len() as u32]);
     }
 
-    /// The events of a place, counted through images, steps and places with their border.
+    /// The events of some places of a line, from one that is counted through images, steps and places with their border.
     #[inline]
-    pub(super) fn of(&self, place: usize) -> Part<'_> {
-        let start = place.checked_sub(1).map_or(0, |before| self.ends[before][1] as usize);
-        let [plus, end] = self.ends[place].map(|end| end as usize);
-        Part { plus: &self.channels[start..plus], minus: &self.channels[plus..end] }
+    pub(super) fn of(&self, place: usize, places: usize) -> Part<'_> {
+        let range = place..place + places;
+        Part { plus: self.plus.of(range.clone()), minus: self.minus.of(range), base: (place % self.line * self.channels) as u32 }
+    }
+}
+
+/// One bit for each of up to 64 bytes, set where it is not `zero`.
+#[inline]
+fn mask(bytes: &[u8], zero: u8) -> u64 {
+    let zeros = u64::from_ne_bytes([zero; 8]);
+    let (words, rest) = bytes.as_chunks::<8>();
+    let of = |word: [u8; 8]| {
+        let mut word = u64::from_le_bytes(word) ^ zeros;
+        // The bits of a byte come together in its lowest, and these in the highest byte.
+        word |= word >> 4;
+        word |= word >> 2;
+        word |= word >> 1;
+        (word & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56
+    };
+    let mut last = [zero; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let mut mask = if rest.is_empty() { 0 } else { of(last) << (8 * words.len()) };
+    for (index, word) in words.iter().enumerate() {
+        mask |= of(*word) << (8 * index);
+    }
+    mask
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mask;
+
+    #[test]
+    fn bits_are_those_of_bytes() {
+        for (len, zero) in [(64, 0), (64, 128), (23, 1), (8, 0), (3, 0), (0, 0)] {
+            let bytes: Vec<u8> = (0..len).map(|i: usize| if i % 3 == 0 || i % 7 == 1 { zero } else { (i * 37 + 1) as u8 | 4 }).collect();
+            let expected = bytes.iter().enumerate().map(|(i, &byte)| u64::from(byte != zero) << i).sum::<u64>();
+            assert_eq!(mask(&bytes, zero), expected, "{len} bytes, zero {zero}");
+            for byte in 0..=255 {
+                assert_eq!(mask(&[byte, zero], zero), u64::from(byte != zero));
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@ use super::{
     events::Events,
     place::{Place, Span, spans},
     plan::{Arrangement, Plan},
-    step::{EventProduct, MAX_TAPS, Run, Source, Step},
+    step::{EventProduct, MAX_PARTS, Run, Source, Step},
     tile::{Alone, Context, Finish, Load, Stage, TILE, Tile, WIDTH},
     trace::Recorder,
     watch::Watch,
@@ -119,10 +119,12 @@ impl Execution<'_> {
 
     /// Looks for the events of a product's operand; whether there are so few that it goes by them.
     fn finds_events(&self, source: &Source, scratch: &mut Scratch) -> bool {
-        let Source::Product { place, events: Some(_), .. } = source else { return false };
+        let Source::Product { place, events: Some(product), .. } = source else { return false };
         let x = self.place(*place);
+        let most = self.isa.most_events(x.grid.channels * product.places * product.parts.len(), product.parts.len());
+        // As many for an entry as a row may have for each of its own.
         let entries = self.images * x.steps(self.steps) * x.grid.len();
-        scratch.events.find(x, self.memory, self.images, self.steps, (entries as f32 * self.isa.event_density()) as usize)
+        scratch.events.find(x, self.memory, self.images, self.steps, product.is_binary, (entries as f32 * most) as usize)
     }
 
     /// Goes through a value in tiles.
@@ -234,14 +236,14 @@ impl Execution<'_> {
     fn accumulate(&self, x: &Place, product: &EventProduct, stride: [usize; 2], origin: usize, tile: &mut Tile<'_>, events: &Events) {
         let line = x.line() / x.grid.channels;
         let pixels = x.padded() / x.grid.channels;
-        let mut parts = [Part::default(); MAX_TAPS];
-        let parts = &mut parts[..product.taps.len()];
+        let mut parts = [Part::default(); MAX_PARTS];
+        let parts = &mut parts[..product.parts.len()];
         let (channel, step, width) = (tile.channel, tile.step, tile.width);
         for (span, rows) in tile.spans() {
             let first = (span.image * x.steps(self.steps) + step) * pixels + origin / x.grid.channels + span.y * stride[0] * line;
             for (place, row) in (span.x..).zip(rows.chunks_exact_mut(width)) {
                 let first = first + place * stride[1];
-                parts.iter_mut().zip(&product.taps).for_each(|(part, &tap)| *part = events.of(first + tap as usize));
+                parts.iter_mut().zip(&product.parts).for_each(|(part, &at)| *part = events.of(first + at as usize, product.places));
                 product.weights.accumulate(self.isa, channel, parts, row);
             }
         }

@@ -10,7 +10,7 @@ use super::{
     neuron::{Neuron, RadixNeuron},
     params::Params,
     place::{Grid, Order, Place, logical, plain, turned},
-    step::{EventProduct, MAX_TAPS, Run, Source, Step},
+    step::{EventProduct, MAX_PARTS, Run, Source, Step},
     tally::Counter,
     tile::Stage,
     window::{Depthwise, Window, is_depthwise},
@@ -465,7 +465,7 @@ impl<'a> Builder<'a> {
                 let events = self.has_events(x, weight, 1).then(|| {
                     let bias = |output: usize| bias.map_or(0, |bias| bias.data.get(output));
                     let weights = EventWeights::pack(outputs, 1, inputs, bias, |output, _, entry| weight.data.get(output * inputs + entry));
-                    Arc::new(EventProduct { weights, taps: vec![0] })
+                    Arc::new(EventProduct { weights, parts: vec![0], places: 1, is_binary: self.is_binary(x) })
                 });
                 Source::Product { place, groups: Arc::new(vec![weights]), stride: [1, 1], origin: 0, events }
             }
@@ -565,19 +565,24 @@ impl<'a> Builder<'a> {
                 Weights::pack(format.word, format.offset(), outer, offsets(runs), inner, bias, weight)
             }
         };
-        let events = (groups == 1 && self.has_events(x, weight, height * width)).then(|| {
-            let entry = |output: usize, tap: usize, channel: usize| entry(output, channel, tap / width, tap % width);
-            let weights = EventWeights::pack(outputs, height * width, inner, bias, entry);
-            let taps = (0..height * width).map(|index| (tap(index / width, index % width) / channels) as u32).collect();
-            Arc::new(EventProduct { weights, taps })
+        let events = (is_line && self.has_events(x, weight, height)).then(|| {
+            let weights = EventWeights::pack(outputs, height, width * inner, bias, |output: usize, row: usize, index: usize| {
+                entry(output, index % inner, row, index / inner)
+            });
+            let parts = (0..height).map(|row| (tap(row, 0) / channels) as u32).collect();
+            Arc::new(EventProduct { weights, parts, places: width, is_binary: self.is_binary(x) })
         });
         Source::Product { place, groups: Arc::new((0..groups).map(of_group).collect()), stride, origin, events }
     }
 
     /// Whether a layer may go through time by events: its operand is made of spikes, or few of them together.
-    fn has_events(&self, x: usize, weight: &Tensor, taps: usize) -> bool {
+    fn has_events(&self, x: usize, weight: &Tensor, parts: usize) -> bool {
         let is_rare = !self.is_static[x] && self.links.bounds.values[x] <= MOST_SPIKES;
-        is_rare && weight.data.bits() == 8 && taps <= MAX_TAPS && weight.dims[1] <= usize::from(u16::MAX)
+        is_rare && weight.data.bits() == 8 && parts <= MAX_PARTS
+    }
+
+    fn is_binary(&self, x: usize) -> bool {
+        self.is_unsigned[x] && self.links.bounds.values[x] <= 1
     }
 
     /// What takes entries as they are.

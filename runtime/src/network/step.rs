@@ -93,11 +93,15 @@ pub(super) enum Source {
 pub(super) struct EventProduct {
     pub(super) weights: EventWeights,
     /// Where the parts of a row are: places of the operand, border included, from that of the first.
-    pub(super) taps: Vec<u32>,
+    pub(super) parts: Vec<u32>,
+    /// Places of a part.
+    pub(super) places: usize,
+    /// Whether the operand is 0 or 1.
+    pub(super) is_binary: bool,
 }
 
 /// Most parts of a row of a product by events.
-pub(super) const MAX_TAPS: usize = 32;
+pub(super) const MAX_PARTS: usize = 16;
 
 /// Entries that stand together in two values, both with their borders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
