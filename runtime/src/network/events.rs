@@ -39,12 +39,14 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// Finds the events of a value of bytes or halves, of which none is but 0 and 1 if it `is_binary`; false if they are more than `most`.
-    pub(super) fn find(&mut self, place: &Place, memory: Memory, images: usize, steps: usize, is_binary: bool, most: usize) -> bool {
+    /// Finds the events of a value of bytes or halves, of which none is but 0 and 1 if it `is_binary`;
+    /// false if they are more than `most` for every entry.
+    pub(super) fn find(&mut self, place: &Place, memory: Memory, images: usize, steps: usize, is_binary: bool, most: f32) -> bool {
         self.plus.clear();
         self.minus.clear();
         let (bytes, channels) = (place.format.bytes(), place.grid.channels);
         (self.line, self.channels) = (place.line() / channels, channels);
+        let mut seen = 0;
         for image in 0..images {
             for step in 0..place.steps(steps) {
                 let start = place.byte(image, step, 0, 0) - place.within(0, 0) * bytes;
@@ -59,9 +61,10 @@ impl Events {
                     }
                     self.plus.ends.push(self.plus.entries.len() as u32);
                     self.minus.ends.push(self.minus.entries.len() as u32);
-                    if self.plus.entries.len() + self.minus.entries.len() > most {
-                        return false;
-                    }
+                }
+                seen += place.grid.len();
+                if (self.plus.entries.len() + self.minus.entries.len()) as f32 > most * seen as f32 {
+                    return false;
                 }
             }
         }
@@ -80,8 +83,8 @@ impl Events {
                     continue;
                 }
                 let number = bytes[byte as usize].wrapping_sub(format.zero);
-                if !format.is_unsigned && number != 1 {
-                    self.minus.entries.push(entry);
+                if !format.is_unsigned && number >= 128 {
+                    (number as i8..0).for_each(|_| self.minus.entries.push(entry));
                 } else {
                     (0..number).for_each(|_| self.plus.entries.push(entry));
                 }

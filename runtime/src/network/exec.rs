@@ -121,10 +121,8 @@ impl Execution<'_> {
     fn finds_events(&self, source: &Source, scratch: &mut Scratch) -> bool {
         let Source::Product { place, events: Some(product), .. } = source else { return false };
         let x = self.place(*place);
-        let most = self.isa.most_events(x.grid.channels * product.places * product.parts.len(), product.parts.len());
-        // As many for an entry as a row may have for each of its own.
-        let entries = self.images * x.steps(self.steps) * x.grid.len();
-        scratch.events.find(x, self.memory, self.images, self.steps, product.is_binary, (entries as f32 * most) as usize)
+        let most = self.isa.most_events(product.readers, product.outputs);
+        most > 0.0 && scratch.events.find(x, self.memory, self.images, self.steps, product.is_binary, most)
     }
 
     /// Goes through a value in tiles.

@@ -235,7 +235,7 @@ impl<'a> Builder<'a> {
     /// The narrowest width that holds a value.
     fn narrowest(&self, value: usize) -> Word {
         let most = self.links.bounds.values[value];
-        if most <= if self.is_unsigned[value] { i32::from(u8::MAX) } else { 1 } { Word::Bytes } else { plain(most).word }
+        if most <= if self.is_unsigned[value] { i32::from(u8::MAX) } else { i32::from(i8::MAX) } { Word::Bytes } else { plain(most).word }
     }
 
     fn format(&self, value: usize) -> Format {
@@ -465,7 +465,8 @@ impl<'a> Builder<'a> {
                 let events = self.has_events(x, weight, 1).then(|| {
                     let bias = |output: usize| bias.map_or(0, |bias| bias.data.get(output));
                     let weights = EventWeights::pack(outputs, 1, inputs, bias, |output, _, entry| weight.data.get(output * inputs + entry));
-                    Arc::new(EventProduct { weights, parts: vec![0], places: 1, is_binary: self.is_binary(x) })
+                    let is_binary = self.is_binary(x);
+                    Arc::new(EventProduct { weights, parts: vec![0], places: 1, is_binary, readers: 1.0, outputs })
                 });
                 Source::Product { place, groups: Arc::new(vec![weights]), stride: [1, 1], origin: 0, events }
             }
@@ -570,7 +571,8 @@ impl<'a> Builder<'a> {
                 entry(output, index % inner, row, index / inner)
             });
             let parts = (0..height).map(|row| (tap(row, 0) / channels) as u32).collect();
-            Arc::new(EventProduct { weights, parts, places: width, is_binary: self.is_binary(x) })
+            let readers = (height * width) as f32 / (stride[0] * stride[1]) as f32;
+            Arc::new(EventProduct { weights, parts, places: width, is_binary: self.is_binary(x), readers, outputs })
         });
         Source::Product { place, groups: Arc::new((0..groups).map(of_group).collect()), stride, origin, events }
     }

@@ -98,6 +98,9 @@ pub(super) struct EventProduct {
     pub(super) places: usize,
     /// Whether the operand is 0 or 1.
     pub(super) is_binary: bool,
+    /// Rows that read an entry of the operand, on average, and the outputs of each.
+    pub(super) readers: f32,
+    pub(super) outputs: usize,
 }
 
 /// Most parts of a row of a product by events.
