@@ -317,6 +317,23 @@ fn valgrind_finds_nothing() {
 }
 
 #[test]
+fn the_program_of_the_page_runs() {
+    let page = fs::read_to_string(root().join("../docs/c.md")).unwrap();
+    let program = page.split("```c\n").nth(1).unwrap().split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (source, made) = (folder.path().join("page.c"), folder.path().join("page"));
+    fs::write(&source, program).unwrap();
+    let Some(cc) = compiler("CC", "cc") else { return };
+    let mut compile = Command::new(cc);
+    compile.args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]).arg(&source).arg("-o").arg(&made);
+    run(compile.arg("-I").arg(installed().join("include")).arg("-L").arg(installed().join("lib")).arg("-lsnnc"));
+    let told = run(command(made).current_dir(root().join("..")));
+    let network = load(&fixture("digits/digits.snn"));
+    let class = network.run_quantised(&[0; 64], network.spec().timesteps, 0).unwrap().predictions()[0];
+    assert_eq!(String::from_utf8(told.stdout).unwrap(), format!("class {class}\n"));
+}
+
+#[test]
 fn the_header_is_c_plus_plus_too() {
     let Some(cxx) = compiler("CXX", "c++") else { return };
     let folder = tempfile::tempdir().unwrap();

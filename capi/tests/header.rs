@@ -10,7 +10,13 @@ fn the_header_is_up_to_date() {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("header/Cargo.toml");
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("header");
         let mut command = Command::new(env!("CARGO"));
-        command.arg(words[0]).args(["--quiet", "--locked", "--manifest-path"]).arg(manifest).arg("--target-dir").arg(target).args(&words[1..]);
+        command
+            .arg(words[0])
+            .args(["--quiet", "--locked", "--manifest-path"])
+            .arg(manifest)
+            .arg("--target-dir")
+            .arg(target)
+            .args(&words[1..]);
         command.output().unwrap()
     };
     let built = cargo(&["build"]);

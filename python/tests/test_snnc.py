@@ -17,6 +17,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+from numpy.typing import NDArray
 
 import snnc
 from snnc._command import command
@@ -26,12 +27,12 @@ DIGITS = FIXTURES / "digits" / "digits.snn"
 VECTORS = sorted((FIXTURES / "vectors").glob("*.snn"))
 
 
-def digits() -> "tuple[np.ndarray, np.ndarray]":
+def digits() -> "tuple[NDArray[np.uint8], NDArray[np.int64]]":
     data = np.load(FIXTURES / "digits" / "digits_test.npz")
     return data["x"], data["y"]
 
 
-def busy(network: snnc.Network) -> "np.ndarray":
+def busy(network: snnc.Network) -> "NDArray[np.float32]":
     """Images for at least a second."""
     count = 256
     while True:
@@ -108,7 +109,9 @@ class Arrays(unittest.TestCase):
         self.assertFalse(turned.flags.c_contiguous)
         read_only = self.images.copy()
         read_only.flags.writeable = False
-        for images in [floats, turned, self.images[..., None], np.asfortranarray(self.images), read_only, np.repeat(floats, 2, axis=0)[::2]]:
+        ways: "list[NDArray[np.float32] | NDArray[np.uint8]]" = [floats, turned, np.repeat(floats, 2, axis=0)[::2], read_only]
+        ways += [self.images[..., None], np.asfortranarray(self.images)]
+        for images in ways:
             np.testing.assert_array_equal(self.network.run(images).logits, self.result.logits)
         part = self.network.run(self.images[100:103])
         np.testing.assert_array_equal(part.logits, self.result.logits[100:103])

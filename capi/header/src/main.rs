@@ -21,7 +21,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     if env::args().nth(1).as_deref() != Some("--check") {
         fs::write(header, made)?;
     } else if fs::read(header)? != made {
-        return Err("capi/include/snnc.h is not what the sources say: `cargo run --manifest-path capi/header/Cargo.toml` makes it again".into());
+        return Err(
+            "capi/include/snnc.h is not what the sources say: `cargo run --manifest-path capi/header/Cargo.toml` makes it again".into()
+        );
     }
     Ok(())
 }
