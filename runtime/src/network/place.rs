@@ -6,7 +6,7 @@
 
 use crate::{
     artifact::{Artifact, Layout, Links, OpSpec},
-    kernels::{Format, SLACK, Word},
+    kernels::{Format, Word},
 };
 use alloc::vec::Vec;
 
@@ -115,11 +115,6 @@ impl Place {
     /// Entries with the border.
     pub(super) fn padded(&self) -> usize {
         (self.pads[0] + self.grid.height + self.pads[2]) * self.line()
-    }
-
-    /// Bytes for so many images.
-    pub(super) fn bytes(&self, images: usize) -> usize {
-        self.image * images * self.format.bytes() + SLACK
     }
 
     /// The entry of a place, counted from the first of the image and step.
