@@ -37,9 +37,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let numbers = network.quantise(&layouts.convert(&images, 0..count))?;
     let steps = spec.timesteps;
 
-    let trace = network.clone().with_isa(Isa::Portable).trace(&numbers, steps, 0)?;
+    let trace = Network::with_isa(artifact.clone(), Isa::Portable)?.trace(&numbers, steps, 0)?;
     for isa in Isa::available() {
-        let other = network.clone().with_isa(isa).trace(&numbers, steps, 0)?;
+        let other = Network::with_isa(artifact.clone(), isa)?.trace(&numbers, steps, 0)?;
         if other != trace {
             return Err(format!("{isa:?} has other spikes or values than portable code").into());
         }

@@ -22,7 +22,9 @@
 //! Everything from the quantised image to the read-out is whole numbers, and the file was proven to keep them in 32 bits. So an
 //! image's result depends on the artifact, the image, the number of steps and (with Poisson coding) the index of the image: not on the
 //! batch that it came in, the number of threads, the processor or its instruction set. Work runs on the rayon pool of the caller.
-//! The environment variable `SNNC_ISA` (`portable`, `avx2` or `avx512`) chooses the instructions, for comparisons.
+//! The environment variable `SNNC_ISA` chooses the instructions, for comparisons; [`Isa::name`] has its values.
+
+extern crate alloc;
 
 pub mod artifact;
 mod cost;

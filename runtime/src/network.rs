@@ -1,21 +1,28 @@
 //! A network that is ready to run.
 //!
-//! Loading turns the artifact into a plan: which values never change while the image stays (with direct coding, everything
-//! up to the first neurons) and are therefore made once per batch; in which buffer each value lives; what must be
-//! counted. A run then takes buffers for one batch, which are kept for the next run. In the rate code it steps through time; its memory
-//! does not grow with the number of steps. In the radix code it goes through the network once: the operators between neurons are affine,
-//! so that they may be applied to what a window says instead of to each of its digits, and a neuron's spikes are the binary digits of
-//! its count.
+//! Loading turns the artifact into a plan ([`plan`]): which nodes become one step, how each value is kept in memory and where. What never changes
+//! while the image stays (in the rate code with direct coding, everything up to the first neurons) is made once per batch. Then, in the
+//! rate code, each step is done for several time steps before the next, since nothing flows back: weights are read once for all of them. In the
+//! radix code the network is gone through once: the operators between neurons are affine, so that they may be applied to what a window says
+//! instead of to each of its digits, and a neuron's spikes are the binary digits of its count.
 
 mod activity;
-mod broadcast;
-mod memory;
+mod arena;
+mod chain;
+mod exec;
+mod fans;
+mod moves;
 mod neuron;
-mod ops;
+mod params;
+mod place;
 mod plan;
 mod run;
 mod schedule;
+mod step;
+mod tally;
+mod tile;
 mod trace;
+mod window;
 
 pub use activity::{Drive, Layer, Population, PopulationKind};
 pub use run::{Outcome, argmax};
@@ -28,26 +35,33 @@ use crate::{
     kernels::Isa,
 };
 use activity::Activity;
+use alloc::{sync::Arc, vec::Vec};
+use core::fmt;
 use plan::Plan;
 use run::Spare;
-use std::fmt;
 
-/// Memory that the buffers of a batch should not exceed.
-const BATCH_BYTES: usize = 256 << 20;
+/// Memory that the values of a batch should not exceed: they are to stay in a cache.
+const BATCH_BYTES: usize = 1 << 20;
 /// Most images in a batch: more does not run faster.
 const MAX_BATCH: usize = 32;
+/// Most time steps of a pass.
+const MAX_PASS: usize = 32;
 
 /// A network that is ready to run.
 #[derive(Clone)]
 pub struct Network {
     spec: NetworkSpec,
-    plan: Plan,
-    activity: Activity,
+    plan: Arc<Plan>,
+    activity: Arc<Activity>,
     /// The operands of each node: 0 is the input, `i + 1` the result of node `i`.
     operands: Vec<Vec<usize>>,
+    /// Entries of each value for an image.
+    lens: Vec<usize>,
     /// Most time steps of a run.
     max_timesteps: usize,
     batch: usize,
+    /// Time steps that go through a step together.
+    pass: usize,
     isa: Isa,
     spare: Spare,
 }
@@ -59,7 +73,7 @@ impl Network {
     /// If the bytes are no artifact of this version, or `SNNC_ISA` names no instructions of this processor; see [`LoadError`].
     pub fn load(bytes: &[u8]) -> Result<Self, LoadError> {
         let (artifact, links) = Artifact::read(bytes)?;
-        Self::prepare(artifact, links)
+        Ok(Self::prepare(artifact, links, Isa::choose()?))
     }
 
     /// Prepares an artifact.
@@ -67,17 +81,42 @@ impl Network {
     /// # Errors
     /// If it violates the specification, or as [`Network::load`] for `SNNC_ISA`.
     pub fn new(artifact: Artifact) -> Result<Self, LoadError> {
-        let links = artifact.link()?;
-        Self::prepare(artifact, links)
+        Self::with_isa(artifact, Isa::choose()?)
     }
 
-    fn prepare(artifact: Artifact, links: Links) -> Result<Self, LoadError> {
-        let isa = Isa::choose()?;
-        let activity = Activity::new(&artifact, &links);
-        let plan = Plan::new(&artifact, &links, &activity);
-        let batch = (BATCH_BYTES / plan.image_bytes().max(1)).clamp(1, MAX_BATCH);
+    /// As [`Network::new`], for certain instructions; for those of [`Isa::Portable`] where the processor lacks them. Results do not depend on it.
+    ///
+    /// # Errors
+    /// If the artifact violates the specification.
+    pub fn with_isa(artifact: Artifact, isa: Isa) -> Result<Self, LoadError> {
+        let links = artifact.link()?;
+        Ok(Self::prepare(artifact, links, if isa.is_available() { isa } else { Isa::Portable }))
+    }
+
+    fn prepare(artifact: Artifact, links: Links, isa: Isa) -> Self {
+        let orders = place::orders(&artifact, &links);
+        let activity = Activity::new(&artifact, &links, &orders);
+        let plan = Plan::new(&artifact, &links, &orders, &activity, isa);
         let max_timesteps = links.bounds.timesteps;
-        Ok(Self { spec: artifact.graph, plan, activity, operands: links.operands, max_timesteps, batch, isa, spare: Spare::default() })
+        let spec = artifact.graph;
+        let steps = if spec.code == Code::Radix { 1 } else { spec.timesteps.min(MAX_PASS) };
+        let fits = |images: usize, steps: usize| plan.arrange(images, steps).bytes <= BATCH_BYTES;
+        let pass = (1..=steps).rev().find(|&steps| fits(1, steps)).unwrap_or(1);
+        let batch = (1..=MAX_BATCH).rev().find(|&images| fits(images, pass)).unwrap_or(1);
+        let shapes = core::iter::once(&spec.input.shape).chain(spec.nodes.iter().map(|node| &node.shape));
+        let lens = shapes.map(|shape| shape.iter().product()).collect();
+        Self {
+            plan: Arc::new(plan),
+            activity: Arc::new(activity),
+            operands: links.operands,
+            lens,
+            max_timesteps,
+            batch,
+            pass,
+            isa,
+            spare: Spare::default(),
+            spec,
+        }
     }
 
     /// The description of the network.
@@ -89,13 +128,13 @@ impl Network {
     /// Number of values of an image.
     #[must_use]
     pub fn image_len(&self) -> usize {
-        self.plan.input.len
+        self.lens[0]
     }
 
     /// Number of values of the output for an image.
     #[must_use]
     pub fn classes(&self) -> usize {
-        self.plan.output.len
+        self.plan.output_index.len()
     }
 
     /// What makes spikes, in the order of [`Outcome::spikes`].
@@ -136,13 +175,6 @@ impl Network {
     #[must_use]
     pub fn isa(&self) -> Isa {
         self.isa
-    }
-
-    /// Sets the instructions that are used; those of [`Isa::Portable`] where the processor lacks them. Results do not depend on it.
-    #[must_use]
-    pub fn with_isa(mut self, isa: Isa) -> Self {
-        self.isa = if isa.is_available() { isa } else { Isa::Portable };
-        self
     }
 }
 

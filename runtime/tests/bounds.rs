@@ -21,10 +21,9 @@ fn refused(artifact: Artifact, node: &str, words: &str) {
 
 /// Runs images with all instructions; the largest magnitude of all values that the reference confirms.
 fn largest(artifact: &Artifact, images: &[u16], steps: usize) -> i64 {
-    let network = Network::new(artifact.clone()).unwrap();
     let mut most = 0;
     for isa in Isa::available() {
-        let network = network.clone().with_isa(isa);
+        let network = Network::with_isa(artifact.clone(), isa).unwrap();
         for image in images.chunks(network.image_len()) {
             let trace = network.trace(image, steps, 0).unwrap();
             let expected = reference::run(artifact, image, steps, 0);

@@ -1,49 +1,98 @@
-//! Instruction sets: which one there is, and loops that are compiled for each.
+//! Instruction sets: which ones there are, and loops that are compiled for each.
 
+use super::Word;
 use crate::error::LoadError;
+use alloc::{string::String, vec::Vec};
 
-/// Which instructions the products of a network use. Results do not depend on it.
+/// Which instructions the loops of a network use. Results do not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Isa {
     /// What every processor of the target has.
     Portable,
     /// x86-64 with AVX2.
     Avx2,
+    /// x86-64 with AVX2 and AVX-VNNI.
+    AvxVnni,
     /// x86-64 with AVX-512 F, BW, DQ and VL.
     Avx512,
+    /// x86-64 with these and AVX-512 VNNI.
+    Avx512Vnni,
+    /// x86-64 with these and the tiles of AMX-INT8.
+    Amx,
+    /// 64-bit ARM with NEON, as all have it.
+    Neon,
+    /// 64-bit ARM with the dot product of bytes.
+    Dotprod,
+    /// WebAssembly with 128-bit vectors.
+    Simd128,
 }
 
 impl Isa {
-    const ALL: [(Self, &'static str); 3] = [(Self::Portable, "portable"), (Self::Avx2, "avx2"), (Self::Avx512, "avx512")];
+    /// All of them; those of one target from the narrowest to the widest.
+    pub const ALL: [Self; 9] =
+        [Self::Portable, Self::Avx2, Self::AvxVnni, Self::Avx512, Self::Avx512Vnni, Self::Amx, Self::Neon, Self::Dotprod, Self::Simd128];
+
+    /// The name that `SNNC_ISA` knows it by.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::AvxVnni => "avx-vnni",
+            Self::Avx512 => "avx512",
+            Self::Avx512Vnni => "avx512-vnni",
+            Self::Amx => "amx",
+            Self::Neon => "neon",
+            Self::Dotprod => "dotprod",
+            Self::Simd128 => "simd128",
+        }
+    }
 
     /// Whether this processor has it.
     #[must_use]
     pub fn is_available(self) -> bool {
-        #[cfg(target_arch = "x86_64")]
         match self {
             Self::Portable => true,
-            Self::Avx2 => is_x86_feature_detected!("avx2"),
+            #[cfg(all(target_arch = "x86_64", feature = "std"))]
+            Self::Avx2 => std::is_x86_feature_detected!("avx2"),
+            #[cfg(all(target_arch = "x86_64", feature = "std"))]
+            Self::AvxVnni => Self::Avx2.is_available() && std::is_x86_feature_detected!("avxvnni"),
+            #[cfg(all(target_arch = "x86_64", feature = "std"))]
             Self::Avx512 => {
-                is_x86_feature_detected!("avx512f")
-                    && is_x86_feature_detected!("avx512bw")
-                    && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512vl")
+                std::is_x86_feature_detected!("avx512f")
+                    && std::is_x86_feature_detected!("avx512bw")
+                    && std::is_x86_feature_detected!("avx512dq")
+                    && std::is_x86_feature_detected!("avx512vl")
             }
+            #[cfg(all(target_arch = "x86_64", feature = "std"))]
+            Self::Avx512Vnni => Self::Avx512.is_available() && std::is_x86_feature_detected!("avx512vnni"),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => true,
+            #[cfg(all(target_arch = "aarch64", feature = "std"))]
+            Self::Dotprod => std::arch::is_aarch64_feature_detected!("dotprod"),
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Self::Simd128 => true,
+            _ => false,
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        return self == Self::Portable;
     }
 
     /// All that this processor has, the widest last.
     #[must_use]
     pub fn available() -> Vec<Self> {
-        Self::ALL.iter().map(|(isa, _)| *isa).filter(|isa| isa.is_available()).collect()
+        Self::ALL.iter().copied().filter(|isa| isa.is_available()).collect()
     }
 
     /// The names of those, as `SNNC_ISA` has them.
     pub(crate) fn names() -> String {
-        let names: Vec<&str> = Self::ALL.iter().filter(|(isa, _)| isa.is_available()).map(|(_, name)| *name).collect();
+        let names: Vec<&str> = Self::available().into_iter().map(Self::name).collect();
         names.join(", ")
+    }
+
+    /// The widest that this processor has.
+    #[must_use]
+    pub fn best() -> Self {
+        Self::available().pop().unwrap_or(Self::Portable)
     }
 
     /// The one that `SNNC_ISA` names; without it, the widest.
@@ -51,15 +100,38 @@ impl Isa {
     /// # Errors
     /// If it names none that this processor has.
     pub(crate) fn choose() -> Result<Self, LoadError> {
-        let Some(wanted) = std::env::var_os("SNNC_ISA") else {
-            return Ok(Self::available().pop().unwrap_or(Self::Portable));
-        };
-        let found = Self::ALL.iter().find(|(isa, name)| wanted == *name && isa.is_available());
-        found.map(|(isa, _)| *isa).ok_or_else(|| LoadError::Isa(wanted.to_string_lossy().into_owned()))
+        #[cfg(feature = "std")]
+        if let Some(wanted) = std::env::var_os("SNNC_ISA") {
+            let found = Self::ALL.into_iter().find(|isa| wanted == *isa.name() && isa.is_available());
+            return found.ok_or_else(|| LoadError::Isa(wanted.to_string_lossy().into_owned()));
+        }
+        Ok(Self::best())
+    }
+
+    /// What operands of at most `most`, none negative if `is_unsigned`, are best kept and multiplied as, by weights of `weight_bits`.
+    pub(crate) fn word(self, most: i32, is_unsigned: bool, weight_bits: u32) -> Word {
+        let fits_byte = if is_unsigned { most <= i32::from(u8::MAX) } else { most <= 1 };
+        let has_bytes = matches!(self, Self::AvxVnni | Self::Avx512Vnni | Self::Amx | Self::Dotprod);
+        match (fits_byte && has_bytes && weight_bits == 8, most <= i32::from(i16::MAX)) {
+            (true, _) => Word::Bytes,
+            (false, true) => Word::Halves,
+            (false, false) => Word::Whole,
+        }
+    }
+
+    /// What a 0 is among bytes: what is kept is the number and this. The instructions for products of bytes want operands of one kind: on x86-64
+    /// without a sign, on ARM with one.
+    pub(crate) fn byte_zero(self, is_unsigned: bool) -> u8 {
+        match (self, is_unsigned) {
+            (Self::Dotprod, true) => 128,
+            (Self::Dotprod, false) | (_, true) => 0,
+            (_, false) => 1,
+        }
     }
 
     /// Runs the version of a loop that was compiled for this instruction set.
-    pub(super) fn run<L: Loop>(self, body: L) -> L::Output {
+    #[inline]
+    pub(crate) fn run<L: Loop>(self, body: L) -> L::Output {
         #[cfg(target_arch = "x86_64")]
         {
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
@@ -70,13 +142,13 @@ impl Isa {
             fn avx2<L: Loop>(body: L) -> L::Output {
                 body.run()
             }
-            assert!(self.is_available(), "instructions that this processor lacks");
+            debug_assert!(self.is_available(), "instructions that this processor lacks");
             match self {
-                // SAFETY: the processor has it, by the assertion.
-                Self::Avx512 => return unsafe { avx512(body) },
-                // SAFETY: the processor has it, by the assertion.
-                Self::Avx2 => return unsafe { avx2(body) },
-                Self::Portable => {}
+                // SAFETY: a network is only given instructions that the processor has.
+                Self::Avx512 | Self::Avx512Vnni | Self::Amx => return unsafe { avx512(body) },
+                // SAFETY: as before.
+                Self::Avx2 | Self::AvxVnni => return unsafe { avx2(body) },
+                _ => {}
             }
         }
         body.run()
@@ -85,7 +157,9 @@ impl Isa {
 
 /// A loop to be compiled for every instruction set. `run` must be `#[inline(always)]`, as must all that it calls, or the inner code keeps
 /// the instructions of the target.
-pub(super) trait Loop {
+pub(crate) trait Loop {
+    /// What it returns.
     type Output;
+    /// The loop.
     fn run(self) -> Self::Output;
 }

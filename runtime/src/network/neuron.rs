@@ -1,67 +1,179 @@
-//! Neurons: potentials and spikes.
+//! Neurons: potentials and spikes, one block of them at a time.
 
-use super::broadcast::Broadcast;
-use crate::artifact::{LEAK_ONE, Reset};
+use super::params::Params;
+use crate::{
+    artifact::{LEAK_ONE, Reset},
+    kernels::{Block, COLUMNS},
+};
+use alloc::vec::Vec;
+
+/// Neurons of the radix code.
+#[derive(Clone, Debug)]
+pub(super) struct RadixNeuron {
+    threshold: Params,
+    initial: Params,
+    /// One over the threshold, a little too large.
+    inverse: Vec<f32>,
+    levels: i32,
+    /// Whether a product with the inverse is enough, by [`is_exact`].
+    is_exact: bool,
+}
+
+/// Whether `⌊v/θ⌋ = ⌊fl(v · i)⌋` for all `0 ≤ v ≤ θ (L + 1)`, where `i` is the smallest f32 not below `1/θ`.
+///
+/// `i = (1 + d)/θ` with `0 ≤ d ≤ 2⁻²³`, and the product is rounded to the nearest: by a factor of at most `1 + 2⁻²⁴`. Rounding is monotone, so
+/// where `v ≥ q θ` the product is at least q. Where `v ≤ q θ - 1` it is at most `(q - 1/θ)(1 + 2⁻²³)(1 + 2⁻²⁴)`, below q if
+/// `q θ · 1.6 · 2⁻²³ < 1`; and v is an f32 itself. Both hold if `θ (L + 1) ≤ 2²²`.
+fn is_exact(threshold: i32, levels: i32) -> bool {
+    i64::from(threshold) * (i64::from(levels) + 1) <= 1 << 22
+}
+
+/// The smallest f32 that is not below `1 / threshold`.
+fn inverse(threshold: i32) -> f32 {
+    let nearest = (1.0 / f64::from(threshold)) as f32;
+    if f64::from(nearest) * f64::from(threshold) < 1.0 { f32::from_bits(nearest.to_bits() + 1) } else { nearest }
+}
+
+impl RadixNeuron {
+    pub(super) fn new(threshold: Params, initial: Params, pixels: usize, levels: u32) -> Self {
+        let differs = threshold.differs() || initial.differs();
+        let [threshold, initial] = [threshold, initial].map(|params| params.spread(differs, pixels));
+        let levels = levels as i32;
+        let is_exact = threshold.values().iter().all(|&threshold| is_exact(threshold, levels));
+        Self { inverse: threshold.map(inverse), threshold, initial, levels, is_exact }
+    }
+
+    /// The parameters of a place from a channel on.
+    #[inline(always)]
+    pub(super) fn line(&self, pixel: usize, channel: usize) -> Line<'_> {
+        let start = self.threshold.start(pixel);
+        Line {
+            threshold: &self.threshold.values()[start + channel..],
+            initial: &self.initial.values()[start + channel..],
+            inverse: &self.inverse[start + channel..],
+            levels: self.levels,
+        }
+    }
+
+    pub(super) fn is_exact(&self) -> bool {
+        self.is_exact
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.threshold.bytes() + self.initial.bytes() + size_of_val(&self.inverse[..])
+    }
+}
+
+/// Neurons of one place.
+pub(super) struct Line<'a> {
+    threshold: &'a [i32],
+    initial: &'a [i32],
+    inverse: &'a [f32],
+    levels: i32,
+}
+
+impl Line<'_> {
+    /// Currents become counts, `min(max(⌊(x + initial) / θ⌋, 0), levels)`, of the block that starts at a channel.
+    #[inline(always)]
+    pub(super) fn fire<const IS_EXACT: bool>(&self, at: usize, block: &mut Block) {
+        let threshold = block_of(self.threshold, at);
+        let initial = block_of(self.initial, at);
+        let inverse: &[f32; COLUMNS] = self.inverse[at..].first_chunk().expect("lines have whole blocks");
+        for lane in 0..COLUMNS {
+            let theta = threshold[lane];
+            let v = block[lane].wrapping_add(initial[lane]).max(0).min(theta.wrapping_mul(self.levels));
+            // SAFETY: neither negative nor more than 2^16, so that it fits.
+            let q = unsafe { (v as f32 * inverse[lane]).to_int_unchecked::<i32>() };
+            block[lane] = if IS_EXACT {
+                q
+            } else {
+                // At most one too much or too little: the product is off by less than 2^-6.
+                let rest = v.wrapping_sub(q.wrapping_mul(theta));
+                q + i32::from(rest >= theta) - i32::from(rest < 0)
+            };
+        }
+    }
+}
+
+/// The block of a line that starts at a channel.
+#[inline(always)]
+pub(super) fn block_of(line: &[i32], at: usize) -> &Block {
+    line[at..].first_chunk().expect("lines have whole blocks")
+}
 
 /// Integrate-and-fire neurons.
 #[derive(Clone, Debug)]
 pub(super) struct Neuron {
-    threshold: Broadcast,
-    leak: Option<Broadcast>,
-    pub(super) initial: Broadcast,
-    reset: Reset,
+    threshold: Params,
+    leak: Option<Params>,
+    initial: Params,
+    pub(super) reset: Reset,
 }
 
 impl Neuron {
-    pub(super) fn new(threshold: Broadcast, leak: Option<Broadcast>, initial: Broadcast, reset: Reset) -> Self {
-        Self { threshold, leak, initial, reset }
+    pub(super) fn new(threshold: Params, leak: Option<Params>, initial: Params, pixels: usize, reset: Reset) -> Self {
+        let differs = threshold.differs() || initial.differs() || leak.as_ref().is_some_and(Params::differs);
+        let [threshold, initial] = [threshold, initial].map(|params| params.spread(differs, pixels));
+        Self { threshold, leak: leak.map(|leak| leak.spread(differs, pixels)), initial, reset }
     }
 
-    /// Whether spikes can be taken back, so that their sum is kept beside their number.
-    pub(super) fn is_signed(&self) -> bool {
-        self.reset == Reset::Signed
+    /// Potentials of a line, with those behind the last channel.
+    pub(super) fn pitch(&self) -> usize {
+        self.threshold.pitch()
     }
 
-    /// One step: currents become spikes, in place.
-    pub(super) fn step(&self, mut batch: Entries<'_>) {
-        let run = self.threshold.run;
-        let image = run * self.threshold.values.len();
-        for start in (0..batch.x.len()).step_by(image) {
-            if run == 1 {
-                let leaks = self.leak.as_ref().map(|leak| &leak.values[..]);
-                each_entry(batch.part(start, image), &self.threshold.values, leaks, self.reset);
-                continue;
-            }
-            for (part, &threshold) in self.threshold.values.iter().enumerate() {
-                let leak = self.leak.as_ref().map(|leak| leak.values[part]);
-                one_parameter(batch.part(start + part * run, run), threshold, leak, self.reset);
-            }
-        }
+    pub(super) fn bytes(&self) -> usize {
+        self.threshold.bytes() + self.initial.bytes() + self.leak.as_ref().map_or(0, Params::bytes)
+    }
+
+    /// Where the potentials of a place start.
+    pub(super) fn initial(&self, pixel: usize) -> &[i32] {
+        self.initial.line(pixel, 0)
+    }
+
+    /// Thresholds and leaks of a place from a channel on.
+    #[inline(always)]
+    pub(super) fn line(&self, pixel: usize, channel: usize) -> (&[i32], Option<&[i32]>) {
+        (self.threshold.line(pixel, channel), self.leak.as_ref().map(|leak| leak.line(pixel, channel)))
     }
 }
 
-/// What a step of neurons reads and writes, one number for each of them.
-pub(super) struct Entries<'a> {
-    /// Currents, which become spikes.
-    pub(super) x: &'a mut [i32],
-    /// Potentials.
-    pub(super) v: &'a mut [i32],
-    /// How often each has fired, corrections included.
-    pub(super) counts: &'a mut [u32],
-    /// The sum of its spikes, if they are signed; else nothing.
-    pub(super) nets: &'a mut [i32],
+/// One step of neurons with a soft or hard reset: currents become spikes.
+#[inline(always)]
+pub(super) fn fire<const IS_HARD: bool>(x: &mut Block, v: &mut Block, threshold: &Block, leak: Option<&Block>) {
+    for lane in 0..COLUMNS {
+        let rest = leak.map_or(v[lane], |leak| leaked(v[lane], leak[lane]));
+        let potential = rest.wrapping_add(x[lane]);
+        let spike = i32::from(potential >= threshold[lane]);
+        v[lane] = if spike == 0 {
+            potential
+        } else if IS_HARD {
+            0
+        } else {
+            potential.wrapping_sub(threshold[lane])
+        };
+        x[lane] = spike;
+    }
 }
 
-impl Entries<'_> {
-    fn part(&mut self, start: usize, len: usize) -> Entries<'_> {
-        let nets = if self.nets.is_empty() { 0..0 } else { start..start + len };
-        let range = start..start + len;
-        Entries {
-            x: &mut self.x[range.clone()],
-            v: &mut self.v[range.clone()],
-            counts: &mut self.counts[range],
-            nets: &mut self.nets[nets],
-        }
+/// As [`fire`] with a soft reset and corrections: a spike of -1 where the potential is negative and `net`, the sum of the
+/// spikes so far, is not 0.
+#[inline(always)]
+pub(super) fn fire_signed(x: &mut Block, v: &mut Block, net: &mut Block, threshold: &Block, leak: Option<&Block>) {
+    for lane in 0..COLUMNS {
+        let rest = leak.map_or(v[lane], |leak| leaked(v[lane], leak[lane]));
+        let potential = rest.wrapping_add(x[lane]);
+        // Without a short circuit, which would be a branch. Thresholds are positive: never both.
+        let spike = i32::from(potential >= threshold[lane]) - i32::from((potential < 0) & (net[lane] > 0));
+        v[lane] = potential.wrapping_sub(if spike == 0 {
+            0
+        } else if spike > 0 {
+            threshold[lane]
+        } else {
+            threshold[lane].wrapping_neg()
+        });
+        x[lane] = spike;
+        net[lane] += spike;
     }
 }
 
@@ -72,96 +184,51 @@ fn leaked(v: i32, leak: i32) -> i32 {
     ((i64::from(v) * i64::from(leak)) >> LEAK_ONE.trailing_zeros()) as i32
 }
 
-/// Adds the current, fires, resets; the current becomes the spike.
-#[inline(always)]
-fn fire_once(x: &mut i32, v: &mut i32, count: &mut u32, threshold: i32, rest: i32, is_hard: bool) {
-    let potential = rest + *x;
-    let fires = potential >= threshold;
-    *v = match (fires, is_hard) {
-        (false, _) => potential,
-        (true, false) => potential - threshold,
-        (true, true) => 0,
-    };
-    *x = i32::from(fires);
-    *count += u32::from(fires);
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::Tensor;
+    use crate::network::place::Order;
 
-/// As [`fire_once`] with a soft reset and corrections: a spike of -1 where the potential is negative and `net`, the sum of the
-/// spikes so far, is not 0.
-#[inline(always)]
-fn fire_signed(x: &mut i32, v: &mut i32, count: &mut u32, net: &mut i32, threshold: i32, rest: i32) {
-    let potential = rest + *x;
-    let fires = i32::from(potential >= threshold);
-    // Without a short circuit, which would be a branch. Thresholds are positive: never both.
-    let corrects = i32::from((potential < 0) & (*net > 0));
-    let spike = fires - corrects;
-    *v = potential - threshold * spike;
-    *x = spike;
-    *count += (fires + corrects) as u32;
-    *net += spike;
-}
-
-fn one_parameter(entries: Entries<'_>, threshold: i32, leak: Option<i32>, reset: Reset) {
-    let Entries { x, v, counts, nets } = entries;
-    let entries = x.iter_mut().zip(v).zip(counts);
-    // Reset and leak are matched outside of the loops, so that they become vector code.
-    match (reset, leak) {
-        (Reset::Soft, None) => entries.for_each(|((x, v), count)| fire_once(x, v, count, threshold, *v, false)),
-        (Reset::Hard, None) => entries.for_each(|((x, v), count)| fire_once(x, v, count, threshold, *v, true)),
-        (Reset::Soft, Some(leak)) => entries.for_each(|((x, v), count)| fire_once(x, v, count, threshold, leaked(*v, leak), false)),
-        (Reset::Hard, Some(leak)) => entries.for_each(|((x, v), count)| fire_once(x, v, count, threshold, leaked(*v, leak), true)),
-        (Reset::Signed, None) => entries.zip(nets).for_each(|(((x, v), count), net)| fire_signed(x, v, count, net, threshold, *v)),
-        (Reset::Signed, Some(leak)) => {
-            entries.zip(nets).for_each(|(((x, v), count), net)| fire_signed(x, v, count, net, threshold, leaked(*v, leak)));
+    fn counts(threshold: i32, levels: i32, currents: &[i32]) -> (Vec<i32>, bool) {
+        let params = |value: i32| Params::new(&Tensor::new([], [value]), Order::Natural, &[1, COLUMNS], 1);
+        let neuron = RadixNeuron::new(params(threshold), params(0), 1, levels as u32);
+        let line = neuron.line(0, 0);
+        let mut fired = Vec::new();
+        for part in currents.chunks(COLUMNS) {
+            let mut block = core::array::from_fn(|lane| part.get(lane).copied().unwrap_or(0));
+            if neuron.is_exact() {
+                line.fire::<true>(0, &mut block)
+            } else {
+                line.fire::<false>(0, &mut block)
+            }
+            fired.extend(&block[..part.len()]);
         }
-    }
-}
-
-fn each_entry(entries: Entries<'_>, thresholds: &[i32], leaks: Option<&[i32]>, reset: Reset) {
-    let Entries { x, v, counts, nets } = entries;
-    let signed = reset == Reset::Signed;
-    for (index, ((x, v), count)) in x.iter_mut().zip(v).zip(counts).enumerate() {
-        let rest = leaks.map_or(*v, |leaks| leaked(*v, leaks[index]));
-        if signed {
-            fire_signed(x, v, count, &mut nets[index], thresholds[index], rest);
-        } else {
-            fire_once(x, v, count, thresholds[index], rest, reset == Reset::Hard);
-        }
-    }
-}
-
-/// Neurons of the radix code.
-#[derive(Clone, Debug)]
-pub(super) struct RadixNeuron {
-    threshold: Broadcast,
-    initial: Broadcast,
-    digits: u32,
-    levels: i32,
-}
-
-impl RadixNeuron {
-    /// Threshold and initial have one length of run.
-    pub(super) fn new(threshold: Broadcast, initial: Broadcast, digits: u32, levels: u32) -> Self {
-        Self { threshold, initial, digits, levels: levels as i32 }
+        (fired, neuron.is_exact())
     }
 
-    /// Currents become counts, in place: the digits are fired one by one, which in vectors takes less time than a division.
-    pub(super) fn run(&self, x: &mut [i32]) {
-        let run = self.threshold.run;
-        for image in x.chunks_mut(run * self.threshold.values.len()) {
-            for (x, (&threshold, &initial)) in image.chunks_mut(run).zip(self.threshold.values.iter().zip(&self.initial.values)) {
-                let most = threshold * self.levels;
-                for x in x {
-                    let mut v = (*x + initial).min(most);
-                    let mut count = 0;
-                    for digit in (0..self.digits).rev() {
-                        let fires = v >= threshold << digit;
-                        v -= if fires { threshold << digit } else { 0 };
-                        count |= i32::from(fires) << digit;
-                    }
-                    *x = count;
-                }
+    /// Every edge of every count, of thresholds on both sides of the one that a product with the inverse serves.
+    #[test]
+    fn counts_change_where_they_must() {
+        let mut exact = 0;
+        let limits = |levels: i32| {
+            let last = (1 << 22) / (levels + 1);
+            let largest = i32::MAX / (levels + 1);
+            (1..40)
+                .chain(last - 20..=last + 20)
+                .chain([last / 3, last / 2 + 1, 1 << 15, 999_983, largest / 2, largest])
+                .filter(move |&t| t >= 1 && t <= largest)
+        };
+        for levels in [1, 3, 15, 254, 255, 1023, 4095, 65535] {
+            for threshold in limits(levels) {
+                let edges = (0..=levels + 1).map(|q| q * threshold).flat_map(|edge| [edge - 1, edge]);
+                let currents: Vec<i32> = edges.chain([i32::MIN, i32::MAX, -1, 0]).collect();
+                let expected: Vec<i32> = currents.iter().map(|v| v.div_euclid(threshold).clamp(0, levels)).collect();
+                let (fired, is_exact) = counts(threshold, levels, &currents);
+                assert_eq!(fired, expected, "θ = {threshold}, {levels} levels");
+                exact += usize::from(is_exact);
             }
         }
+        assert!(exact > 100, "{exact} of the thresholds");
     }
 }

@@ -1,272 +1,689 @@
 //! From an artifact to a list of steps.
+//!
+//! Three decisions are made here, once: which nodes become one step (a [`Chain`]), how every value is kept (its [`Place`]), and which parts of
+//! the arena values share, by the first and last step that needs each.
 
 use super::{
     activity::{Activity, Drive},
-    broadcast::Broadcast,
-    memory::Allocator,
+    arena::Allocator,
+    chain::{Chain, chains},
     neuron::{Neuron, RadixNeuron},
-    ops::{self, Concat, Op, Pool, Sum},
+    params::Params,
+    place::{Grid, Order, Place, logical, plain, turned},
+    step::{Run, Source, Step},
+    tile::Stage,
+    window::{Depthwise, Window, is_depthwise},
 };
 use crate::{
-    artifact::{Artifact, Code, Coding, Head, Links, NodeSpec, OpSpec, Tensor},
-    kernels::{Conv, Geometry, Linear},
+    artifact::{Artifact, Code, Coding, Head, Links, NodeSpec, OpSpec, Reset, Tensor},
+    kernels::{Format, Isa, SLACK, Weights, Word},
 };
-
-/// One operator over buffers.
-#[derive(Clone, Debug)]
-pub(super) struct Step {
-    pub(super) op: Op,
-    /// The value that it makes.
-    pub(super) value: usize,
-    /// Buffers of the operands.
-    pub(super) operands: Vec<Place>,
-    /// Buffer of the result; that of the first operand where the operator overwrites it.
-    pub(super) result: Place,
-}
-
-/// A value in a buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) slot: usize,
-    /// Entries for one image.
-    pub(super) len: usize,
-}
-
-/// What one population, or one `count_max_pool2d`, keeps from step to step, in entries for one image.
-#[derive(Clone, Debug)]
-pub(super) struct StateSpec {
-    /// Potentials, or what has arrived so far.
-    pub(super) main: usize,
-    /// The maximum so far.
-    pub(super) best: usize,
-    /// Sums of the signed spikes so far.
-    pub(super) nets: usize,
-    /// Spikes so far, corrections included.
-    pub(super) counts: usize,
-    /// The population that it is, if it is one.
-    pub(super) population: Option<usize>,
-    /// Where the potentials start.
-    pub(super) initial: Option<Broadcast>,
-}
+use alloc::{sync::Arc, vec, vec::Vec};
 
 /// How the image comes in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Feed {
     /// Once, as it is.
-    Direct,
-    /// Once, as streams whose digits are counted.
-    Digits { state: usize },
+    Once,
     /// At every step, as random spikes.
-    Poisson { digits: u32, seed: u64, state: usize },
+    Poisson { digits: u32, seed: u64 },
+}
+
+/// A part of the arena.
+#[derive(Clone, Debug)]
+struct Region {
+    /// Bytes for an image and a time step, or for an image.
+    bytes: usize,
+    /// Whether there are as many as time steps.
+    has_steps: bool,
+    /// The first and last step that need it, counted through `once` and `each`.
+    first: usize,
+    last: usize,
+}
+
+/// A state of neurons: where their potentials start.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub(super) region: usize,
+    /// Numbers for an image.
+    pub(super) len: usize,
+    /// By place; zeros if there is none.
+    pub(super) initial: Option<Neuron>,
+    pub(super) pixels: usize,
 }
 
 /// A network as a list of steps.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) feed: Feed,
-    pub(super) input: Place,
+    /// The place of the input, and of the output.
+    pub(super) input: usize,
+    pub(super) output: usize,
+    /// For every entry of the input, pixel by pixel, its index in an image; for every entry of the output likewise.
+    pub(super) input_index: Option<Vec<u32>>,
+    pub(super) output_index: Vec<u32>,
     /// What never changes while the image stays.
     pub(super) once: Vec<Step>,
     /// What is done at every time step.
     pub(super) each: Vec<Step>,
-    pub(super) output: Place,
     /// What one of the output's units is in the read-out.
     pub(super) scale: f64,
     pub(super) is_rectified: bool,
-    /// For every value the one whose entries it has: its own, or that of the operand of a reshape.
-    pub(super) roots: Vec<usize>,
-    /// Words that a convolution lays its operand out in, at most, for one image.
-    scratch: usize,
-    /// Entries of each buffer, for one image.
-    pub(super) slots: Vec<usize>,
-    pub(super) states: Vec<StateSpec>,
+    /// The places; where they start is for an [`Arrangement`] to say.
+    pub(super) places: Vec<Place>,
+    /// For every value its place, if it is in memory.
+    pub(super) of_value: Vec<Option<usize>>,
+    /// Whether each value is the same at all time steps.
+    pub(super) is_static: Vec<bool>,
+    pub(super) states: Vec<State>,
+    regions: Vec<Region>,
+}
+
+/// Where everything lives, for a number of images and of time steps at a time.
+#[derive(Clone, Debug)]
+pub(super) struct Arrangement {
+    pub(super) images: usize,
+    pub(super) steps: usize,
+    pub(super) places: Vec<Place>,
+    /// First byte of each part.
+    pub(super) regions: Vec<usize>,
+    /// Bytes of the arena.
+    pub(super) bytes: usize,
 }
 
 impl Plan {
-    /// Bytes of all buffers, for one image.
-    pub(super) fn image_bytes(&self) -> usize {
-        let states: usize = self.states.iter().map(|state| state.main + state.best + state.nets + state.counts).sum();
-        (self.slots.iter().sum::<usize>() + states + self.scratch) * size_of::<i32>()
+    /// Bytes of all values and states, for one image and step, roughly.
+    pub(super) fn bytes(&self, images: usize, steps: usize) -> usize {
+        self.arrange(images, steps).bytes
     }
 
-    pub(super) fn new(artifact: &Artifact, links: &Links, activity: &Activity) -> Self {
+    /// Bytes of all parameters.
+    pub(super) fn parameters(&self) -> usize {
+        self.once.iter().chain(&self.each).map(Step::bytes).sum()
+    }
+
+    /// Gives every value its part of the arena.
+    pub(super) fn arrange(&self, images: usize, steps: usize) -> Arrangement {
+        let bytes = |region: &Region| region.bytes * images * if region.has_steps { steps } else { 1 } + SLACK;
+        let mut allocator = Allocator::default();
+        let mut starts = vec![0; self.regions.len()];
+        let mut order: Vec<usize> = (0..self.regions.len()).collect();
+        order.sort_by_key(|&index| self.regions[index].first);
+        let mut alive: Vec<usize> = Vec::new();
+        for index in order {
+            let region = &self.regions[index];
+            alive.retain(|&other| {
+                let is_needed = self.regions[other].last >= region.first;
+                if !is_needed {
+                    allocator.release(starts[other], bytes(&self.regions[other]));
+                }
+                is_needed
+            });
+            starts[index] = allocator.take(bytes(region));
+            alive.push(index);
+        }
+        let places = self.places.iter().map(|place| {
+            let has_steps = place.step != 0;
+            Place { at: starts[place.region], image: place.padded() * if has_steps { steps } else { 1 }, ..place.clone() }
+        });
+        Arrangement { images, steps, places: places.collect(), regions: starts, bytes: allocator.size + SLACK }
+    }
+
+    pub(super) fn new(artifact: &Artifact, links: &Links, orders: &[Order], activity: &Activity, isa: Isa) -> Self {
+        Builder::new(artifact, links, orders, activity, isa).build()
+    }
+}
+
+/// A plan in the making.
+struct Builder<'a> {
+    artifact: &'a Artifact,
+    links: &'a Links,
+    activity: &'a Activity,
+    isa: Isa,
+    /// Shapes of the values.
+    dims: Vec<&'a [usize]>,
+    is_static: Vec<bool>,
+    is_unsigned: Vec<bool>,
+    /// The order that each value is made in.
+    orders: &'a [Order],
+    /// What the products that read each value want it kept as, and the border that they want; none if no product reads it.
+    wanted: Vec<Option<(Word, [usize; 4])>>,
+    places: Vec<Place>,
+    regions: Vec<Region>,
+    of_value: Vec<Option<usize>>,
+    states: Vec<State>,
+    steps: [Vec<Step>; 2],
+}
+
+impl<'a> Builder<'a> {
+    fn new(artifact: &'a Artifact, links: &'a Links, orders: &'a [Order], activity: &'a Activity, isa: Isa) -> Self {
         let graph = &artifact.graph;
         let nodes = &graph.nodes;
         let dims: Vec<&[usize]> =
-            std::iter::once(graph.input.shape.as_slice()).chain(nodes.iter().map(|node| node.shape.as_slice())).collect();
-        let len = |value: usize| dims[value].iter().product::<usize>();
-        let is_static = |value: usize| activity.drives[value] == Drive::Analog;
-
-        // A reshape makes no value of its own: its result is its operand.
-        let mut roots: Vec<usize> = vec![0];
-        for (node, operands) in nodes.iter().zip(&links.operands) {
-            let own = roots.len();
-            roots.push(if matches!(node.op, OpSpec::Reshape) { roots[operands[0]] } else { own });
-        }
-        // What is done once comes first, then what is done at every step.
-        let is_step = |index: &usize| !matches!(nodes[*index].op, OpSpec::Reshape);
-        let (first, second): (Vec<usize>, Vec<usize>) = (0..nodes.len()).filter(is_step).partition(|index| is_static(index + 1));
-        let order: Vec<usize> = first.iter().chain(&second).copied().collect();
-
-        // The last position that reads each value. What every step reads anew is never given up.
-        const ALWAYS: usize = usize::MAX;
-        let mut last = vec![0; dims.len()];
-        for (position, &index) in order.iter().enumerate() {
-            for &operand in &links.operands[index] {
-                let root = roots[operand];
-                let kept = is_static(root) && position >= first.len();
-                last[root] = if kept { ALWAYS } else { last[root].max(position) };
-            }
-        }
-        last[roots[links.output + 1]] = ALWAYS;
-
-        let mut plan = Self {
-            feed: Feed::Direct,
-            input: Place { slot: 0, len: len(0) },
-            once: Vec::new(),
-            each: Vec::new(),
-            output: Place { slot: 0, len: len(links.output + 1) },
-            scale: f64::from(graph.output.scale),
-            roots: Vec::new(),
-            scratch: 0,
-            is_rectified: graph.output.head == Head::Relu,
-            slots: Vec::new(),
+            core::iter::once(graph.input.shape.as_slice()).chain(nodes.iter().map(|node| node.shape.as_slice())).collect();
+        let is_static = activity.drives.iter().map(|drive| graph.code == Code::Radix || *drive == Drive::Analog).collect();
+        let mut builder = Self {
+            artifact,
+            links,
+            activity,
+            isa,
+            is_static,
+            is_unsigned: vec![graph.input.coding != Coding::Poisson],
+            orders,
+            wanted: vec![None; dims.len()],
+            places: Vec::new(),
+            regions: Vec::new(),
+            of_value: vec![None; dims.len()],
             states: Vec::new(),
+            steps: [Vec::new(), Vec::new()],
+            dims,
         };
-        if graph.input.coding != Coding::Direct {
-            let population = activity.sources[0];
-            plan.states.push(StateSpec { main: 0, best: 0, nets: 0, counts: len(0), population, initial: None });
-            plan.feed = match graph.code {
-                Code::Radix => Feed::Digits { state: 0 },
-                Code::Rate => Feed::Poisson { digits: graph.input.quantiser.digits, seed: graph.seed, state: 0 },
-            };
+        for (node, operands) in nodes.iter().zip(&links.operands) {
+            let all = operands.iter().all(|&value| builder.is_unsigned[value]);
+            builder.is_unsigned.push(match node.op {
+                OpSpec::Conv2d { .. } | OpSpec::Linear | OpSpec::Scale | OpSpec::Shift { .. } => false,
+                OpSpec::IfNeuron { reset } | OpSpec::LifNeuron { reset } => reset != Reset::Signed,
+                OpSpec::RadixNeuron { .. } => true,
+                _ => all,
+            });
         }
-
-        let mut memory = Allocator::default();
-        let mut slots = vec![0; dims.len()];
-        slots[0] = memory.take(len(0));
-        plan.input.slot = slots[0];
-        for (position, &index) in order.iter().enumerate() {
-            let (node, operands) = (&nodes[index], &links.operands[index]);
-            let state = plan.states.len();
-            let op = prepare(artifact, links, index, &dims, activity, state);
-            plan.scratch = plan.scratch.max(scratch(node, dims[operands[0]]));
-            plan.states.extend(state_of(index + 1, &op, activity, len(index + 1)));
-            let read: Vec<usize> = operands.iter().map(|&operand| roots[operand]).collect();
-            let overwrites = op.is_elementwise() && last[read[0]] == position && !read[1..].contains(&read[0]);
-            slots[index + 1] = if overwrites { slots[read[0]] } else { memory.take(len(index + 1)) };
-            let place = |value: usize| Place { slot: slots[value], len: len(value) };
-            let step = Step { op, value: index + 1, operands: read.iter().map(|&root| place(root)).collect(), result: place(index + 1) };
-            if position < first.len() {
-                plan.once.push(step)
-            } else {
-                plan.each.push(step)
+        for (node, operands) in nodes.iter().zip(&links.operands) {
+            builder.want(node, operands[0]);
+        }
+        // Who takes entries as they are wants them in the width that is wanted of it, and who moves none the border too.
+        for (index, (node, operands)) in nodes.iter().zip(&links.operands).enumerate().rev() {
+            let Some((word, pads)) = builder.wanted[index + 1] else { continue };
+            let is_moved = matches!(
+                node.op,
+                OpSpec::Concat { .. } | OpSpec::Pad { .. } | OpSpec::Slice { .. } | OpSpec::Reshape | OpSpec::Transpose { .. }
+            );
+            let pads = if turned(&node.op, orders[operands[0]]).is_some() { pads } else { [0; 4] };
+            if is_moved {
+                operands.iter().for_each(|&operand| builder.join_wanted(operand, word, pads));
             }
-            for (place, &root) in read.iter().enumerate() {
-                let is_new = !read[..place].contains(&root);
-                if last[root] == position && is_new && !(overwrites && place == 0) {
-                    memory.release(slots[root]);
+        }
+        builder
+    }
+
+    fn join_wanted(&mut self, value: usize, word: Word, pads: [usize; 4]) {
+        let (other, border) = self.wanted[value].unwrap_or((word, pads));
+        let widest = if other.entries() < word.entries() { other } else { word };
+        self.wanted[value] = Some((widest, core::array::from_fn(|side| border[side].max(pads[side]))));
+    }
+
+    /// What a layer wants its operand kept as.
+    fn want(&mut self, node: &NodeSpec, value: usize) {
+        let pads = match node.op {
+            OpSpec::Conv2d { pads, .. } => pads,
+            OpSpec::Linear => [0; 4],
+            _ => return,
+        };
+        let weight = self.needed(node, "weight");
+        let is_depthwise = matches!(node.op, OpSpec::Conv2d { groups, .. } if is_depthwise(groups, &weight.dims));
+        let most = self.links.bounds.values[value];
+        let word = if is_depthwise {
+            // It reads any.
+            self.narrowest(value)
+        } else {
+            self.isa.word(most, self.is_unsigned[value], weight.data.bits())
+        };
+        self.join_wanted(value, word, pads);
+    }
+
+    /// The narrowest width that holds a value.
+    fn narrowest(&self, value: usize) -> Word {
+        let most = self.links.bounds.values[value];
+        if most <= if self.is_unsigned[value] { i32::from(u8::MAX) } else { 1 } { Word::Bytes } else { plain(most).word }
+    }
+
+    fn format(&self, value: usize) -> Format {
+        let word = self.wanted[value].map_or_else(|| self.narrowest(value), |(word, _)| word);
+        let is_unsigned = self.is_unsigned[value];
+        let zero = if word == Word::Bytes { self.isa.byte_zero(is_unsigned) } else { 0 };
+        Format { word, is_unsigned, zero }
+    }
+
+    fn parameter(&self, node: &NodeSpec, role: &str) -> Option<&'a Tensor> {
+        self.artifact.tensors.get(node.tensors.get(role)?)
+    }
+
+    fn needed(&self, node: &NodeSpec, role: &str) -> &'a Tensor {
+        self.parameter(node, role).expect("a checked node has its tensors")
+    }
+
+    /// A new part of the arena, for values of one kind.
+    fn region(&mut self, bytes: usize, has_steps: bool) -> usize {
+        self.regions.push(Region { bytes, has_steps, first: usize::MAX, last: 0 });
+        self.regions.len() - 1
+    }
+
+    /// A new place.
+    fn place(&mut self, format: Format, order: Order, grid: Grid, pads: [usize; 4], has_steps: bool) -> usize {
+        let mut place = Place { format, order, grid, pads, region: 0, at: 0, step: 0, image: 0 };
+        place.image = place.padded();
+        if has_steps {
+            place.step = place.padded();
+        }
+        place.region = self.region(place.padded() * format.bytes(), has_steps);
+        self.places.push(place);
+        self.places.len() - 1
+    }
+
+    /// The place that a value is made in.
+    fn make(&mut self, value: usize) -> usize {
+        let order = self.orders[value];
+        let pads = self.wanted[value].map_or([0; 4], |(_, pads)| pads);
+        let place = self.place(self.format(value), order, Grid::new(order, self.dims[value]), pads, !self.is_static[value]);
+        self.of_value[value] = Some(place);
+        place
+    }
+
+    /// Another view of a place.
+    fn view(&mut self, place: usize, order: Order, grid: Grid) -> usize {
+        let place = Place { order, grid, ..self.places[place].clone() };
+        self.places.push(place);
+        self.places.len() - 1
+    }
+
+    /// A value in an order, with a border and in a width for a product that reads it: as it is, or copied.
+    fn read(&mut self, value: usize, order: Order, pads: [usize; 4]) -> usize {
+        let place = self.of_value[value].expect("a chain reads what was made before");
+        let (made, grid) = (&self.places[place], Grid::new(order, self.dims[value]));
+        let has_border = made.pads.iter().zip(pads).all(|(has, wants)| *has >= wants);
+        // One channel, or one place, has one order only.
+        let is_one = made.grid.channels == 1 || made.grid.pixels() == 1 || grid.channels == 1 || grid.pixels() == 1;
+        if has_border && (made.order == order || (is_one && made.is_same_memory(grid))) {
+            return if made.order == order { place } else { self.view(place, order, grid) };
+        }
+        let (format, has_steps, made_order) = (made.format, made.step != 0, made.order);
+        let target = self.place(format, order, grid, pads, has_steps);
+        let index: Vec<(u32, u32)> = {
+            let from = inverse(made_order, self.dims[value]);
+            logical(order, self.dims[value]).enumerate().map(|(to, index)| (from[index], to as u32)).collect()
+        };
+        let runs = self.runs(place, target, &index);
+        let source = Source::Move { parts: vec![(place, runs)], has_gaps: false };
+        self.push(Step { source, stages: Vec::new(), values: vec![value], target, population: None }, value);
+        target
+    }
+
+    /// Runs of entries, counted pixel by pixel without borders: pairs of from and to, the latter ascending.
+    fn runs(&self, from: usize, to: usize, entries: &[(u32, u32)]) -> Vec<Run> {
+        let place = |place: usize, entry: u32| {
+            let place = &self.places[place];
+            let (pixel, channel) = (entry as usize / place.grid.channels, entry as usize % place.grid.channels);
+            (place.within(pixel / place.grid.width, pixel % place.grid.width) + channel) as u32
+        };
+        let mut runs: Vec<Run> = Vec::new();
+        for &(source, target) in entries {
+            let (source, target) = (place(from, source), place(to, target));
+            match runs.last_mut() {
+                Some(run) if run.from + run.len == source && run.to + run.len == target => run.len += 1,
+                _ => runs.push(Run { from: source, to: target, len: 1 }),
+            }
+        }
+        runs
+    }
+
+    /// Appends a step which makes a value.
+    fn push(&mut self, step: Step, value: usize) {
+        self.steps[usize::from(!self.is_static[value])].push(step);
+    }
+
+    fn build(mut self) -> Plan {
+        let graph = &self.artifact.graph;
+        let input = self.make(0);
+        for chain in chains(self.artifact, self.links, self.activity, &self.is_static) {
+            self.chain(&chain);
+        }
+        let value = self.links.output + 1;
+        let output = self.of_value[value].expect("the output is made");
+        let order = self.places[output].order;
+        let input_order = self.places[input].order;
+        let feed = match (graph.code, graph.input.coding) {
+            (Code::Rate, Coding::Poisson) => Feed::Poisson { digits: graph.input.quantiser.digits, seed: graph.seed },
+            _ => Feed::Once,
+        };
+        let index = |order, dims| logical(order, dims).map(|index| index as u32).collect();
+        let input_index = (input_order != Order::Natural).then(|| index(input_order, self.dims[0]));
+        let output_index = index(order, self.dims[value]);
+        let [once, each] = core::mem::take(&mut self.steps);
+        let mut plan = Plan {
+            feed,
+            input,
+            output,
+            input_index,
+            output_index,
+            once,
+            each,
+            scale: f64::from(graph.output.scale),
+            is_rectified: graph.output.head == Head::Relu,
+            places: self.places,
+            of_value: self.of_value,
+            is_static: self.is_static,
+            states: self.states,
+            regions: self.regions,
+        };
+        plan.find_lifetimes();
+        plan
+    }
+
+    fn chain(&mut self, chain: &Chain) {
+        let nodes = &self.artifact.graph.nodes;
+        let head = &nodes[chain.nodes[0]];
+        let operands = &self.links.operands[chain.nodes[0]];
+        let last = *chain.nodes.last().expect("a chain has a node") + 1;
+        let first = chain.nodes[0] + 1;
+        // What only changes what entries are called makes no step.
+        if let Some(order) = turned(&head.op, self.orders[operands[0]]) {
+            let operand = self.of_value[operands[0]].expect("a chain reads what was made before");
+            let view = self.view(operand, order, Grid::new(order, self.dims[first]));
+            self.of_value[first] = Some(view);
+            return;
+        }
+        if matches!(head.op, OpSpec::Reshape) {
+            return self.reshape(operands[0], first);
+        }
+        let order = self.orders[first];
+        let source = self.source(head, operands, first, order);
+        let mut stages = Vec::new();
+        let mut values = Vec::new();
+        let mut made = match chain.starts_with_stage {
+            false => {
+                values.push(first);
+                1
+            }
+            true => {
+                values.push(operands[0]);
+                0
+            }
+        };
+        while let Some(&node) = chain.nodes.get(made) {
+            let operand = match made {
+                0 => operands[0],
+                _ => chain.nodes[made - 1] + 1,
+            };
+            self.stage(node, operand, chain, &mut stages, &mut values);
+            made += 1;
+        }
+        let target = self.target(last);
+        let population = self.activity.sources[last];
+        self.push(Step { source, stages, values, target, population }, last);
+    }
+
+    /// A reshape: another view, if the entries stand in their natural order, else a copy.
+    fn reshape(&mut self, operand: usize, value: usize) {
+        let (from, to) = (self.dims[operand], self.dims[value]);
+        let order = self.orders[value];
+        let grid = Grid::new(order, to);
+        let is_natural = |order: Order, grid: Grid| order == Order::Natural || grid.channels == 1 || grid.pixels() == 1;
+        let place = self.of_value[operand].expect("a chain reads what was made before");
+        let made = &self.places[place];
+        let wants_border = self.wanted[value].is_some_and(|(_, pads)| pads != [0; 4]);
+        let wants_word = self.wanted[value].is_some_and(|(word, _)| word != made.format.word);
+        if is_natural(made.order, made.grid) && is_natural(order, grid) && made.pads == [0; 4] && !wants_border && !wants_word {
+            let view = self.view(place, order, grid);
+            self.of_value[value] = Some(view);
+            return;
+        }
+        let entries: Vec<(u32, u32)> = {
+            let inverse = inverse(made.order, from);
+            logical(order, to).enumerate().map(|(to, index)| (inverse[index], to as u32)).collect()
+        };
+        let target = self.make(value);
+        let runs = self.runs(place, target, &entries);
+        let source = Source::Move { parts: vec![(place, runs)], has_gaps: false };
+        self.push(Step { source, stages: Vec::new(), values: vec![value], target, population: None }, value);
+    }
+
+    fn source(&mut self, node: &NodeSpec, operands: &[usize], value: usize, order: Order) -> Source {
+        let x = operands[0];
+        let window = |kernel: &[usize; 2], stride: &[usize; 2], pads: &[usize; 4]| Window { kernel: *kernel, stride: *stride, pads: *pads };
+        match &node.op {
+            OpSpec::Conv2d { stride, dilation, pads, groups } => self.convolution(node, x, *stride, *dilation, *pads, *groups),
+            OpSpec::Linear => {
+                let place = self.read(x, Order::Natural, [0; 4]);
+                let weight = self.needed(node, "weight");
+                let [outputs, inputs] = weight.dims[..] else { unreachable!("a checked linear layer has two axes") };
+                let format = self.places[place].format;
+                let bias = self.parameter(node, "bias");
+                let weights = Weights::pack(
+                    format.word,
+                    format.offset(),
+                    outputs,
+                    vec![0],
+                    inputs,
+                    |output| bias.map_or(0, |bias| bias.data.get(output)),
+                    |output, _, entry| weight.data.get(output * inputs + entry),
+                );
+                Source::Product { place, groups: Arc::new(vec![weights]), stride: [1, 1], origin: 0 }
+            }
+            OpSpec::SumPool2d { kernel, stride, pads, .. } => {
+                let place = self.read(x, Order::ChannelsLast, [0; 4]);
+                Source::Pool { place, window: window(kernel, stride, pads), is_max: false }
+            }
+            OpSpec::DigitMaxPool2d { kernel, stride, pads, .. } => {
+                let place = self.read(x, Order::ChannelsLast, [0; 4]);
+                Source::Pool { place, window: window(kernel, stride, pads), is_max: true }
+            }
+            OpSpec::CountMaxPool2d { kernel, stride, pads, .. } => {
+                let place = self.read(x, Order::ChannelsLast, [0; 4]);
+                let state = |builder: &mut Self, grid: Grid| {
+                    let place = builder.place(Format::WHOLE, Order::ChannelsLast, grid, [0; 4], false);
+                    let region = builder.places[place].region;
+                    builder.states.push(State { region, len: grid.len(), initial: None, pixels: grid.pixels() });
+                    place
+                };
+                let arrived = state(self, self.places[place].grid);
+                let best = state(self, Grid::new(Order::ChannelsLast, self.dims[value]));
+                Source::CountMax { place, window: window(kernel, stride, pads), arrived, best }
+            }
+            OpSpec::Sum { axes } => {
+                let place = self.read(x, self.orders[x], [0; 4]);
+                let (made, dims) = (&self.places[place], self.dims[x]);
+                if made.order == Order::ChannelsLast && dims.len() == 4 && axes[..] == [2, 3] {
+                    let window = Window { kernel: [dims[2], dims[3]], stride: [1, 1], pads: [0; 4] };
+                    return Source::Pool { place, window, is_max: false };
+                }
+                let to = inverse(order, self.dims[value]);
+                let entry = |mut index: usize| {
+                    let (mut place, mut stride) = (0, 1);
+                    for axis in (0..dims.len()).rev() {
+                        if !axes.contains(&axis) {
+                            place += index % dims[axis] * stride;
+                            stride *= dims[axis];
+                        }
+                        index /= dims[axis];
+                    }
+                    to[place]
+                };
+                Source::Sum { place, index: logical(made.order, dims).map(entry).collect() }
+            }
+            OpSpec::Concat { .. } | OpSpec::Pad { .. } | OpSpec::Slice { .. } | OpSpec::Transpose { .. } => {
+                self.moved(node, operands, value, order)
+            }
+            OpSpec::Reshape => unreachable!("a reshape is a view or a copy"),
+            OpSpec::Scale
+            | OpSpec::Shift { .. }
+            | OpSpec::Add
+            | OpSpec::IfNeuron { .. }
+            | OpSpec::LifNeuron { .. }
+            | OpSpec::RadixNeuron { .. } => Source::Load { place: self.read(x, order, [0; 4]) },
+        }
+    }
+
+    fn convolution(
+        &mut self,
+        node: &NodeSpec,
+        x: usize,
+        stride: [usize; 2],
+        dilation: [usize; 2],
+        pads: [usize; 4],
+        groups: usize,
+    ) -> Source {
+        let place = self.read(x, Order::ChannelsLast, pads);
+        let weight = self.needed(node, "weight");
+        let [outputs, inner, height, width] = weight.dims[..] else { unreachable!("a checked convolution has four axes") };
+        let made = &self.places[place];
+        let (line, channels, format) = (made.line(), made.grid.channels, made.format);
+        let origin = (made.pads[0] - pads[0]) * line + (made.pads[1] - pads[1]) * channels;
+        let bias = self.parameter(node, "bias");
+        let bias = |output: usize| bias.map_or(0, |bias| bias.data.get(output));
+        let tap = |row: usize, column: usize| row * dilation[0] * line + column * dilation[1] * channels;
+        let entry = |output: usize, channel: usize, row: usize, column: usize| {
+            weight.data.get(((output * inner + channel) * height + row) * width + column)
+        };
+        if is_depthwise(groups, &weight.dims) {
+            let taps = (0..height * width).map(|index| tap(index / width, index % width) * format.bytes()).collect();
+            let depthwise = Depthwise::new(channels, taps, |channel, tap| entry(channel, 0, tap / width, tap % width), bias);
+            return Source::Depthwise { place, depthwise: Arc::new(depthwise), stride, origin };
+        }
+        // A line of the kernel is one run where its taps and channels stand together.
+        let is_line = (dilation[1] == 1 || width == 1) && groups == 1;
+        let outer = outputs / groups;
+        let of_group = |group: usize| {
+            let bias = |output: usize| bias(group * outer + output);
+            let offsets = |runs: Vec<usize>| runs.into_iter().map(|run| (run * format.bytes()) as u32).collect();
+            if is_line {
+                let runs = (0..height).map(|row| tap(row, 0)).collect();
+                let weight = |output: usize, row: usize, index: usize| entry(output, index % inner, row, index / inner);
+                Weights::pack(format.word, format.offset(), outer, offsets(runs), width * inner, bias, weight)
+            } else {
+                let runs = (0..height * width).map(|index| tap(index / width, index % width)).collect();
+                let weight = |output: usize, run: usize, channel: usize| entry(group * outer + output, channel, run / width, run % width);
+                Weights::pack(format.word, format.offset(), outer, offsets(runs), inner, bias, weight)
+            }
+        };
+        Source::Product { place, groups: Arc::new((0..groups).map(of_group).collect()), stride, origin }
+    }
+
+    /// What takes entries as they are.
+    fn moved(&mut self, node: &NodeSpec, operands: &[usize], value: usize, order: Order) -> Source {
+        let to = inverse(order, self.dims[value]);
+        let target = self.target(value);
+        let mut count = 0;
+        let mut parts = Vec::with_capacity(operands.len());
+        let mut before = 0;
+        for &operand in operands {
+            let place = self.of_value[operand].expect("a chain reads what was made before");
+            let from = inverse(self.places[place].order, self.dims[operand]);
+            let mut entries: Vec<(u32, u32)> = super::moves::entries(&node.op, self.dims[operand], self.dims[value], before)
+                .map(|(source, result)| (from[source], to[result]))
+                .collect();
+            entries.sort_unstable_by_key(|(_, to)| *to);
+            count += entries.len();
+            parts.push((place, self.runs(place, target, &entries)));
+            if let OpSpec::Concat { axis } = node.op {
+                before += self.dims[operand][axis];
+            }
+        }
+        Source::Move { parts, has_gaps: count < to.len() }
+    }
+
+    /// The place that a value is made in: made before for what moves entries there.
+    fn target(&mut self, value: usize) -> usize {
+        self.of_value[value].unwrap_or_else(|| self.make(value))
+    }
+
+    fn stage(&mut self, node: usize, operand: usize, chain: &Chain, stages: &mut Vec<Stage>, values: &mut Vec<usize>) {
+        let (spec, operands) = (&self.artifact.graph.nodes[node], &self.links.operands[node]);
+        let dims = self.dims[operand];
+        let order = self.orders[operand];
+        let pixels = Grid::new(order, dims).pixels();
+        let params = |role: &str, rest: i32| Params::new(self.needed(spec, role), order, dims, rest);
+        let stage = match &spec.op {
+            OpSpec::Scale => Stage::Scale(params("factor", 0)),
+            OpSpec::Shift { rows: Some(rows), columns: Some(columns) } if order == Order::ChannelsLast => {
+                Stage::Shift(Params::by_place(self.needed(spec, "offset"), rows, columns, dims))
+            }
+            OpSpec::Shift { rows: Some(rows), columns: Some(columns) } => {
+                Stage::Shift(Params::by_place_natural(self.needed(spec, "offset"), rows, columns, dims))
+            }
+            OpSpec::Shift { .. } => Stage::Shift(params("offset", 0)),
+            OpSpec::Add => {
+                // All operands but one of those that the chain brings.
+                let mut is_open = true;
+                for &other in operands {
+                    if other == operand && is_open {
+                        is_open = false;
+                        continue;
+                    }
+                    let stage = match chain.absorbed.iter().find(|node| **node + 1 == other) {
+                        Some(&scale) => {
+                            let stream = self.links.operands[scale][0];
+                            let factor = self.needed(&self.artifact.graph.nodes[scale], "factor");
+                            let factor = Params::new(factor, order, dims, 0);
+                            Stage::AddScaled { place: self.read(stream, order, [0; 4]), factor, value: other }
+                        }
+                        None => Stage::Add(self.read(other, order, [0; 4])),
+                    };
+                    stages.push(stage);
+                    values.push(node + 1);
+                }
+                return;
+            }
+            OpSpec::RadixNeuron { levels, .. } => {
+                Stage::Radix(RadixNeuron::new(params("threshold", 1), params("initial", 0), pixels, *levels))
+            }
+            OpSpec::IfNeuron { reset } | OpSpec::LifNeuron { reset } => {
+                let leak = matches!(spec.op, OpSpec::LifNeuron { .. }).then(|| params("leak", 0));
+                let neuron = Neuron::new(params("threshold", 1), leak, params("initial", 0), pixels, *reset);
+                let len = neuron.pitch() * pixels;
+                let mut state = |initial: Option<Neuron>| {
+                    let region = self.region(len * size_of::<i32>(), false);
+                    self.states.push(State { region, len, initial, pixels });
+                    region
+                };
+                let potentials = state(Some(neuron.clone()));
+                let nets = (*reset == Reset::Signed).then(|| state(None));
+                Stage::Neuron { neuron, potentials, nets }
+            }
+            _ => unreachable!("a chain has stages behind its first node"),
+        };
+        stages.push(stage);
+        values.push(node + 1);
+    }
+}
+
+/// For every entry of a shape where it stands in memory, pixel by pixel.
+fn inverse(order: Order, dims: &[usize]) -> Vec<u32> {
+    let mut inverse = vec![0; dims.iter().product()];
+    for (place, index) in logical(order, dims).enumerate() {
+        inverse[index] = place as u32;
+    }
+    inverse
+}
+
+impl Plan {
+    /// The first and last step that need each part of the arena.
+    fn find_lifetimes(&mut self) {
+        let Self { regions, places, once, each, .. } = self;
+        let end = once.len() + each.len();
+        let mut needs = |region: usize, at: usize| {
+            let region: &mut Region = &mut regions[region];
+            region.first = region.first.min(at);
+            region.last = region.last.max(at);
+        };
+        for (at, step) in once.iter().chain(each.iter()).enumerate() {
+            for place in step.operands().into_iter().chain([step.target]) {
+                let place = &places[place];
+                needs(place.region, at);
+                // What every time step reads anew is never given up.
+                if place.step == 0 && at >= once.len() {
+                    needs(place.region, end);
                 }
             }
         }
-        plan.output.slot = slots[roots[links.output + 1]];
-        plan.slots = memory.sizes;
-        plan.roots = roots;
-        plan
-    }
-}
-
-/// Words in which a convolution lays out its operand for one image, at most.
-fn scratch(node: &NodeSpec, x: &[usize]) -> usize {
-    match node.op {
-        OpSpec::Conv2d { pads, .. } => x[1] * (x[2] + pads[0] + pads[2]) * (x[3] + pads[1] + pads[3]),
-        _ => 0,
-    }
-}
-
-fn parameter<'a>(artifact: &'a Artifact, node: &NodeSpec, role: &str) -> Option<&'a Tensor> {
-    artifact.tensors.get(node.tensors.get(role)?)
-}
-
-fn needed<'a>(artifact: &'a Artifact, node: &NodeSpec, role: &str) -> &'a Tensor {
-    parameter(artifact, node, role).expect("a checked node has its tensors")
-}
-
-fn prepare(artifact: &Artifact, links: &Links, index: usize, dims: &[&[usize]], activity: &Activity, state: usize) -> Op {
-    let (node, operands) = (&artifact.graph.nodes[index], &links.operands[index]);
-    let x = dims[operands[0]];
-    let most = links.bounds.values[operands[0]];
-    let bias = parameter(artifact, node, "bias");
-    match &node.op {
-        OpSpec::Conv2d { stride, dilation, pads, groups } => {
-            let weight = needed(artifact, node, "weight");
-            let geometry = Geometry {
-                channels: x[1],
-                outputs: weight.dims[0],
-                groups: *groups,
-                kernel: [weight.dims[2], weight.dims[3]],
-                stride: *stride,
-                dilation: *dilation,
-                pads: *pads,
-                size: [x[2], x[3]],
-                result: [node.shape[2], node.shape[3]],
-            };
-            // At a step of the rate code an image is often silent; over a whole window hardly ever.
-            let may_skip = activity.drives[operands[0]] == Drive::Spikes && artifact.graph.code == Code::Rate;
-            Op::Conv { conv: Conv::new(geometry, weight, bias, most), may_skip }
+        needs(places[self.input].region, 0);
+        needs(places[self.output].region, end);
+        for state in &self.states {
+            needs(state.region, 0);
+            needs(state.region, end);
         }
-        OpSpec::Linear => Op::Linear(Linear::new(needed(artifact, node, "weight"), bias, most)),
-        OpSpec::Scale => Op::Scale(Broadcast::alone(needed(artifact, node, "factor"), x)),
-        OpSpec::Shift { rows: Some(rows), columns: Some(columns) } => {
-            Op::Shift(Broadcast::by_place(needed(artifact, node, "offset"), rows, columns, x))
+        // What is written at every pass of `each` must not share with what `once` leaves for it: those parts live to the end, from where they
+        // are made.
+        if let Feed::Poisson { .. } = self.feed {
+            needs(places[self.input].region, once.len());
         }
-        OpSpec::Shift { .. } => Op::Shift(Broadcast::alone(needed(artifact, node, "offset"), x)),
-        OpSpec::Add => Op::Add,
-        OpSpec::SumPool2d { kernel, stride, pads, .. } => Op::SumPool(Pool::new(x, &node.shape, *kernel, *stride, *pads)),
-        OpSpec::Sum { axes } => Op::Sum(Sum::new(axes, x)),
-        OpSpec::Concat { axis } => {
-            let shapes: Vec<&[usize]> = operands.iter().map(|&value| dims[value]).collect();
-            Op::Concat(Concat::new(*axis, &shapes))
-        }
-        OpSpec::Pad { .. } | OpSpec::Slice { .. } | OpSpec::Reshape | OpSpec::Transpose { .. } => {
-            let index = ops::gather_index(&node.op, x, &node.shape);
-            Op::Gather(index.expect("a reshape makes no step, and the others move entries"))
-        }
-        OpSpec::IfNeuron { reset } => {
-            let (threshold, initial) = (needed(artifact, node, "threshold"), needed(artifact, node, "initial"));
-            let [threshold, initial] = Broadcast::together([threshold, initial], x);
-            Op::Neuron { neuron: Neuron::new(threshold, None, initial, *reset), state }
-        }
-        OpSpec::LifNeuron { reset } => {
-            let [threshold, initial, leak] = ["threshold", "initial", "leak"].map(|role| needed(artifact, node, role));
-            let [threshold, initial, leak] = Broadcast::together([threshold, initial, leak], x);
-            Op::Neuron { neuron: Neuron::new(threshold, Some(leak), initial, *reset), state }
-        }
-        OpSpec::CountMaxPool2d { kernel, stride, pads, .. } => {
-            Op::CountMax { pool: Pool::new(x, &node.shape, *kernel, *stride, *pads), state }
-        }
-        OpSpec::RadixNeuron { digits, levels } => {
-            let (threshold, initial) = (needed(artifact, node, "threshold"), needed(artifact, node, "initial"));
-            let [threshold, initial] = Broadcast::together([threshold, initial], x);
-            Op::RadixNeuron { neuron: RadixNeuron::new(threshold, initial, *digits, *levels), state }
-        }
-        OpSpec::DigitMaxPool2d { kernel, stride, pads, .. } => {
-            Op::DigitMax { pool: Pool::new(x, &node.shape, *kernel, *stride, *pads), state }
-        }
-    }
-}
-
-fn state_of(value: usize, op: &Op, activity: &Activity, len: usize) -> Option<StateSpec> {
-    let population = activity.sources[value];
-    let counts = if population.is_some() { len } else { 0 };
-    match op {
-        Op::Neuron { neuron, .. } => {
-            let nets = if neuron.is_signed() { len } else { 0 };
-            Some(StateSpec { main: len, best: 0, nets, counts, population, initial: Some(neuron.initial.clone()) })
-        }
-        Op::CountMax { pool, .. } => Some(StateSpec { main: pool.operand_len(), best: len, nets: 0, counts, population, initial: None }),
-        // The window is over when the next begins: only spikes are kept.
-        Op::RadixNeuron { .. } | Op::DigitMax { .. } => Some(StateSpec { main: 0, best: 0, nets: 0, counts, population, initial: None }),
-        _ => None,
     }
 }

@@ -2,16 +2,22 @@
 
 use super::{
     Network,
-    neuron::Entries,
-    ops::{self, Op},
-    plan::{Feed, Plan, Step},
+    arena::Arena,
+    exec::{Execution, Scratch},
+    plan::{Arrangement, Feed, Plan},
+    tally::Tally,
+    trace::Recorder,
 };
 use crate::{
     artifact::{Code, MAX_TIMESTEPS},
     error::RunError,
-    kernels::Isa,
+    kernels::{COLUMNS, Entry, WithEntry},
     poisson::Draws,
 };
+use alloc::{vec, vec::Vec};
+#[cfg(feature = "threads")]
+use rayon::prelude::*;
+#[cfg(feature = "std")]
 use std::sync::Mutex;
 
 /// What a network made of some images.
@@ -61,41 +67,51 @@ impl Outcome {
     }
 }
 
-/// What an operator keeps from step to step, for a batch.
-struct State {
-    main: Vec<i32>,
-    best: Vec<i32>,
-    nets: Vec<i32>,
-    counts: Vec<u32>,
-}
-
-/// The buffers of a batch.
+/// The memory of a batch.
 pub(super) struct Buffers {
-    /// Most images that they hold.
-    batch: usize,
-    slots: Vec<Vec<i32>>,
-    states: Vec<State>,
+    arrangement: Arrangement,
+    arena: Arena,
+    scratch: Scratch,
+    tally: Tally,
     /// The output, summed over the steps so far.
     sums: Vec<i64>,
-    /// For the maxima of a `count_max_pool2d`.
-    scratch: Vec<i32>,
 }
 
-/// Buffers of an earlier run, for the next: to ask the system for memory takes as long as a small layer.
+impl Buffers {
+    /// For so many images, and time steps at a time.
+    pub(super) fn new(plan: &Plan, images: usize, steps: usize) -> Self {
+        let arrangement = plan.arrange(images, steps);
+        let arena = Arena::new(arrangement.bytes);
+        Self { arrangement, arena, scratch: Scratch::new(), tally: Tally::default(), sums: vec![0; plan.output_index.len() * images] }
+    }
+}
+
+/// Buffers of earlier runs, for the next: to ask the system for memory takes as long as a small layer.
 #[derive(Default)]
-pub(super) struct Spare(Mutex<Option<Buffers>>);
+pub(super) struct Spare {
+    #[cfg(feature = "std")]
+    buffers: Mutex<Vec<Buffers>>,
+}
 
 impl Spare {
-    /// Buffers for so many images, which may hold more.
-    fn take(&self, plan: &Plan, batch: usize) -> Buffers {
-        let spare = self.0.lock().ok().and_then(|mut spare| spare.take());
-        spare.filter(|buffers| buffers.batch >= batch).unwrap_or_else(|| Buffers::new(plan, batch))
+    /// Buffers for at least so many images and steps.
+    fn take(&self, plan: &Plan, images: usize, steps: usize) -> Buffers {
+        #[cfg(feature = "std")]
+        if let Ok(mut buffers) = self.buffers.lock()
+            && let Some(index) = buffers.iter().position(|b| b.arrangement.images >= images && b.arrangement.steps >= steps)
+        {
+            return buffers.swap_remove(index);
+        }
+        Buffers::new(plan, images, steps)
     }
 
     fn give_back(&self, buffers: Buffers) {
-        if let Ok(mut spare) = self.0.lock() {
-            *spare = Some(buffers);
+        #[cfg(feature = "std")]
+        if let Ok(mut spare) = self.buffers.lock() {
+            spare.push(buffers);
         }
+        #[cfg(not(feature = "std"))]
+        drop(buffers);
     }
 }
 
@@ -103,57 +119,6 @@ impl Clone for Spare {
     /// Every network has buffers of its own.
     fn clone(&self) -> Self {
         Self::default()
-    }
-}
-
-/// Who is told of every value that a run makes.
-pub(super) trait Observer {
-    /// A value, for all images of a batch. In the rate code those that do not change are told of once.
-    fn value(&mut self, value: usize, entries: &[i32]);
-    /// All values of a time step were told of.
-    fn step_is_over(&mut self);
-}
-
-/// Nobody.
-impl Observer for () {
-    fn value(&mut self, _: usize, _: &[i32]) {}
-    fn step_is_over(&mut self) {}
-}
-
-impl Buffers {
-    pub(super) fn new(plan: &Plan, batch: usize) -> Self {
-        let zeros = |len: usize| vec![0i32; len * batch];
-        let scratch = plan.states.iter().map(|state| state.best).max().unwrap_or(0);
-        Self {
-            batch,
-            slots: plan.slots.iter().map(|&len| zeros(len)).collect(),
-            states: plan
-                .states
-                .iter()
-                .map(|state| State {
-                    main: zeros(state.main),
-                    best: zeros(state.best),
-                    nets: zeros(state.nets),
-                    counts: vec![0; state.counts * batch],
-                })
-                .collect(),
-            sums: vec![0; plan.output.len * batch],
-            scratch: zeros(scratch),
-        }
-    }
-
-    /// Back to the time before the first step.
-    fn reset(&mut self, plan: &Plan) {
-        for (state, spec) in self.states.iter_mut().zip(&plan.states) {
-            match &spec.initial {
-                Some(initial) => initial.fill(&mut state.main),
-                None => state.main.fill(0),
-            }
-            state.best.fill(0);
-            state.nets.fill(0);
-            state.counts.fill(0);
-        }
-        self.sums.fill(0);
     }
 }
 
@@ -196,14 +161,27 @@ impl Network {
         self.check_run(images, timesteps)?;
         let image = self.image_len();
         let count = images.len() / image;
-        let mut outcomes: Vec<Outcome> = timesteps.iter().map(|&timesteps| Outcome { timesteps, ..Outcome::default() }).collect();
-        let batch = self.batch.min(count.max(1));
-        let mut buffers = self.spare.take(&self.plan, batch);
-        for (index, images) in images.chunks(batch * image).enumerate() {
+        let none = || timesteps.iter().map(|&timesteps| Outcome { timesteps, ..Outcome::default() }).collect::<Vec<_>>();
+        let steps = if self.spec.code == Code::Radix { 1 } else { timesteps.last().copied().unwrap_or(1) };
+        let batch = self.batch.min(count.div_ceil(threads()).max(1));
+        let run = |(index, images): (usize, &[u16])| {
+            let mut outcomes = none();
+            let mut buffers = self.spare.take(&self.plan, batch, self.pass.min(steps));
             let first = first_image_index.wrapping_add((index * batch) as u64);
-            self.run_batch(images, &mut outcomes, first, &mut buffers, &mut ());
+            self.run_batch(images, &mut outcomes, first, &mut buffers, None);
+            self.spare.give_back(buffers);
+            outcomes
+        };
+        let batches = images.chunks(batch * image).enumerate();
+        let mut outcomes = none();
+        let append = |made: Vec<Outcome>| outcomes.iter_mut().zip(made).for_each(|(outcome, made)| outcome.append(&made));
+        #[cfg(feature = "threads")]
+        if threads() > 1 && count > batch {
+            let made: Vec<Vec<Outcome>> = batches.collect::<Vec<_>>().into_par_iter().map(run).collect();
+            made.into_iter().for_each(append);
+            return Ok(outcomes);
         }
-        self.spare.give_back(buffers);
+        batches.map(run).for_each(append);
         Ok(outcomes)
     }
 
@@ -237,142 +215,177 @@ impl Network {
         outcomes: &mut [Outcome],
         first: u64,
         buffers: &mut Buffers,
-        observer: &mut impl Observer,
+        mut recorder: Option<Recorder<'_>>,
     ) {
-        let plan = &self.plan;
-        let batch = images.len() / plan.input.len;
-        buffers.reset(plan);
-        let input = &mut buffers.slots[plan.input.slot][..images.len()];
-        input.iter_mut().zip(images).for_each(|(x, &q)| *x = i32::from(q));
-        if let Feed::Digits { state } = plan.feed {
-            count_digits(input, &mut buffers.states[state].counts);
+        let (plan, activity) = (&*self.plan, &*self.activity);
+        let len = self.image_len();
+        let Buffers { arrangement, arena, scratch, tally, sums } = buffers;
+        let memory = arena.memory();
+        let mut execution = Execution { plan, arrangement, memory, isa: self.isa, images: images.len() / len, steps: 1 };
+        let batch = execution.images;
+        tally.reset(activity, batch);
+        sums.fill(0);
+        execution.reset();
+        let input = &arrangement.places[plan.input];
+        let mut run = |execution: &Execution<'_>, steps: &[super::step::Step], recorder: &mut Option<Recorder<'_>>, tally: &mut Tally| {
+            for step in steps {
+                execution.run(step, scratch, recorder);
+                let place = &arrangement.places[step.target];
+                if let Some(population) = step.population {
+                    tally.count(activity, population, self.spec.code == Code::Radix, place, memory, self.isa, batch, execution.steps);
+                }
+                if let (Some(recorder), Some(&value)) = (recorder.as_mut(), step.values.last()) {
+                    self.record(recorder, value, arrangement, execution);
+                }
+            }
+        };
+        if let Feed::Once = plan.feed {
+            execution.surround(input);
+            execution.feed(images, 0, |index, _| i32::from(images[index]));
+            if let Some(population) = activity.sources[0] {
+                tally.count(activity, population, true, input, memory, self.isa, batch, 1);
+            }
+            if let Some(recorder) = recorder.as_mut() {
+                self.record(recorder, 0, arrangement, &execution);
+            }
         }
-        observer.value(0, input);
-        for step in &plan.once {
-            execute(step, batch, self.isa, buffers, observer);
-        }
+        run(&execution, &plan.once, &mut recorder, tally);
         let mut done = 0;
         for outcome in outcomes {
             // All digits of a window at once.
             let steps = if self.spec.code == Code::Radix { 1 } else { outcome.timesteps };
             while done < steps {
-                if let Feed::Poisson { digits, seed, state } = plan.feed {
-                    let target = &mut buffers.slots[plan.input.slot][..images.len()];
-                    let draws = |image: u64| Draws::new(seed, first.wrapping_add(image), done as u64);
-                    draw(images, plan.input.len, digits, draws, target, &mut buffers.states[state].counts);
-                    observer.value(0, target);
+                execution.steps = (steps - done).min(arrangement.steps);
+                if let Some(recorder) = recorder.as_mut() {
+                    recorder.done = done;
                 }
-                for step in &plan.each {
-                    execute(step, batch, self.isa, buffers, observer);
+                if let Feed::Poisson { digits, seed } = plan.feed {
+                    execution.surround(input);
+                    for step in 0..execution.steps {
+                        let draws = |image: usize| Draws::new(seed, first.wrapping_add(image as u64), (done + step) as u64);
+                        execution.feed(images, step, |index, _| draws(index / len).spike((index % len) as u64, images[index], digits));
+                    }
+                    if let Some(population) = activity.sources[0] {
+                        tally.count(activity, population, false, input, memory, self.isa, batch, execution.steps);
+                    }
+                    if let Some(recorder) = recorder.as_mut() {
+                        self.record(recorder, 0, arrangement, &execution);
+                    }
                 }
-                let output = &buffers.slots[plan.output.slot][..batch * plan.output.len];
-                buffers.sums.iter_mut().zip(output).for_each(|(sum, &y)| *sum += i64::from(y));
-                done += 1;
-                observer.step_is_over();
+                run(&execution, &plan.each, &mut recorder, tally);
+                execution.sum_output(sums);
+                done += execution.steps;
             }
-            self.read_out(outcome, batch, steps, buffers);
+            self.read_out(outcome, batch, steps, sums, tally);
         }
     }
 
-    fn read_out(&self, outcome: &mut Outcome, batch: usize, steps: usize, buffers: &Buffers) {
+    /// Writes down a value that a step made, and those that are other views of it.
+    fn record(&self, recorder: &mut Recorder<'_>, value: usize, arrangement: &Arrangement, execution: &Execution<'_>) {
+        let Some(made) = self.plan.of_value[value] else { return };
+        let region = arrangement.places[made].region;
+        for (value, place) in self.plan.of_value.iter().enumerate() {
+            let Some(place) = place.map(|place| &arrangement.places[place]) else { continue };
+            if place.region == region {
+                recorder.value(value, place, execution.memory, execution.images, execution.steps);
+            }
+        }
+    }
+
+    fn read_out(&self, outcome: &mut Outcome, batch: usize, steps: usize, sums: &[i64], tally: &Tally) {
         let plan = &self.plan;
-        let means = buffers.sums[..batch * plan.output.len].iter().map(|&sum| (sum as f64 / steps as f64 * plan.scale) as f32);
+        let means = sums[..batch * self.classes()].iter().map(|&sum| (sum as f64 / steps as f64 * plan.scale) as f32);
         outcome.logits.extend(means.map(|mean| if plan.is_rectified && mean < 0.0 { 0.0 } else { mean }));
         outcome.images += batch;
-        for image in 0..batch {
-            let mut counts: Vec<&[u32]> = vec![&[]; self.activity.populations.len()];
-            let mut nets: Vec<&[i32]> = vec![&[]; self.activity.populations.len()];
-            for (state, spec) in buffers.states.iter().zip(&plan.states) {
-                if let Some(population) = spec.population {
-                    counts[population] = &state.counts[image * spec.counts..][..spec.counts];
-                    nets[population] = &state.nets[image * spec.nets..][..spec.nets];
+        outcome.spikes.extend_from_slice(&tally.spikes);
+        outcome.corrections.extend_from_slice(&tally.corrections);
+        outcome.synaptic_ops.extend_from_slice(&tally.operations);
+    }
+}
+
+impl Execution<'_> {
+    /// Writes the input at a step of this pass: `of(index among all values, ..)` for every value of the images.
+    fn feed(&self, images: &[u16], step: usize, of: impl Fn(usize, usize) -> i32) {
+        struct Write<'e, F> {
+            execution: &'e Execution<'e>,
+            images: usize,
+            len: usize,
+            step: usize,
+            of: F,
+        }
+        impl<F: Fn(usize, usize) -> i32> WithEntry for Write<'_, F> {
+            type Output = ();
+
+            fn with<E: Entry>(self, entry: E) {
+                let Self { execution, images, len, step, of } = self;
+                let place = &execution.arrangement.places[execution.plan.input];
+                let index = execution.plan.input_index.as_deref();
+                let grid = place.grid;
+                for image in 0..images {
+                    for y in 0..grid.height {
+                        // A line at a time: its channels stand together.
+                        let (to, line) = (execution.memory.at(place.byte(image, step, y, 0)), grid.width * grid.channels);
+                        for at in (0..line).step_by(COLUMNS) {
+                            let first = y * line + at;
+                            let block = core::array::from_fn(|lane| {
+                                let entry = (first + lane).min(len - 1);
+                                of(image * len + index.map_or(entry, |index| index[entry] as usize), entry)
+                            });
+                            // SAFETY: the line is one of the value's.
+                            unsafe { entry.store(&block, to.wrapping_add(at * place.format.bytes()), line - at) };
+                        }
+                    }
                 }
             }
-            let total = |counts: &[u32]| counts.iter().map(|&count| u64::from(count)).sum::<u64>();
-            outcome.spikes.extend(counts.iter().map(|counts| total(counts)));
-            // Spikes less their sum: every correction makes a difference of two. No sum is negative.
-            let net = |nets: &[i32]| nets.iter().map(|&net| net as u64).sum::<u64>();
-            let corrections = |(counts, nets): (&&[u32], &&[i32])| if nets.is_empty() { 0 } else { (total(counts) - net(nets)) / 2 };
-            outcome.corrections.extend(counts.iter().zip(&nets).map(corrections));
-            outcome.synaptic_ops.extend(self.activity.operations(&counts));
         }
+        let len = self.place_of_input().grid.len();
+        let write = Write { execution: self, images: images.len() / len, len, step, of };
+        self.place_of_input().format.visit(write);
     }
-}
 
-/// The Poisson spikes of a batch at one step; `draws` has the random numbers of each image of it.
-fn draw(images: &[u16], len: usize, digits: u32, draws: impl Fn(u64) -> Draws, target: &mut [i32], counts: &mut [u32]) {
-    let batch = images.chunks(len).zip(target.chunks_mut(len)).zip(counts.chunks_mut(len));
-    for (index, ((image, target), counts)) in (0u64..).zip(batch) {
-        let draws = draws(index);
-        for (pixel, ((&value, target), count)) in (0u64..).zip(image.iter().zip(target).zip(counts)) {
-            *target = draws.spike(pixel, value, digits);
-            *count += target.unsigned_abs();
+    fn place_of_input(&self) -> &super::place::Place {
+        &self.arrangement.places[self.plan.input]
+    }
+
+    /// Adds the output of every step of this pass to the sums.
+    fn sum_output(&self, sums: &mut [i64]) {
+        struct Add<'e, 's> {
+            execution: &'e Execution<'e>,
+            sums: &'s mut [i64],
         }
-    }
-}
+        impl WithEntry for Add<'_, '_> {
+            type Output = ();
 
-/// The spikes of streams that say these counts.
-fn count_digits(counts: &[i32], spikes: &mut [u32]) {
-    spikes.iter_mut().zip(counts).for_each(|(spikes, count)| *spikes = count.count_ones());
-}
-
-/// Runs one operator.
-fn execute(step: &Step, batch: usize, isa: Isa, buffers: &mut Buffers, observer: &mut impl Observer) {
-    let result = step.result;
-    // The buffer of the result is taken out of the table meanwhile, so that those of the operands can be read.
-    let mut buffer = std::mem::take(&mut buffers.slots[result.slot]);
-    let y = &mut buffer[..batch * result.len];
-    let operand = |index: usize| &buffers.slots[step.operands[index].slot][..batch * step.operands[index].len];
-    let in_place = step.operands[0].slot == result.slot;
-    if step.op.is_elementwise() && !in_place {
-        y.copy_from_slice(operand(0));
-    }
-    match &step.op {
-        Op::Conv { conv, may_skip } => ops::conv(conv, isa, *may_skip, batch, operand(0), y),
-        Op::Linear(linear) => linear.run(isa, operand(0), y),
-        Op::Scale(factor) => factor.apply(y, |y, factor| *y *= factor),
-        Op::Shift(offset) => offset.apply(y, |y, offset| *y += offset),
-        Op::Add => {
-            for index in 1..step.operands.len() {
-                y.iter_mut().zip(operand(index)).for_each(|(y, &x)| *y += x);
+            fn with<E: Entry>(self, entry: E) {
+                let Self { execution, sums } = self;
+                let place = &execution.arrangement.places[execution.plan.output];
+                let index = &execution.plan.output_index;
+                let grid = place.grid;
+                for (image, sums) in sums.chunks_mut(index.len()).take(execution.images).enumerate() {
+                    for step in 0..execution.steps {
+                        for pixel in 0..grid.pixels() {
+                            let from = execution.memory.at(place.byte(image, step, pixel / grid.width, pixel % grid.width));
+                            for channel in (0..grid.channels).step_by(COLUMNS) {
+                                // SAFETY: a block that begins within the value can be read.
+                                let block = unsafe { entry.load(from.wrapping_add(channel * place.format.bytes())) };
+                                let indices = &index[pixel * grid.channels..][channel..grid.channels];
+                                for (&index, number) in indices.iter().zip(block) {
+                                    sums[index as usize] += i64::from(number);
+                                }
+                            }
+                        }
+                    }
+                }
             }
         }
-        Op::SumPool(pool) => pool.sum(operand(0), y),
-        Op::Sum(sum) => sum.run(operand(0), y),
-        Op::Concat(concat) => {
-            let parts: Vec<&[i32]> = (0..step.operands.len()).map(operand).collect();
-            concat.run(&parts, y);
-        }
-        Op::Gather(index) => ops::gather(index, operand(0), y),
-        Op::Neuron { neuron, state } => {
-            let state = &mut buffers.states[*state];
-            let len = y.len();
-            let nets = if neuron.is_signed() { len } else { 0 };
-            neuron.step(Entries { x: y, v: &mut state.main[..len], counts: &mut state.counts[..len], nets: &mut state.nets[..nets] });
-        }
-        Op::CountMax { pool, state } => {
-            let x = operand(0);
-            let state = &mut buffers.states[*state];
-            let arrived = &mut state.main[..x.len()];
-            arrived.iter_mut().zip(x).for_each(|(arrived, &x)| *arrived += x);
-            let largest = &mut buffers.scratch[..y.len()];
-            pool.max(arrived, largest);
-            for ((y, best), &largest) in y.iter_mut().zip(&mut state.best).zip(&*largest) {
-                *y = largest - *best;
-                *best = largest;
-            }
-            // Only what carries spikes is counted: other states have no counters.
-            state.counts.iter_mut().zip(&*y).for_each(|(count, &y)| *count += u32::from(y != 0));
-        }
-        Op::RadixNeuron { neuron, state } => {
-            neuron.run(y);
-            count_digits(y, &mut buffers.states[*state].counts);
-        }
-        Op::DigitMax { pool, state } => {
-            pool.max(operand(0), y);
-            count_digits(y, &mut buffers.states[*state].counts);
-        }
+        self.arrangement.places[self.plan.output].format.visit(Add { execution: self, sums });
     }
-    observer.value(step.value, y);
-    buffers.slots[result.slot] = buffer;
+}
+
+/// Number of threads of the pool that the caller is in.
+fn threads() -> usize {
+    #[cfg(feature = "threads")]
+    return rayon::current_num_threads();
+    #[cfg(not(feature = "threads"))]
+    return 1;
 }

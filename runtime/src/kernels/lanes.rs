@@ -1,0 +1,77 @@
+//! Vectors of 32-bit numbers, and what a *word* of 32 bits in each of their lanes holds.
+//!
+//! A word is what a lane multiplies at once: four operands of 8 bits, two of 16 or one of 32, which stand together in memory. The products
+//! of a word are added up in its lane. No network is loaded whose sums could overflow, so that lanes need not look.
+
+use super::Word;
+
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod simd128;
+#[cfg(target_arch = "x86_64")]
+pub(super) mod x86;
+
+#[cfg(target_arch = "aarch64")]
+pub(super) use neon::{Dotprod, Neon};
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(super) use simd128::Simd128;
+
+/// Lanes of 32 bits.
+///
+/// # Safety
+/// Of all functions: the processor has the instructions; what is read or written lies within its object.
+pub(super) trait Lanes: Copy {
+    /// How many.
+    const LEN: usize;
+    /// `LEN` words.
+    unsafe fn load(from: *const u32) -> Self;
+    /// One word in every lane.
+    unsafe fn splat(word: u32) -> Self;
+    /// Adds to every lane the products of the words in `x`, of the operand, and `w`, of the weights.
+    unsafe fn add_products(self, word: Word, x: Self, w: Self) -> Self;
+    /// Writes `LEN` numbers.
+    unsafe fn store(self, to: *mut i32);
+}
+
+/// Lanes in plain Rust.
+#[derive(Clone, Copy)]
+pub(super) struct Portable([u32; 8]);
+
+impl Lanes for Portable {
+    const LEN: usize = 8;
+
+    #[inline(always)]
+    unsafe fn load(from: *const u32) -> Self {
+        // SAFETY: the caller lets eight words be read.
+        Self(unsafe { from.cast::<[u32; 8]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    unsafe fn splat(word: u32) -> Self {
+        Self([word; 8])
+    }
+
+    #[inline(always)]
+    unsafe fn add_products(self, word: Word, x: Self, w: Self) -> Self {
+        let half = |word: u32, high: bool| i32::from((if high { word >> 16 } else { word }) as i16);
+        Self(core::array::from_fn(|lane| {
+            let (x, w) = (x.0[lane], w.0[lane]);
+            let products = match word {
+                Word::Bytes => {
+                    let product = |place: u32| ((x >> place) as u8 as i32).wrapping_mul(i32::from((w >> place) as i8));
+                    (product(0) + product(8) + product(16) + product(24)) as u32
+                }
+                Word::Halves => (half(x, false) * half(w, false)).wrapping_add(half(x, true) * half(w, true)) as u32,
+                Word::Whole => x.wrapping_mul(w),
+            };
+            self.0[lane].wrapping_add(products)
+        }))
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut i32) {
+        // SAFETY: the caller lets eight numbers be written.
+        unsafe { to.cast::<[u32; 8]>().write_unaligned(self.0) }
+    }
+}

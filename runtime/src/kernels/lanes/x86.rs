@@ -1,0 +1,119 @@
+//! Lanes of x86-64: AVX2 and AVX-512, each with and without the instructions for products of bytes (VNNI).
+
+use super::{super::Word, Lanes};
+use core::arch::x86_64::*;
+
+/// Lanes of one vector type, with products as `$products` makes them of `(sum, x, w)`.
+macro_rules! lanes {
+    ($name:ident, $what:literal, $vector:ty, $len:literal, $load:ident, $splat:ident, $store:ident, $bytes:expr, $halves:expr, $whole:expr) => {
+        #[doc = $what]
+        #[derive(Clone, Copy)]
+        pub(in super::super) struct $name($vector);
+
+        impl Lanes for $name {
+            const LEN: usize = $len;
+
+            #[inline(always)]
+            unsafe fn load(from: *const u32) -> Self {
+                // SAFETY: as the caller promises.
+                Self(unsafe { $load(from.cast()) })
+            }
+
+            #[inline(always)]
+            unsafe fn splat(word: u32) -> Self {
+                // SAFETY: as the caller promises.
+                Self(unsafe { $splat(word as i32) })
+            }
+
+            #[inline(always)]
+            unsafe fn add_products(self, word: Word, x: Self, w: Self) -> Self {
+                // SAFETY: as the caller promises.
+                Self(unsafe {
+                    match word {
+                        Word::Bytes => $bytes(self.0, x.0, w.0),
+                        Word::Halves => $halves(self.0, x.0, w.0),
+                        Word::Whole => $whole(self.0, x.0, w.0),
+                    }
+                })
+            }
+
+            #[inline(always)]
+            unsafe fn store(self, to: *mut i32) {
+                // SAFETY: as the caller promises.
+                unsafe { $store(to.cast(), self.0) }
+            }
+        }
+    };
+}
+
+/// Products of bytes without an instruction for them: `vpmaddubsw` would saturate, so bytes become halves first. No network runs on it: values
+/// are kept in halves there. It is here so that every word has a meaning on all lanes.
+#[inline(always)]
+unsafe fn bytes_256(sum: __m256i, x: __m256i, w: __m256i) -> __m256i {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let even = _mm256_madd_epi16(_mm256_and_si256(x, _mm256_set1_epi16(0xFF)), _mm256_srai_epi16(_mm256_slli_epi16(w, 8), 8));
+        let odd = _mm256_madd_epi16(_mm256_srli_epi16(x, 8), _mm256_srai_epi16(w, 8));
+        _mm256_add_epi32(sum, _mm256_add_epi32(even, odd))
+    }
+}
+
+/// As [`bytes_256`].
+#[inline(always)]
+unsafe fn bytes_512(sum: __m512i, x: __m512i, w: __m512i) -> __m512i {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let even = _mm512_madd_epi16(_mm512_and_si512(x, _mm512_set1_epi16(0xFF)), _mm512_srai_epi16(_mm512_slli_epi16(w, 8), 8));
+        let odd = _mm512_madd_epi16(_mm512_srli_epi16(x, 8), _mm512_srai_epi16(w, 8));
+        _mm512_add_epi32(sum, _mm512_add_epi32(even, odd))
+    }
+}
+
+lanes!(
+    Avx2,
+    "AVX2.",
+    __m256i,
+    8,
+    _mm256_loadu_si256,
+    _mm256_set1_epi32,
+    _mm256_storeu_si256,
+    bytes_256,
+    |sum, x, w| _mm256_add_epi32(sum, _mm256_madd_epi16(x, w)),
+    |sum, x, w| _mm256_add_epi32(sum, _mm256_mullo_epi32(x, w))
+);
+lanes!(
+    AvxVnni,
+    "AVX2 with AVX-VNNI.",
+    __m256i,
+    8,
+    _mm256_loadu_si256,
+    _mm256_set1_epi32,
+    _mm256_storeu_si256,
+    |sum, x, w| _mm256_dpbusd_avx_epi32(sum, x, w),
+    |sum, x, w| _mm256_dpwssd_avx_epi32(sum, x, w),
+    |sum, x, w| _mm256_add_epi32(sum, _mm256_mullo_epi32(x, w))
+);
+lanes!(
+    Avx512,
+    "AVX-512.",
+    __m512i,
+    16,
+    _mm512_loadu_si512,
+    _mm512_set1_epi32,
+    _mm512_storeu_si512,
+    bytes_512,
+    |sum, x, w| _mm512_add_epi32(sum, _mm512_madd_epi16(x, w)),
+    |sum, x, w| _mm512_add_epi32(sum, _mm512_mullo_epi32(x, w))
+);
+lanes!(
+    Avx512Vnni,
+    "AVX-512 with VNNI.",
+    __m512i,
+    16,
+    _mm512_loadu_si512,
+    _mm512_set1_epi32,
+    _mm512_storeu_si512,
+    |sum, x, w| _mm512_dpbusd_epi32(sum, x, w),
+    |sum, x, w| _mm512_dpwssd_epi32(sum, x, w),
+    |sum, x, w| _mm512_add_epi32(sum, _mm512_mullo_epi32(x, w))
+);

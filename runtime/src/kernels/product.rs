@@ -1,0 +1,284 @@
+//! The product: a few rows of the operand times all columns of the weights.
+//!
+//! A row is what one result of a convolution or linear layer reads: *runs* of entries that stand together in memory, all of one
+//! length, each at an offset from where the row starts. With channels last in memory, the run of a convolution is a line of its kernel, and of a
+//! linear layer the whole operand. So nothing is gathered: the products read operands where they lie, and what a run has beyond a whole
+//! number of words meets weights of 0.
+//!
+//! Weights are packed when the network is loaded, [`COLUMNS`] outputs beside each other, word by word.
+
+use super::{
+    Isa, Word,
+    lanes::{Lanes, Portable},
+};
+use alloc::{vec, vec::Vec};
+
+/// Outputs that stand together in packed weights.
+pub(crate) const COLUMNS: usize = 16;
+
+/// Words of neighbouring outputs: a line of a cache.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Line([u32; COLUMNS]);
+
+/// Packed weights.
+#[derive(Clone, Debug)]
+pub(crate) struct Weights {
+    word: Word,
+    outputs: usize,
+    /// Offsets of the runs from the start of a row, in bytes.
+    runs: Vec<u32>,
+    /// Words of a run.
+    words: usize,
+    /// By block of outputs, run and word.
+    lines: Vec<Line>,
+    /// What sums start with: one an output, zeros behind.
+    bias: Vec<i32>,
+}
+
+impl Weights {
+    /// Packs weights: `weight(output, run, entry)` for every entry of every run. `runs` are offsets in bytes, `len` entries each. `zero` is what
+    /// is kept for a 0 of the operand, see [`Isa::byte_zero`].
+    pub(crate) fn pack(
+        word: Word,
+        zero: i32,
+        outputs: usize,
+        runs: Vec<u32>,
+        len: usize,
+        bias: impl Fn(usize) -> i32,
+        weight: impl Fn(usize, usize, usize) -> i32,
+    ) -> Self {
+        let words = len.div_ceil(word.entries());
+        let blocks = outputs.div_ceil(COLUMNS);
+        let mut lines = vec![Line([0; COLUMNS]); blocks * runs.len() * words];
+        let mut sums = vec![0i32; blocks * COLUMNS];
+        for output in 0..outputs {
+            let first = output / COLUMNS * runs.len() * words;
+            for run in 0..runs.len() {
+                for index in 0..len {
+                    let weight = weight(output, run, index);
+                    sums[output] = sums[output].wrapping_add(weight);
+                    let line = &mut lines[first + run * words + index / word.entries()];
+                    line.0[output % COLUMNS] |= word.place(weight, index % word.entries());
+                }
+            }
+        }
+        let start = |output: usize| if output < outputs { bias(output).wrapping_sub(zero.wrapping_mul(sums[output])) } else { 0 };
+        let bias = (0..sums.len()).map(start).collect();
+        Self { word, outputs, runs, words, lines, bias }
+    }
+
+    /// Number of outputs.
+    pub(crate) fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// What operands are multiplied as.
+    pub(crate) fn word(&self) -> Word {
+        self.word
+    }
+
+    /// Bytes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&self.lines[..]) + size_of_val(&self.bias[..]) + size_of_val(&self.runs[..])
+    }
+
+    /// `sums[row][i] = bias + Σ x[row] · w[output + i]` for `width` outputs from `output`, both multiples of [`COLUMNS`]. Outputs that are not
+    /// there make 0.
+    ///
+    /// # Safety
+    /// All words of all runs of every row can be read; the processor has the instructions.
+    pub(crate) unsafe fn product(&self, isa: Isa, output: usize, rows: &[*const u8], sums: &mut [i32], width: usize) {
+        let per_block = self.runs.len() * self.words;
+        let (first, blocks) = (output / COLUMNS, width / COLUMNS);
+        assert!(sums.len() >= rows.len() * width, "there is a place for every sum");
+        let task = Task {
+            word: self.word,
+            lines: &self.lines[first * per_block..][..blocks * per_block],
+            bias: &self.bias[first * COLUMNS..][..width],
+            runs: &self.runs,
+            words: self.words,
+            width,
+        };
+        // SAFETY: as the caller promises.
+        unsafe { task.run(isa, rows, sums) }
+    }
+}
+
+/// A product to be made.
+struct Task<'a> {
+    word: Word,
+    lines: &'a [Line],
+    bias: &'a [i32],
+    runs: &'a [u32],
+    words: usize,
+    width: usize,
+}
+
+impl Task<'_> {
+    /// # Safety
+    /// As of [`Weights::product`].
+    unsafe fn run(&self, isa: Isa, rows: &[*const u8], sums: &mut [i32]) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use super::lanes::x86::{Avx2, Avx512, Avx512Vnni, AvxVnni};
+
+            /// # Safety
+            /// As of [`Weights::product`].
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+            unsafe fn avx512_vnni(task: &Task<'_>, rows: &[*const u8], sums: &mut [i32]) {
+                // SAFETY: the instructions are those of this function; the rest as the caller promises.
+                unsafe { task.with::<Avx512Vnni, 8, 2>(rows, sums) }
+            }
+            /// # Safety
+            /// As of [`Weights::product`].
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+            unsafe fn avx512(task: &Task<'_>, rows: &[*const u8], sums: &mut [i32]) {
+                // SAFETY: as before.
+                unsafe { task.with::<Avx512, 8, 2>(rows, sums) }
+            }
+            /// # Safety
+            /// As of [`Weights::product`].
+            #[target_feature(enable = "avx2,avxvnni")]
+            unsafe fn avx_vnni(task: &Task<'_>, rows: &[*const u8], sums: &mut [i32]) {
+                // SAFETY: as before.
+                unsafe { task.with::<AvxVnni, 4, 2>(rows, sums) }
+            }
+            /// # Safety
+            /// As of [`Weights::product`].
+            #[target_feature(enable = "avx2")]
+            unsafe fn avx2(task: &Task<'_>, rows: &[*const u8], sums: &mut [i32]) {
+                // SAFETY: as before.
+                unsafe { task.with::<Avx2, 4, 2>(rows, sums) }
+            }
+            // SAFETY: as the caller promises.
+            unsafe {
+                match isa {
+                    Isa::Avx512Vnni | Isa::Amx => return avx512_vnni(self, rows, sums),
+                    Isa::Avx512 => return avx512(self, rows, sums),
+                    Isa::AvxVnni => return avx_vnni(self, rows, sums),
+                    Isa::Avx2 => return avx2(self, rows, sums),
+                    _ => {}
+                }
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        {
+            use super::lanes::{Dotprod, Neon};
+
+            /// # Safety
+            /// As of [`Weights::product`].
+            #[target_feature(enable = "dotprod")]
+            unsafe fn dotprod(task: &Task<'_>, rows: &[*const u8], sums: &mut [i32]) {
+                // SAFETY: the instructions are those of this function; the rest as the caller promises.
+                unsafe { task.with::<Dotprod, 4, 4>(rows, sums) }
+            }
+            // SAFETY: as the caller promises.
+            unsafe {
+                match isa {
+                    Isa::Dotprod => return dotprod(self, rows, sums),
+                    Isa::Neon => return self.with::<Neon, 4, 4>(rows, sums),
+                    _ => {}
+                }
+            }
+        }
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        if isa == Isa::Simd128 {
+            // SAFETY: as the caller promises.
+            return unsafe { self.with::<super::lanes::Simd128, 2, 4>(rows, sums) };
+        }
+        let _ = isa;
+        // SAFETY: portable lanes need no instructions of their own; the rest as the caller promises.
+        unsafe { self.with::<Portable, 2, 1>(rows, sums) }
+    }
+
+    /// In tiles of `R` rows and `V` vectors of outputs, or of fewer where there are no more.
+    ///
+    /// # Safety
+    /// As of [`Weights::product`].
+    #[inline(always)]
+    unsafe fn with<L: Lanes, const R: usize, const V: usize>(&self, rows: &[*const u8], sums: &mut [i32]) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            match self.word {
+                Word::Bytes => self.of_words::<L, 0, R, V>(rows, sums),
+                Word::Halves => self.of_words::<L, 1, R, V>(rows, sums),
+                Word::Whole => self.of_words::<L, 2, R, V>(rows, sums),
+            }
+        }
+    }
+
+    /// # Safety
+    /// As of [`Weights::product`].
+    #[inline(always)]
+    unsafe fn of_words<L: Lanes, const WORD: usize, const R: usize, const V: usize>(&self, rows: &[*const u8], sums: &mut [i32]) {
+        let mut column = 0;
+        while column < self.width {
+            let is_whole = column + V * L::LEN <= self.width;
+            for (rows, sums) in rows.chunks(R).zip(sums.chunks_mut(R * self.width)) {
+                // SAFETY: as the caller promises.
+                unsafe {
+                    match (rows.len(), is_whole) {
+                        (1, true) => self.tile::<L, WORD, 1, V>(column, rows, sums),
+                        (1, false) => self.tile::<L, WORD, 1, 1>(column, rows, sums),
+                        (_, true) => self.tile::<L, WORD, R, V>(column, rows, sums),
+                        (_, false) => self.tile::<L, WORD, R, 1>(column, rows, sums),
+                    }
+                }
+            }
+            column += if is_whole { V * L::LEN } else { L::LEN };
+        }
+    }
+
+    /// Up to `R` rows and `V` vectors of outputs from `column`; the sums are in registers.
+    ///
+    /// # Safety
+    /// As of [`Weights::product`].
+    #[inline(always)]
+    unsafe fn tile<L: Lanes, const WORD: usize, const R: usize, const V: usize>(
+        &self,
+        column: usize,
+        rows: &[*const u8],
+        sums: &mut [i32],
+    ) {
+        let word = const { [Word::Bytes, Word::Halves, Word::Whole][WORD] };
+        let count = rows.len();
+        debug_assert!(column + V * L::LEN <= self.width && (1..=R).contains(&count), "the tile lies within the sums");
+        // Missing rows are the last one again.
+        let rows: [*const u8; R] = core::array::from_fn(|r| rows[r.min(count - 1)]);
+        let per_block = self.runs.len() * self.words;
+        let places: [*const u32; V] = core::array::from_fn(|v| {
+            let column = column + v * L::LEN;
+            // SAFETY: the block is one of the lines'.
+            unsafe { self.lines.as_ptr().add(column / COLUMNS * per_block).cast::<u32>().add(column % COLUMNS) }
+        });
+        // SAFETY: biases are as many as outputs.
+        let bias: [L; V] = core::array::from_fn(|v| unsafe { L::load(self.bias.as_ptr().add(column + v * L::LEN).cast()) });
+        let mut lanes = [bias; R];
+        let mut line = 0;
+        for &run in self.runs {
+            let mut at = run as usize;
+            let end = at + self.words * 4;
+            while at < end {
+                // SAFETY: there are as many lines as words in all runs.
+                let w: [L; V] = core::array::from_fn(|v| unsafe { L::load(places[v].add(line)) });
+                for r in 0..R {
+                    // SAFETY: the caller lets all words of the row be read.
+                    let x = unsafe { L::splat(rows[r].add(at).cast::<u32>().read_unaligned()) };
+                    for v in 0..V {
+                        // SAFETY: the instructions are there.
+                        lanes[r][v] = unsafe { lanes[r][v].add_products(word, x, w[v]) };
+                    }
+                }
+                at += 4;
+                line += COLUMNS;
+            }
+        }
+        for (r, lanes) in lanes.iter().enumerate().take(count) {
+            for (v, lanes) in lanes.iter().enumerate() {
+                // SAFETY: the columns lie within the row of sums.
+                unsafe { lanes.store(sums.as_mut_ptr().add(r * self.width + column + v * L::LEN)) };
+            }
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! Running the steps of a plan over a batch.
+
+use super::{
+    arena::Memory,
+    place::{Place, Span, spans},
+    plan::{Arrangement, Plan},
+    step::{Run, Source, Step},
+    tile::{Alone, Context, Finish, Load, Stage, TILE, Tile, WIDTH},
+    trace::Recorder,
+    window::{Pool, Taps, Window},
+};
+use crate::kernels::{COLUMNS, Entry, Isa, Loop, WithEntry, Word};
+use alloc::{vec, vec::Vec};
+use core::ops::Range;
+
+/// What a thread needs besides the arena.
+pub(super) struct Scratch {
+    sums: Vec<i32>,
+    spans: Vec<Span>,
+    rows: Vec<*const u8>,
+    line: Vec<i32>,
+}
+
+// SAFETY: the addresses are written before they are read, by one thread.
+unsafe impl Send for Scratch {}
+
+impl Scratch {
+    pub(super) fn new() -> Self {
+        Self { sums: vec![0; TILE], spans: Vec::new(), rows: Vec::new(), line: Vec::new() }
+    }
+}
+
+/// A batch that goes through the network.
+pub(super) struct Execution<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) arrangement: &'a Arrangement,
+    pub(super) memory: Memory,
+    pub(super) isa: Isa,
+    /// Images of this batch, and time steps of this pass.
+    pub(super) images: usize,
+    pub(super) steps: usize,
+}
+
+impl Execution<'_> {
+    fn context(&self) -> Context<'_> {
+        Context { isa: self.isa, memory: self.memory, places: &self.arrangement.places, regions: &self.arrangement.regions }
+    }
+
+    fn place(&self, place: usize) -> &Place {
+        &self.arrangement.places[place]
+    }
+
+    /// States as they are before the first step of an image.
+    pub(super) fn reset(&self) {
+        for state in &self.plan.states {
+            let start = self.memory.at(self.arrangement.regions[state.region]).cast::<i32>();
+            // SAFETY: the region has `len` numbers for every image; nobody else is at work yet.
+            let numbers = unsafe { core::slice::from_raw_parts_mut(start, state.len * self.images) };
+            match &state.initial {
+                None => numbers.fill(0),
+                Some(neuron) => {
+                    let lines = numbers.chunks_exact_mut(neuron.pitch());
+                    lines.enumerate().for_each(|(line, numbers)| numbers.copy_from_slice(neuron.initial(line % state.pixels)));
+                }
+            }
+        }
+    }
+
+    /// Writes zeros around the entries of a value.
+    pub(super) fn surround(&self, place: &Place) {
+        if place.pads == [0; 4] {
+            return;
+        }
+        let bytes = place.format.bytes();
+        let zero = if place.format.word == Word::Bytes { place.format.zero } else { 0 };
+        let (line, height) = (place.line() * bytes, place.grid.height);
+        let fill = |at: usize, len: usize| {
+            // SAFETY: the border is a part of the value, which nobody reads yet.
+            unsafe { self.memory.at(at).write_bytes(zero, len) };
+        };
+        let (left, inner) = (place.pads[1] * place.pixel(), place.grid.width * place.pixel());
+        for image in 0..self.images {
+            for step in 0..place.steps(self.steps) {
+                let start = place.at + (image * place.image + step * place.step) * bytes;
+                fill(start, place.pads[0] * line + left);
+                for row in 0..height - 1 {
+                    // The right end of a row and the left one of the next stand together.
+                    fill(start + (place.pads[0] + row) * line + left + inner, line - inner);
+                }
+                let end = start + (place.pads[0] + height - 1) * line + left + inner;
+                fill(end, line - inner - left + place.pads[2] * line);
+            }
+        }
+    }
+
+    /// Runs one step.
+    pub(super) fn run(&self, step: &Step, scratch: &mut Scratch, recorder: &mut Option<Recorder<'_>>) {
+        let target = self.place(step.target);
+        self.surround(target);
+        match &step.source {
+            Source::Move { parts, has_gaps } => self.moves(parts, *has_gaps, target),
+            Source::Sum { place, index } => self.sum(self.place(*place), index, target, scratch),
+            Source::CountMax { place, window, arrived, best } => {
+                self.count_max(self.place(*place), window, self.place(*arrived), self.place(*best), target, scratch);
+            }
+            source => self.tiles(source, step, target, scratch, recorder),
+        }
+    }
+
+    /// Goes through a value in tiles.
+    fn tiles(&self, source: &Source, step: &Step, target: &Place, scratch: &mut Scratch, recorder: &mut Option<Recorder<'_>>) {
+        let grid = target.grid;
+        // Channels of a group are a block of their own.
+        let group = match source {
+            Source::Product { groups, .. } => grid.channels / groups.len(),
+            _ => grid.channels,
+        };
+        let places = self.images * grid.pixels();
+        for first in (0..grid.channels).step_by(group) {
+            for channel in (first..first + group).step_by(WIDTH) {
+                let channels = WIDTH.min(first + group - channel);
+                let width = channels.next_multiple_of(COLUMNS);
+                let rows = TILE / width;
+                for start in (0..places).step_by(rows) {
+                    self.tile(source, step, target, start..(start + rows).min(places), channel, channels, scratch, recorder);
+                }
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the coordinates of a tile")]
+    fn tile(
+        &self,
+        source: &Source,
+        step: &Step,
+        target: &Place,
+        range: Range<usize>,
+        channel: usize,
+        channels: usize,
+        scratch: &mut Scratch,
+        recorder: &mut Option<Recorder<'_>>,
+    ) {
+        let Scratch { sums, spans: parts, rows, .. } = scratch;
+        let context = self.context();
+        let width = channels.next_multiple_of(COLUMNS);
+        spans(target.grid, range.clone(), parts);
+        for time in 0..target.steps(self.steps) {
+            let mut tile =
+                Tile { sums: &mut sums[..range.len() * width], width, spans: parts, channel, channels, step: time, grid: target.grid };
+            self.fill(source, &mut tile, rows, &context);
+            match recorder {
+                None => self.isa.run(Finish { tile: &mut tile, context: &context, stages: &step.stages, target }),
+                Some(recorder) => {
+                    self.record(step, &mut tile, target, &context, recorder);
+                    self.isa.run(Finish { tile: &mut tile, context: &context, stages: &[], target });
+                }
+            }
+        }
+    }
+
+    /// Runs the stages one by one and records what each makes.
+    fn record(&self, step: &Step, tile: &mut Tile<'_>, target: &Place, context: &Context<'_>, recorder: &mut Recorder<'_>) {
+        for (index, &value) in step.values.iter().enumerate() {
+            if let Some(stage) = index.checked_sub(1).and_then(|index| step.stages.get(index)) {
+                if let Stage::AddScaled { place, factor, value } = stage {
+                    recorder.scaled(*value, tile, self.place(*place), factor, context);
+                }
+                self.isa.run(Alone { tile, context, stage });
+            }
+            recorder.tile(value, tile, target.order);
+        }
+    }
+
+    /// Fills a tile.
+    fn fill(&self, source: &Source, tile: &mut Tile<'_>, rows: &mut Vec<*const u8>, context: &Context<'_>) {
+        match source {
+            Source::Product { place, groups, stride, origin } => {
+                let x = self.place(*place);
+                let outer = tile.grid.channels / groups.len();
+                let (group, output) = (tile.channel / outer, tile.channel % outer);
+                let bytes = x.format.bytes();
+                let inner = x.grid.channels / groups.len();
+                let first = x.at + (origin + group * inner) * bytes;
+                rows.clear();
+                for span in tile.spans {
+                    let entry = span.image * x.image
+                        + if x.step == 0 { 0 } else { tile.step * x.step }
+                        + span.y * stride[0] * x.line()
+                        + span.x * stride[1] * x.grid.channels;
+                    let start = self.memory.at(first + entry * bytes).cast_const();
+                    let next = stride[1] * x.pixel();
+                    rows.extend((0..span.len).map(|index| start.wrapping_add(index * next)));
+                }
+                // SAFETY: rows start at windows of the operand, whose border is as wide as the padding; a run goes less than a word
+                // beyond its end, where the arena goes on.
+                unsafe { groups[group].product(self.isa, output, rows, tile.sums, tile.width) }
+            }
+            Source::Depthwise { place, depthwise, stride, origin } => {
+                let x = self.place(*place);
+                let origin = x.at + origin * x.format.bytes();
+                self.isa.run(Taps { tile, memory: self.memory, place: x, depthwise, origin, stride: *stride });
+            }
+            Source::Load { place } => self.isa.run(Load { tile, context, place: self.place(*place) }),
+            Source::Pool { place, window, is_max } => {
+                self.isa.run(Pool { tile, memory: self.memory, place: self.place(*place), window, is_max: *is_max });
+            }
+            Source::CountMax { .. } | Source::Sum { .. } | Source::Move { .. } => unreachable!("they go their own ways"),
+        }
+    }
+
+    /// All places of one image and time step in tiles, which `fill` makes.
+    fn image(&self, target: &Place, image: usize, time: usize, scratch: &mut Scratch, fill: impl Fn(&mut Tile<'_>, &[i32])) {
+        let Scratch { sums, spans: parts, line, .. } = scratch;
+        let context = self.context();
+        let (grid, pixels) = (target.grid, target.grid.pixels());
+        for channel in (0..grid.channels).step_by(WIDTH) {
+            let channels = WIDTH.min(grid.channels - channel);
+            let width = channels.next_multiple_of(COLUMNS);
+            let rows = TILE / width;
+            for start in (0..pixels).step_by(rows) {
+                let range = start..(start + rows).min(pixels);
+                spans(grid, image * pixels + range.start..image * pixels + range.end, parts);
+                let mut tile = Tile { sums: &mut sums[..range.len() * width], width, spans: parts, channel, channels, step: time, grid };
+                fill(&mut tile, line);
+                self.isa.run(Finish { tile: &mut tile, context: &context, stages: &[], target });
+            }
+        }
+    }
+
+    fn count_max(&self, x: &Place, window: &Window, arrived: &Place, best: &Place, target: &Place, scratch: &mut Scratch) {
+        let context = self.context();
+        for image in 0..self.images {
+            for time in 0..target.steps(self.steps) {
+                // What has arrived grows by the operand.
+                self.add_to(x, arrived, image, time);
+                self.image(target, image, time, scratch, |tile, _| {
+                    let step = core::mem::replace(&mut tile.step, 0);
+                    self.isa.run(Pool { tile, memory: self.memory, place: arrived, window, is_max: true });
+                    tile.grow(&context, best);
+                    tile.step = step;
+                });
+            }
+        }
+    }
+
+    /// Adds a value at a time step of an image to another, of 32 bits and in the same grid.
+    fn add_to(&self, x: &Place, sum: &Place, image: usize, time: usize) {
+        struct AddTo<'a> {
+            memory: Memory,
+            x: &'a Place,
+            sum: &'a Place,
+            image: usize,
+            time: usize,
+        }
+        impl Loop for AddTo<'_> {
+            type Output = ();
+
+            #[inline(always)]
+            fn run(self) {
+                self.x.format.visit(self);
+            }
+        }
+        impl WithEntry for AddTo<'_> {
+            type Output = ();
+
+            #[inline(always)]
+            fn with<E: Entry>(self, entry: E) {
+                let Self { memory, x, sum, image, time } = self;
+                let len = x.grid.width * x.grid.channels;
+                for y in 0..x.grid.height {
+                    let from = memory.at(x.byte(image, time, y, 0));
+                    let to = memory.at(sum.byte(image, 0, y, 0)).cast::<i32>();
+                    for at in (0..len).step_by(COLUMNS) {
+                        // SAFETY: a block that begins within the line can be read; of the sum only the line's own numbers are written.
+                        unsafe {
+                            let block = entry.load(from.wrapping_add(at * x.format.bytes()));
+                            let to = to.wrapping_add(at);
+                            for (lane, number) in block.iter().enumerate().take(len - at) {
+                                *to.add(lane) = (*to.add(lane)).wrapping_add(*number);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        self.isa.run(AddTo { memory: self.memory, x, sum, image, time });
+    }
+
+    fn sum(&self, x: &Place, index: &[u32], target: &Place, scratch: &mut Scratch) {
+        for image in 0..self.images {
+            for time in 0..target.steps(self.steps) {
+                scratch.line.clear();
+                scratch.line.resize(target.grid.len(), 0);
+                let mut entry = 0;
+                for y in 0..x.grid.height {
+                    x.format.visit(AddLine {
+                        from: self.memory.at(x.byte(image, time, y, 0)),
+                        bytes: x.format.bytes(),
+                        index: &index[entry..][..x.grid.width * x.grid.channels],
+                        sums: &mut scratch.line,
+                    });
+                    entry += x.grid.width * x.grid.channels;
+                }
+                self.image(target, image, time, scratch, |tile, sums| {
+                    let (channel, grid, width) = (tile.channel, tile.grid, tile.width);
+                    let channels = tile.channels;
+                    let rows = tile.spans.iter().flat_map(|span| (0..span.len).map(move |x| span.y * grid.width + span.x + x));
+                    for (row, pixel) in tile.sums.chunks_mut(width).zip(rows) {
+                        row[..channels].copy_from_slice(&sums[pixel * grid.channels + channel..][..channels]);
+                    }
+                });
+            }
+        }
+    }
+
+    fn moves(&self, parts: &[(usize, Vec<Run>)], has_gaps: bool, target: &Place) {
+        let bytes = target.format.bytes();
+        let zero = if target.format.word == Word::Bytes { target.format.zero } else { 0 };
+        for image in 0..self.images {
+            for time in 0..target.steps(self.steps) {
+                let to = self.memory.at(target.at + (image * target.image + time * target.step) * bytes);
+                if has_gaps {
+                    // SAFETY: it is the value itself, which nobody reads yet.
+                    unsafe { to.write_bytes(zero, target.padded() * bytes) };
+                }
+                for (place, runs) in parts {
+                    let x = self.place(*place);
+                    let from = self.memory.at(x.at + (image * x.image + time * x.step) * x.format.bytes());
+                    if x.format == target.format {
+                        for run in runs {
+                            // SAFETY: the runs lie within both values, which are not the same.
+                            unsafe {
+                                let from = from.wrapping_add(run.from as usize * bytes);
+                                core::ptr::copy_nonoverlapping(from, to.wrapping_add(run.to as usize * bytes), run.len as usize * bytes);
+                            }
+                        }
+                    } else {
+                        x.format.visit(Convert { from, bytes: x.format.bytes(), to, target, runs });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Adds the entries of a line to sums.
+struct AddLine<'a> {
+    from: *const u8,
+    bytes: usize,
+    index: &'a [u32],
+    sums: &'a mut [i32],
+}
+
+impl WithEntry for AddLine<'_> {
+    type Output = ();
+
+    fn with<E: Entry>(self, entry: E) {
+        for (at, places) in self.index.chunks(COLUMNS).enumerate() {
+            // SAFETY: a block that begins within the line can be read.
+            let block = unsafe { entry.load(self.from.wrapping_add(at * COLUMNS * self.bytes)) };
+            for (&number, &place) in block.iter().zip(places) {
+                let sum = &mut self.sums[place as usize];
+                *sum = sum.wrapping_add(number);
+            }
+        }
+    }
+}
+
+/// Moves runs into another format.
+struct Convert<'a> {
+    from: *const u8,
+    bytes: usize,
+    to: *mut u8,
+    target: &'a Place,
+    runs: &'a [Run],
+}
+
+impl WithEntry for Convert<'_> {
+    type Output = ();
+
+    fn with<E: Entry>(self, from: E) {
+        struct To<'a, F>(Convert<'a>, F);
+        impl<F: Entry> WithEntry for To<'_, F> {
+            type Output = ();
+
+            fn with<E: Entry>(self, to: E) {
+                let Self(Convert { from: start, bytes, to: target, target: place, runs }, from) = self;
+                for run in runs {
+                    for at in (0..run.len as usize).step_by(COLUMNS) {
+                        // SAFETY: a block that begins within the value can be read; what is written is the run.
+                        unsafe {
+                            let block = from.load(start.wrapping_add((run.from as usize + at) * bytes));
+                            let place = target.wrapping_add((run.to as usize + at) * place.format.bytes());
+                            to.store(&block, place, run.len as usize - at);
+                        }
+                    }
+                }
+            }
+        }
+        let format = self.target.format;
+        format.visit(To(self, from));
+    }
+}

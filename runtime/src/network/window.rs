@@ -1,0 +1,167 @@
+//! Windows over the places of a value: poolings, and convolutions of one channel each.
+
+use super::{arena::Memory, place::Place, tile::Tile};
+use crate::kernels::{Block, COLUMNS, Entry, Loop, WithEntry};
+use alloc::{vec, vec::Vec};
+
+/// How a pooling's windows lie.
+#[derive(Clone, Debug)]
+pub(super) struct Window {
+    pub(super) kernel: [usize; 2],
+    pub(super) stride: [usize; 2],
+    pub(super) pads: [usize; 4],
+}
+
+impl Window {
+    /// Rows or columns of an operand of `size` that a window meets: one at least.
+    #[inline(always)]
+    pub(super) fn range(&self, axis: usize, index: usize, size: usize) -> core::ops::Range<usize> {
+        let start = index * self.stride[axis];
+        start.saturating_sub(self.pads[axis])..(start + self.kernel[axis]).saturating_sub(self.pads[axis]).min(size)
+    }
+}
+
+/// Fills a tile with the sums or maxima of windows.
+pub(super) struct Pool<'t, 'a, 'c> {
+    pub(super) tile: &'t mut Tile<'a>,
+    pub(super) memory: Memory,
+    pub(super) place: &'c Place,
+    pub(super) window: &'c Window,
+    pub(super) is_max: bool,
+}
+
+impl Loop for Pool<'_, '_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.place.format.visit(self);
+    }
+}
+
+impl WithEntry for Pool<'_, '_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with<E: Entry>(self, entry: E) {
+        if self.is_max {
+            self.join(entry, i32::max);
+        } else {
+            self.join(entry, i32::wrapping_add);
+        }
+    }
+}
+
+impl Pool<'_, '_, '_> {
+    #[inline(always)]
+    fn join<E: Entry>(self, entry: E, of: impl Fn(i32, i32) -> i32) {
+        let Self { tile, memory, place, window, .. } = self;
+        let (step, channel, bytes) = (tile.step, tile.channel, place.format.bytes());
+        let pixel = place.pixel();
+        tile.rows(|span, x, row| {
+            let (rows, columns) = (window.range(0, span.y, place.grid.height), window.range(1, x, place.grid.width));
+            Tile::blocks(row, |at, block| {
+                let mut joined: Option<Block> = None;
+                for y in rows.clone() {
+                    let line = memory.at(place.byte(span.image, step, y, columns.start) + (channel + at) * bytes);
+                    for column in 0..columns.len() {
+                        // SAFETY: the place is one of the value's; a block that begins within it can be read.
+                        let other = unsafe { entry.load(line.wrapping_add(column * pixel)) };
+                        joined = Some(match joined {
+                            None => other,
+                            Some(mut sum) => {
+                                for lane in 0..COLUMNS {
+                                    sum[lane] = of(sum[lane], other[lane]);
+                                }
+                                sum
+                            }
+                        });
+                    }
+                }
+                *block = joined.unwrap_or_default();
+            });
+        });
+    }
+}
+
+/// Whether a convolution is one of one channel each.
+pub(super) fn is_depthwise(groups: usize, weight: &[usize]) -> bool {
+    groups > 1 && weight[1] == 1 && weight[0] == groups
+}
+
+/// A convolution of one channel each.
+#[derive(Clone, Debug)]
+pub(super) struct Depthwise {
+    /// By tap: weights of the channels, in whole blocks.
+    weight: Vec<i32>,
+    bias: Vec<i32>,
+    /// Where each tap is, in bytes from that of the first.
+    taps: Vec<usize>,
+}
+
+impl Depthwise {
+    /// `weight(channel, tap)`.
+    pub(super) fn new(channels: usize, taps: Vec<usize>, weight: impl Fn(usize, usize) -> i32, bias: impl Fn(usize) -> i32) -> Self {
+        let pitch = channels.next_multiple_of(COLUMNS);
+        let mut lines = vec![0; pitch * taps.len()];
+        for tap in 0..taps.len() {
+            for channel in 0..channels {
+                lines[tap * pitch + channel] = weight(channel, tap);
+            }
+        }
+        let bias = (0..pitch).map(|channel| if channel < channels { bias(channel) } else { 0 }).collect();
+        Self { weight: lines, bias, taps }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&self.weight[..]) + size_of_val(&self.bias[..]) + size_of_val(&self.taps[..])
+    }
+}
+
+/// Fills a tile with a depthwise convolution.
+pub(super) struct Taps<'t, 'a, 'c> {
+    pub(super) tile: &'t mut Tile<'a>,
+    pub(super) memory: Memory,
+    pub(super) place: &'c Place,
+    pub(super) depthwise: &'c Depthwise,
+    /// Bytes from the start of the arena to the first tap of the first place of an image and step.
+    pub(super) origin: usize,
+    pub(super) stride: [usize; 2],
+}
+
+impl Loop for Taps<'_, '_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.place.format.visit(self);
+    }
+}
+
+impl WithEntry for Taps<'_, '_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with<E: Entry>(self, entry: E) {
+        let Self { tile, memory, place, depthwise, origin, stride } = self;
+        let (step, channel, bytes) = (tile.step, tile.channel, place.format.bytes());
+        let (line, pixel, pitch) = (place.line() * bytes, place.pixel(), depthwise.bias.len());
+        tile.rows(|span, x, row| {
+            let first = (span.image * place.image + step * place.step) * bytes + span.y * stride[0] * line + x * stride[1] * pixel;
+            let from = memory.at(origin + first + channel * bytes);
+            Tile::blocks(row, |at, block| {
+                let mut sum: Block = *depthwise.bias[channel + at..].first_chunk().expect("lines have whole blocks");
+                let weights = depthwise.weight[channel + at..].chunks(pitch);
+                for (&tap, weights) in depthwise.taps.iter().zip(weights) {
+                    let weights: &Block = weights.first_chunk().expect("lines have whole blocks");
+                    // SAFETY: the value has a border as wide as the convolution's padding.
+                    let x = unsafe { entry.load(from.wrapping_add(tap + at * bytes)) };
+                    for lane in 0..COLUMNS {
+                        sum[lane] = sum[lane].wrapping_add(x[lane].wrapping_mul(weights[lane]));
+                    }
+                }
+                *block = sum;
+            });
+        });
+    }
+}
