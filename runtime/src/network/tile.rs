@@ -78,24 +78,125 @@ pub(super) struct Context<'a> {
     pub(super) regions: &'a [usize],
 }
 
-impl Tile<'_> {
-    /// Calls `body(span, x, row)` for every place.
+/// The rows of a tile with the places that they belong to. An iterator and no function that takes a closure: closures are compiled for the
+/// instructions of every processor where the compiler does not inline them, iterators can be made to be inlined.
+pub(super) struct Rows<'t> {
+    rows: core::slice::ChunksExactMut<'t, i32>,
+    spans: core::slice::Iter<'t, Span>,
+    /// The span, from the place that comes next, and how many places are left of it.
+    now: Span,
+}
+
+impl<'t> Iterator for Rows<'t> {
+    /// Image, row and column of the place, and the numbers.
+    type Item = (Spot, &'t mut [i32]);
+
     #[inline(always)]
-    pub(super) fn rows(&mut self, mut body: impl FnMut(&Span, usize, &mut [i32])) {
-        let mut rows = self.sums.chunks_exact_mut(self.width);
-        for span in self.spans {
-            for x in span.x..span.x + span.len {
-                let Some(row) = rows.next() else { return };
-                body(span, x, row);
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.rows.next()?;
+        if self.now.len == 0 {
+            self.now = *self.spans.next()?;
+        }
+        let spot = Spot { image: self.now.image, y: self.now.y, x: self.now.x };
+        self.now.x += 1;
+        self.now.len -= 1;
+        Some((spot, row))
+    }
+}
+
+/// A place of an image.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot {
+    pub(super) image: usize,
+    pub(super) y: usize,
+    pub(super) x: usize,
+}
+
+/// The blocks of a row, with the channel that each starts with, counted from that of the row.
+#[inline(always)]
+pub(super) fn blocks(row: &mut [i32]) -> impl Iterator<Item = (usize, &mut Block)> {
+    row.as_chunks_mut::<COLUMNS>().0.iter_mut().enumerate().map(|(index, block)| (index * COLUMNS, block))
+}
+
+/// What is done with a block and the same of another value.
+trait Combine: Copy {
+    /// Does it, at a place counted through the grid and from a channel of the row on.
+    fn combine(self, pixel: usize, at: usize, block: &mut Block, other: &Block);
+}
+
+/// The other value itself.
+#[derive(Clone, Copy)]
+struct Replace;
+
+impl Combine for Replace {
+    #[inline(always)]
+    fn combine(self, _: usize, _: usize, block: &mut Block, other: &Block) {
+        *block = *other;
+    }
+}
+
+/// The sum of both.
+#[derive(Clone, Copy)]
+struct Sum;
+
+impl Combine for Sum {
+    #[inline(always)]
+    fn combine(self, _: usize, _: usize, block: &mut Block, other: &Block) {
+        for lane in 0..COLUMNS {
+            block[lane] = block[lane].wrapping_add(other[lane]);
+        }
+    }
+}
+
+/// The sum, the other one scaled, from a channel on.
+#[derive(Clone, Copy)]
+struct ScaledSum<'c>(&'c Params, usize);
+
+impl Combine for ScaledSum<'_> {
+    #[inline(always)]
+    fn combine(self, pixel: usize, at: usize, block: &mut Block, other: &Block) {
+        let factor = block_of(self.0.line(pixel, self.1), at);
+        for lane in 0..COLUMNS {
+            block[lane] = block[lane].wrapping_add(other[lane].wrapping_mul(factor[lane]));
+        }
+    }
+}
+
+/// Combines a tile with another value, whose format the compiler knows.
+struct WithOther<'t, 'a, 'c, C> {
+    tile: &'t mut Tile<'a>,
+    memory: Memory,
+    place: &'c Place,
+    combine: C,
+}
+
+impl<C: Combine> WithEntry for WithOther<'_, '_, '_, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with<E: Entry>(self, entry: E) {
+        let Self { tile, memory, place, combine } = self;
+        let (step, channel, width) = (tile.step, tile.channel, place.grid.width);
+        let bytes = place.format.bytes();
+        for (spot, row) in tile.rows() {
+            let from = memory.at(place.byte(spot.image, step, spot.y, spot.x) + channel * bytes);
+            for (at, block) in blocks(row) {
+                // SAFETY: the place is one of the value's; a block that begins within it can be read.
+                let other = unsafe { entry.load(from.wrapping_add(at * bytes)) };
+                combine.combine(spot.y * width + spot.x, at, block, &other);
             }
         }
     }
+}
 
-    /// Calls `body(first channel, block)` for every block of a row.
+impl Tile<'_> {
+    /// Every place with its numbers.
     #[inline(always)]
-    pub(super) fn blocks(row: &mut [i32], mut body: impl FnMut(usize, &mut Block)) {
-        for (index, block) in row.as_chunks_mut::<COLUMNS>().0.iter_mut().enumerate() {
-            body(index * COLUMNS, block);
+    pub(super) fn rows(&mut self) -> Rows<'_> {
+        Rows {
+            rows: self.sums.chunks_exact_mut(self.width),
+            spans: self.spans.iter(),
+            now: Span { image: 0, y: 0, x: 0, len: 0 },
         }
     }
 
@@ -103,45 +204,20 @@ impl Tile<'_> {
     #[inline(always)]
     fn apply(&mut self, params: &Params, of: impl Fn(i32, i32) -> i32) {
         let (channel, width) = (self.channel, self.grid.width);
-        self.rows(|span, x, row| {
-            let line = params.line(span.y * width + x, channel);
-            Self::blocks(row, |at, block| {
+        for (spot, row) in self.rows() {
+            let line = params.line(spot.y * width + spot.x, channel);
+            for (at, block) in blocks(row) {
                 let line = block_of(line, at);
                 for lane in 0..COLUMNS {
                     block[lane] = of(block[lane], line[lane]);
                 }
-            });
-        });
-    }
-
-    /// Calls `body(first channel of the block, block, block of the other value)` for every block of every place.
-    #[inline(always)]
-    fn with_other(&mut self, context: &Context<'_>, place: &Place, body: impl Fn(usize, usize, &mut Block, &Block)) {
-        struct Other<'t, 'a, 'c, F> {
-            tile: &'t mut Tile<'a>,
-            memory: Memory,
-            place: &'c Place,
-            body: F,
-        }
-        impl<F: Fn(usize, usize, &mut Block, &Block)> WithEntry for Other<'_, '_, '_, F> {
-            type Output = ();
-
-            #[inline(always)]
-            fn with<E: Entry>(self, entry: E) {
-                let Self { tile, memory, place, body } = self;
-                let (step, channel, width) = (tile.step, tile.channel, place.grid.width);
-                let bytes = place.format.bytes();
-                tile.rows(|span, x, row| {
-                    let from = memory.at(place.byte(span.image, step, span.y, x) + channel * bytes);
-                    Tile::blocks(row, |at, block| {
-                        // SAFETY: the place is one of the value's; a block that begins within it can be read.
-                        let other = unsafe { entry.load(from.wrapping_add(at * bytes)) };
-                        body(span.y * width + x, at, block, &other);
-                    });
-                });
             }
         }
-        place.format.visit(Other { tile: self, memory: context.memory, place, body });
+    }
+
+    #[inline(always)]
+    fn with_other<C: Combine>(&mut self, context: &Context<'_>, place: &Place, combine: C) {
+        place.format.visit(WithOther { tile: self, memory: context.memory, place, combine });
     }
 
     /// `x · factor`.
@@ -152,8 +228,8 @@ impl Tile<'_> {
     /// `x ← x - best`, and the best becomes x: a value of 32 bits in the same grid, with whole lines of channels.
     pub(super) fn grow(&mut self, context: &Context<'_>, best: &Place) {
         let (channel, channels) = (self.channel, self.channels);
-        self.rows(|span, x, row| {
-            let best = context.memory.at(best.byte(span.image, 0, span.y, x)).cast::<i32>().wrapping_add(channel);
+        for (spot, row) in self.rows() {
+            let best = context.memory.at(best.byte(spot.image, 0, spot.y, spot.x)).cast::<i32>().wrapping_add(channel);
             // SAFETY: the channels are the tile's, which no other thread has.
             let best = unsafe { core::slice::from_raw_parts_mut(best, channels) };
             for (x, best) in row.iter_mut().zip(best) {
@@ -161,69 +237,65 @@ impl Tile<'_> {
                 *x = largest.wrapping_sub(*best);
                 *best = largest;
             }
-        });
-    }
-
-    #[inline(always)]
-    fn stage(&mut self, context: &Context<'_>, stage: &Stage) {
-        let (channel, width) = (self.channel, self.grid.width);
-        match stage {
-            Stage::Shift(offset) => self.apply(offset, i32::wrapping_add),
-            Stage::Scale(factor) => self.apply(factor, i32::wrapping_mul),
-            Stage::Add(other) => self.with_other(context, &context.places[*other], |_, _, block, other| {
-                for lane in 0..COLUMNS {
-                    block[lane] = block[lane].wrapping_add(other[lane]);
-                }
-            }),
-            Stage::AddScaled { place, factor, .. } => {
-                self.with_other(context, &context.places[*place], |pixel, at, block, other| {
-                    let factor = block_of(factor.line(pixel, channel), at);
-                    for lane in 0..COLUMNS {
-                        block[lane] = block[lane].wrapping_add(other[lane].wrapping_mul(factor[lane]));
-                    }
-                });
-            }
-            Stage::Radix(neuron) if neuron.is_exact() => self.rows(|span, x, row| {
-                let line = neuron.line(span.y * width + x, channel);
-                Self::blocks(row, |at, block| line.fire::<true>(at, block));
-            }),
-            Stage::Radix(neuron) => self.rows(|span, x, row| {
-                let line = neuron.line(span.y * width + x, channel);
-                Self::blocks(row, |at, block| line.fire::<false>(at, block));
-            }),
-            Stage::Neuron { neuron, potentials, nets } => self.neurons(context, neuron, *potentials, *nets),
         }
     }
 
     #[inline(always)]
-    fn neurons(&mut self, context: &Context<'_>, neuron: &Neuron, potentials: usize, nets: Option<usize>) {
+    fn stage(&mut self, context: &Context<'_>, stage: &Stage) {
+        match stage {
+            Stage::Shift(offset) => self.apply(offset, i32::wrapping_add),
+            Stage::Scale(factor) => self.apply(factor, i32::wrapping_mul),
+            Stage::Add(other) => self.with_other(context, &context.places[*other], Sum),
+            Stage::AddScaled { place, factor, .. } => {
+                self.with_other(context, &context.places[*place], ScaledSum(factor, self.channel));
+            }
+            Stage::Radix(neuron) if neuron.is_exact() => self.radix::<true>(neuron),
+            Stage::Radix(neuron) => self.radix::<false>(neuron),
+            Stage::Neuron { neuron, potentials, nets } => match (neuron.reset, *nets) {
+                (Reset::Soft, _) => self.neurons::<0>(context, neuron, *potentials, 0),
+                (Reset::Hard, _) => self.neurons::<1>(context, neuron, *potentials, 0),
+                (Reset::Signed, Some(nets)) => self.neurons::<2>(context, neuron, *potentials, nets),
+                (Reset::Signed, None) => unreachable!("the plan keeps the sums of signed spikes"),
+            },
+        }
+    }
+
+    #[inline(always)]
+    fn radix<const IS_EXACT: bool>(&mut self, neuron: &RadixNeuron) {
+        let (channel, width) = (self.channel, self.grid.width);
+        for (spot, row) in self.rows() {
+            let line = neuron.line(spot.y * width + spot.x, channel);
+            for (at, block) in blocks(row) {
+                line.fire::<IS_EXACT>(at, block);
+            }
+        }
+    }
+
+    /// Integrate-and-fire neurons with a soft (0) or hard (1) reset, or signed ones (2).
+    #[inline(always)]
+    fn neurons<const RESET: usize>(&mut self, context: &Context<'_>, neuron: &Neuron, potentials: usize, nets: usize) {
         let (channel, pitch) = (self.channel, neuron.pitch());
         let (width, pixels) = (self.grid.width, self.grid.pixels());
-        let state = |region: usize, pixel: usize, image: usize| -> *mut i32 {
-            let first = (image * pixels + pixel) * pitch + channel;
-            context.memory.at(context.regions[region] + first * size_of::<i32>()).cast()
-        };
-        self.rows(|span, x, row| {
-            let pixel = span.y * width + x;
+        let (potentials, nets) = (context.regions[potentials], context.regions[nets]);
+        for (spot, row) in self.rows() {
+            let pixel = spot.y * width + spot.x;
             let (threshold, leak) = neuron.line(pixel, channel);
-            let v = state(potentials, pixel, span.image);
-            let n = nets.map(|nets| state(nets, pixel, span.image));
-            Self::blocks(row, |at, block| {
+            let state = ((spot.image * pixels + pixel) * pitch + channel) * size_of::<i32>();
+            for (at, block) in blocks(row) {
                 let (threshold, leak) = (block_of(threshold, at), leak.map(|leak| block_of(leak, at)));
                 // SAFETY: the state has `pitch` numbers for every place of every image; no other thread has this one.
-                let v = unsafe { &mut *v.wrapping_add(at).cast::<Block>() };
-                match (neuron.reset, n) {
-                    (Reset::Soft, _) => fire::<false>(block, v, threshold, leak),
-                    (Reset::Hard, _) => fire::<true>(block, v, threshold, leak),
-                    (Reset::Signed, Some(n)) => {
+                let v = unsafe { &mut *context.memory.at(potentials + state).cast::<i32>().wrapping_add(at).cast::<Block>() };
+                match RESET {
+                    0 => fire::<false>(block, v, threshold, leak),
+                    1 => fire::<true>(block, v, threshold, leak),
+                    _ => {
                         // SAFETY: as before.
-                        let n = unsafe { &mut *n.wrapping_add(at).cast::<Block>() };
+                        let n = unsafe { &mut *context.memory.at(nets + state).cast::<i32>().wrapping_add(at).cast::<Block>() };
                         fire_signed(block, v, n, threshold, leak);
                     }
-                    (Reset::Signed, None) => unreachable!("the plan keeps the sums of signed spikes"),
                 }
-            });
-        });
+            }
+        }
     }
 }
 
@@ -278,13 +350,13 @@ impl WithEntry for Write<'_, '_, '_> {
         let Self { tile, memory, target } = self;
         let (step, channel, channels) = (tile.step, tile.channel, tile.channels);
         let bytes = target.format.bytes();
-        tile.rows(|span, x, row| {
-            let to = memory.at(target.byte(span.image, step, span.y, x) + channel * bytes);
-            Tile::blocks(row, |at, block| {
+        for (spot, row) in tile.rows() {
+            let to = memory.at(target.byte(spot.image, step, spot.y, spot.x) + channel * bytes);
+            for (at, block) in blocks(row) {
                 // SAFETY: the channels are the tile's, which no other thread writes.
                 unsafe { entry.store(block, to.wrapping_add(at * bytes), channels - at) }
-            });
-        });
+            }
+        }
     }
 }
 
@@ -300,6 +372,6 @@ impl Loop for Load<'_, '_, '_> {
 
     #[inline(always)]
     fn run(self) {
-        self.tile.with_other(self.context, self.place, |_, _, block, other| *block = *other);
+        self.tile.with_other(self.context, self.place, Replace);
     }
 }

@@ -1,6 +1,10 @@
 //! Windows over the places of a value: poolings, and convolutions of one channel each.
 
-use super::{arena::Memory, place::Place, tile::Tile};
+use super::{
+    arena::Memory,
+    place::Place,
+    tile::{Tile, blocks},
+};
 use crate::kernels::{Block, COLUMNS, Entry, Loop, WithEntry};
 use alloc::{vec, vec::Vec};
 
@@ -44,43 +48,33 @@ impl WithEntry for Pool<'_, '_, '_> {
 
     #[inline(always)]
     fn with<E: Entry>(self, entry: E) {
-        if self.is_max {
-            self.join(entry, i32::max);
-        } else {
-            self.join(entry, i32::wrapping_add);
-        }
+        if self.is_max { self.join::<E, true>(entry) } else { self.join::<E, false>(entry) }
     }
 }
 
 impl Pool<'_, '_, '_> {
     #[inline(always)]
-    fn join<E: Entry>(self, entry: E, of: impl Fn(i32, i32) -> i32) {
+    fn join<E: Entry, const IS_MAX: bool>(self, entry: E) {
         let Self { tile, memory, place, window, .. } = self;
         let (step, channel, bytes) = (tile.step, tile.channel, place.format.bytes());
         let pixel = place.pixel();
-        tile.rows(|span, x, row| {
-            let (rows, columns) = (window.range(0, span.y, place.grid.height), window.range(1, x, place.grid.width));
-            Tile::blocks(row, |at, block| {
-                let mut joined: Option<Block> = None;
+        for (spot, row) in tile.rows() {
+            let (rows, columns) = (window.range(0, spot.y, place.grid.height), window.range(1, spot.x, place.grid.width));
+            for (at, block) in blocks(row) {
+                let mut joined: Block = [if IS_MAX { i32::MIN } else { 0 }; COLUMNS];
                 for y in rows.clone() {
-                    let line = memory.at(place.byte(span.image, step, y, columns.start) + (channel + at) * bytes);
+                    let line = memory.at(place.byte(spot.image, step, y, columns.start) + (channel + at) * bytes);
                     for column in 0..columns.len() {
                         // SAFETY: the place is one of the value's; a block that begins within it can be read.
                         let other = unsafe { entry.load(line.wrapping_add(column * pixel)) };
-                        joined = Some(match joined {
-                            None => other,
-                            Some(mut sum) => {
-                                for lane in 0..COLUMNS {
-                                    sum[lane] = of(sum[lane], other[lane]);
-                                }
-                                sum
-                            }
-                        });
+                        for lane in 0..COLUMNS {
+                            joined[lane] = if IS_MAX { joined[lane].max(other[lane]) } else { joined[lane].wrapping_add(other[lane]) };
+                        }
                     }
                 }
-                *block = joined.unwrap_or_default();
-            });
-        });
+                *block = joined;
+            }
+        }
     }
 }
 
@@ -146,10 +140,10 @@ impl WithEntry for Taps<'_, '_, '_> {
         let Self { tile, memory, place, depthwise, origin, stride } = self;
         let (step, channel, bytes) = (tile.step, tile.channel, place.format.bytes());
         let (line, pixel, pitch) = (place.line() * bytes, place.pixel(), depthwise.bias.len());
-        tile.rows(|span, x, row| {
-            let first = (span.image * place.image + step * place.step) * bytes + span.y * stride[0] * line + x * stride[1] * pixel;
+        for (spot, row) in tile.rows() {
+            let first = (spot.image * place.image + step * place.step) * bytes + spot.y * stride[0] * line + spot.x * stride[1] * pixel;
             let from = memory.at(origin + first + channel * bytes);
-            Tile::blocks(row, |at, block| {
+            for (at, block) in blocks(row) {
                 let mut sum: Block = *depthwise.bias[channel + at..].first_chunk().expect("lines have whole blocks");
                 let weights = depthwise.weight[channel + at..].chunks(pitch);
                 for (&tap, weights) in depthwise.taps.iter().zip(weights) {
@@ -161,7 +155,7 @@ impl WithEntry for Taps<'_, '_, '_> {
                     }
                 }
                 *block = sum;
-            });
-        });
+            }
+        }
     }
 }
