@@ -193,11 +193,7 @@ impl Tile<'_> {
     /// Every place with its numbers.
     #[inline(always)]
     pub(super) fn rows(&mut self) -> Rows<'_> {
-        Rows {
-            rows: self.sums.chunks_exact_mut(self.width),
-            spans: self.spans.iter(),
-            now: Span { image: 0, y: 0, x: 0, len: 0 },
-        }
+        Rows { rows: self.sums.chunks_exact_mut(self.width), spans: self.spans.iter(), now: Span { image: 0, y: 0, x: 0, len: 0 } }
     }
 
     /// `x ← of(x, parameter)`.
