@@ -17,7 +17,7 @@ const MOST_STEPS: usize = 2048;
 const WIDTH: usize = 720;
 /// Room to the left of it, for words, and above.
 const LEFT: usize = 216;
-const TOP: usize = 64;
+const TOP: usize = 76;
 /// Height of four lines of words: no band is lower.
 const LEAST_BAND: usize = 58;
 const GAP: usize = 12;
@@ -90,14 +90,14 @@ pub fn svg(network: &Network, trace: &Trace, image: usize, caption: &str) -> Str
     line(format!("<text x=\"16\" y=\"46\" class=\"d\">{latency} time steps{part}</text>"));
     line(legend(trace, right));
 
-    // Lines behind the bands, with numbers at both ends where the picture is high.
+    // Lines behind the bands, with numbers at both ends.
     let every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].into_iter().find(|every| every * cell >= 40).unwrap_or(1000);
     for step in (0..=shown).step_by(every) {
         let x = LEFT + step * cell;
-        line(format!(
-            "<path class=\"a\" d=\"M{x} {TOP}V{bottom}\"/><text x=\"{x}\" y=\"{}\" class=\"d\" text-anchor=\"middle\">{step}</text>",
-            bottom + 16
-        ));
+        line(format!("<path class=\"a\" d=\"M{x} {TOP}V{bottom}\"/>"));
+        for y in [TOP - 6, bottom + 16] {
+            line(format!("<text x=\"{x}\" y=\"{y}\" class=\"d\" text-anchor=\"middle\">{step}</text>"));
+        }
     }
     let mut y = TOP;
     for band in &bands {
