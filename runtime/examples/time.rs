@@ -29,5 +29,28 @@ fn main() {
             best = best.min(cpu() - s);
         }
         println!("{} {:?} batch {}: {:.4} ms an image", file.rsplit('/').next().unwrap(), net.isa(), net.batch(), best * 1e3 / n as f64);
+        if std::env::var_os("PROFILE").is_some() {
+            let steps = net.steps();
+            let mut times = vec![f64::INFINITY; steps.len() + 1];
+            for _ in 0..7 {
+                for (t, n) in times.iter_mut().zip(net.profile(&x, t).unwrap()) {
+                    *t = t.min(n);
+                }
+            }
+            println!("input {:.1} us", times[0] * 1e6 / n as f64);
+            for (s, time) in steps.iter().zip(&times[1..]) {
+                let us = time * 1e6 / n as f64;
+                println!(
+                    "{:6.1} us {:7.1} Gmac/s {:11} {:5} {:2} bits {:9} products {}",
+                    us,
+                    s.products as f64 * if s.domain.name() == "time" { t as f64 } else { 1.0 } / us / 1e3,
+                    s.kernel,
+                    s.domain.name(),
+                    s.operand_bits,
+                    s.products,
+                    s.nodes.join(" ")
+                );
+            }
+        }
     });
 }

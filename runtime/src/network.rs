@@ -16,15 +16,18 @@ mod neuron;
 mod params;
 mod place;
 mod plan;
+mod profile;
 mod run;
 mod schedule;
 mod step;
 mod tally;
 mod tile;
 mod trace;
+mod watch;
 mod window;
 
 pub use activity::{Drive, Layer, Population, PopulationKind};
+pub use profile::{Domain, PlannedStep};
 pub use run::{Outcome, argmax};
 pub use schedule::{Schedule, Window};
 pub use trace::Trace;

@@ -55,12 +55,13 @@ impl Isa {
         match self {
             Self::Portable => true,
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
-            Self::Avx2 => std::is_x86_feature_detected!("avx2"),
+            Self::Avx2 => std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("popcnt"),
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
             Self::AvxVnni => Self::Avx2.is_available() && std::is_x86_feature_detected!("avxvnni"),
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
             Self::Avx512 => {
-                std::is_x86_feature_detected!("avx512f")
+                Self::Avx2.is_available()
+                    && std::is_x86_feature_detected!("avx512f")
                     && std::is_x86_feature_detected!("avx512bw")
                     && std::is_x86_feature_detected!("avx512dq")
                     && std::is_x86_feature_detected!("avx512vl")
@@ -134,11 +135,11 @@ impl Isa {
     pub(crate) fn run<L: Loop>(self, body: L) -> L::Output {
         #[cfg(target_arch = "x86_64")]
         {
-            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
             fn avx512<L: Loop>(body: L) -> L::Output {
                 body.run()
             }
-            #[target_feature(enable = "avx2")]
+            #[target_feature(enable = "avx2,popcnt")]
             fn avx2<L: Loop>(body: L) -> L::Output {
                 body.run()
             }

@@ -28,6 +28,8 @@ pub(crate) struct Weights {
     outputs: usize,
     /// Offsets of the runs from the start of a row, in bytes.
     runs: Vec<u32>,
+    /// Entries of a run.
+    len: usize,
     /// Words of a run.
     words: usize,
     /// By block of outputs, run and word.
@@ -65,17 +67,12 @@ impl Weights {
         }
         let start = |output: usize| if output < outputs { bias(output).wrapping_sub(zero.wrapping_mul(sums[output])) } else { 0 };
         let bias = (0..sums.len()).map(start).collect();
-        Self { word, outputs, runs, words, lines, bias }
+        Self { word, outputs, runs, len, words, lines, bias }
     }
 
-    /// Number of outputs.
-    pub(crate) fn outputs(&self) -> usize {
-        self.outputs
-    }
-
-    /// What operands are multiplied as.
-    pub(crate) fn word(&self) -> Word {
-        self.word
+    /// Products for one row.
+    pub(crate) fn products(&self) -> usize {
+        self.outputs * self.len * self.runs.len()
     }
 
     /// Bytes in memory.

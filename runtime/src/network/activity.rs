@@ -66,6 +66,27 @@ pub struct Layer {
     pub digits: Option<usize>,
 }
 
+/// How the spikes of a population are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// The digits 1 of its counts.
+    Digits,
+    /// The entries that are not 0, all of them -1, 0 or 1.
+    Signs,
+    /// The entries that are not 0, of any size: a pooling of several spikes.
+    Entries,
+}
+
+impl Counted {
+    fn new(code: Code, most: i32) -> Self {
+        match code {
+            Code::Radix => Self::Digits,
+            Code::Rate if most <= 1 => Self::Signs,
+            Code::Rate => Self::Entries,
+        }
+    }
+}
+
 /// The static side of counting.
 #[derive(Clone, Debug)]
 pub(super) struct Activity {
@@ -75,6 +96,8 @@ pub(super) struct Activity {
     pub(super) drives: Vec<Drive>,
     /// The population that each value is, if it is one.
     pub(super) sources: Vec<Option<usize>>,
+    /// By population: how its spikes are counted.
+    pub(super) counted: Vec<Counted>,
     /// By population: what its spikes meet.
     pub(super) fans: Vec<Vec<Fan>>,
 }
@@ -83,7 +106,14 @@ impl Activity {
     pub(super) fn new(artifact: &Artifact, links: &Links, orders: &[Order]) -> Self {
         let graph = &artifact.graph;
         let digits = digits(artifact, links);
-        let mut activity = Self { populations: Vec::new(), layers: Vec::new(), drives: Vec::new(), sources: Vec::new(), fans: Vec::new() };
+        let mut activity = Self {
+            populations: Vec::new(),
+            layers: Vec::new(),
+            drives: Vec::new(),
+            sources: Vec::new(),
+            counted: Vec::new(),
+            fans: Vec::new(),
+        };
         // Per node, the layer that it is.
         let mut layer_of = vec![None; graph.nodes.len()];
         let size = |dims: &[usize]| dims.iter().product::<usize>();
@@ -131,6 +161,8 @@ impl Activity {
                 _ => activity.value(drive, None),
             }
         }
+        let of_populations = activity.sources.iter().zip(&links.bounds.values).filter(|(source, _)| source.is_some());
+        activity.counted = of_populations.map(|(_, &most)| Counted::new(graph.code, most)).collect();
         activity.fans = fans::fans(artifact, links, orders, &activity, &layer_of);
         activity
     }

@@ -7,6 +7,7 @@ use super::{
     step::{Run, Source, Step},
     tile::{Alone, Context, Finish, Load, Stage, TILE, Tile, WIDTH},
     trace::Recorder,
+    watch::Watch,
     window::{Pool, Taps, Window},
 };
 use crate::kernels::{COLUMNS, Entry, Isa, Loop, WithEntry, Word};
@@ -39,6 +40,8 @@ pub(super) struct Execution<'a> {
     /// Images of this batch, and time steps of this pass.
     pub(super) images: usize,
     pub(super) steps: usize,
+    /// Time steps before this pass.
+    pub(super) done: usize,
 }
 
 impl Execution<'_> {
@@ -94,7 +97,7 @@ impl Execution<'_> {
     }
 
     /// Runs one step.
-    pub(super) fn run(&self, step: &Step, scratch: &mut Scratch, recorder: &mut Option<Recorder<'_>>) {
+    pub(super) fn run(&self, step: &Step, scratch: &mut Scratch, watch: &mut Watch<'_>) {
         let target = self.place(step.target);
         self.surround(target);
         match &step.source {
@@ -103,12 +106,12 @@ impl Execution<'_> {
             Source::CountMax { place, window, arrived, best } => {
                 self.count_max(self.place(*place), window, self.place(*arrived), self.place(*best), target, scratch);
             }
-            source => self.tiles(source, step, target, scratch, recorder),
+            source => self.tiles(source, step, target, scratch, watch),
         }
     }
 
     /// Goes through a value in tiles.
-    fn tiles(&self, source: &Source, step: &Step, target: &Place, scratch: &mut Scratch, recorder: &mut Option<Recorder<'_>>) {
+    fn tiles(&self, source: &Source, step: &Step, target: &Place, scratch: &mut Scratch, watch: &mut Watch<'_>) {
         let grid = target.grid;
         // Channels of a group are a block of their own.
         let group = match source {
@@ -122,7 +125,7 @@ impl Execution<'_> {
                 let width = channels.next_multiple_of(COLUMNS);
                 let rows = TILE / width;
                 for start in (0..places).step_by(rows) {
-                    self.tile(source, step, target, start..(start + rows).min(places), channel, channels, scratch, recorder);
+                    self.tile(source, step, target, start..(start + rows).min(places), channel, channels, scratch, watch);
                 }
             }
         }
@@ -138,7 +141,7 @@ impl Execution<'_> {
         channel: usize,
         channels: usize,
         scratch: &mut Scratch,
-        recorder: &mut Option<Recorder<'_>>,
+        watch: &mut Watch<'_>,
     ) {
         let Scratch { sums, spans: parts, rows, .. } = scratch;
         let context = self.context();
@@ -148,12 +151,12 @@ impl Execution<'_> {
             let mut tile =
                 Tile { sums: &mut sums[..range.len() * width], width, spans: parts, channel, channels, step: time, grid: target.grid };
             self.fill(source, &mut tile, rows, &context);
-            match recorder {
-                None => self.isa.run(Finish { tile: &mut tile, context: &context, stages: &step.stages, target }),
-                Some(recorder) => {
+            match watch {
+                Watch::Recorder(recorder) => {
                     self.record(step, &mut tile, target, &context, recorder);
                     self.isa.run(Finish { tile: &mut tile, context: &context, stages: &[], target });
                 }
+                _ => self.isa.run(Finish { tile: &mut tile, context: &context, stages: &step.stages, target }),
             }
         }
     }

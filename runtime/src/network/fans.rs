@@ -17,19 +17,10 @@ use alloc::{collections::BTreeMap, vec, vec::Vec};
 pub(super) struct Fan {
     /// The layer.
     pub(super) layer: usize,
-    /// Connections of most places.
-    pub(super) common: u64,
-    /// What others have more or less.
-    pub(super) others: Others,
-}
-
-/// Entries with other fan-outs than the common one.
-#[derive(Clone, Debug)]
-pub(super) enum Others {
-    /// Places, by number, all of whose channels differ by so much: the border of an image.
-    Places(Vec<(u32, i64)>),
-    /// Single entries, in the order of memory.
-    Entries(Vec<(u32, i64)>),
+    /// Connections of every entry of a line of the grid, in the order of memory, or one number for all: the lines that there are.
+    pub(super) lines: Vec<Vec<u64>>,
+    /// For every row which of them.
+    pub(super) rows: Vec<usize>,
 }
 
 /// Connections of the entries of a value.
@@ -213,20 +204,22 @@ fn carry(op: &OpSpec, weight: &Weight, operand: &[usize], result: &[usize], befo
 
 /// What a population of some value meets, in the order that the value has in memory.
 fn fan(order: Order, layer: usize, weight: Weight, dims: &[usize]) -> Fan {
+    let grid = Grid::new(order, dims);
     let each = match weight {
-        Weight::Uniform(common) => return Fan { layer, common, others: Others::Places(Vec::new()) },
+        Weight::Uniform(common) => return Fan { layer, lines: vec![vec![common]], rows: vec![0; grid.height] },
         Weight::Each(each) => each,
     };
-    let grid = Grid::new(order, dims);
     let each: Vec<u64> = logical(order, dims).map(|index| each[index]).collect();
-    // What most entries have is what one in the middle has: others lie at the border.
-    let common = each[(grid.height / 2 * grid.width + grid.width / 2) * grid.channels];
-    let is_by_place = each.chunks(grid.channels).all(|pixel| pixel.iter().all(|&weight| weight == pixel[0]));
-    let differs = |(index, &weight): (usize, &u64)| (weight != common).then(|| (index as u32, weight as i64 - common as i64));
-    let others = if is_by_place {
-        Others::Places(each.iter().step_by(grid.channels).enumerate().filter_map(differs).collect())
-    } else {
-        Others::Entries(each.iter().enumerate().filter_map(differs).collect())
-    };
-    Fan { layer, common, others }
+    let mut lines: Vec<Vec<u64>> = Vec::new();
+    let rows = each.chunks(grid.width * grid.channels).map(|line| {
+        let is_one = line.iter().all(|&weight| weight == line[0]);
+        let line = if is_one { &line[..1] } else { line };
+        // The last first: neighbours are mostly the same.
+        lines.iter().rposition(|other| other == line).unwrap_or_else(|| {
+            lines.push(line.to_vec());
+            lines.len() - 1
+        })
+    });
+    let rows = rows.collect();
+    Fan { layer, lines, rows }
 }

@@ -43,16 +43,22 @@ impl RadixNeuron {
         Self { inverse: threshold.map(inverse), threshold, initial, levels, is_exact }
     }
 
-    /// The parameters of a place from a channel on.
+    /// The parameters of a place for the block that starts at a channel.
     #[inline(always)]
-    pub(super) fn line(&self, pixel: usize, channel: usize) -> Line<'_> {
-        let start = self.threshold.start(pixel);
-        Line {
-            threshold: &self.threshold.values()[start + channel..],
-            initial: &self.initial.values()[start + channel..],
-            inverse: &self.inverse[start + channel..],
-            levels: self.levels,
+    pub(super) fn block(&self, pixel: usize, channel: usize) -> RadixBlock {
+        let at = self.threshold.start(pixel) + channel;
+        let threshold = block_of(self.threshold.values(), at);
+        RadixBlock {
+            threshold: *threshold,
+            initial: *block_of(self.initial.values(), at),
+            inverse: *self.inverse[at..].first_chunk().expect("lines have whole blocks"),
+            most: threshold.map(|threshold| threshold.wrapping_mul(self.levels)),
         }
+    }
+
+    /// Whether places differ.
+    pub(super) fn differs(&self) -> bool {
+        self.threshold.differs()
     }
 
     pub(super) fn is_exact(&self) -> bool {
@@ -64,32 +70,30 @@ impl RadixNeuron {
     }
 }
 
-/// Neurons of one place.
-pub(super) struct Line<'a> {
-    threshold: &'a [i32],
-    initial: &'a [i32],
-    inverse: &'a [f32],
-    levels: i32,
+/// Parameters of a block of neurons.
+#[derive(Clone, Copy)]
+pub(super) struct RadixBlock {
+    threshold: Block,
+    initial: Block,
+    inverse: [f32; COLUMNS],
+    /// What is beyond it is as if it were this.
+    most: Block,
 }
 
-impl Line<'_> {
-    /// Currents become counts, `min(max(⌊(x + initial) / θ⌋, 0), levels)`, of the block that starts at a channel.
+impl RadixBlock {
+    /// Currents become counts, `min(max(⌊(x + initial) / θ⌋, 0), levels)`.
     #[inline(always)]
-    pub(super) fn fire<const IS_EXACT: bool>(&self, at: usize, block: &mut Block) {
-        let threshold = block_of(self.threshold, at);
-        let initial = block_of(self.initial, at);
-        let inverse: &[f32; COLUMNS] = self.inverse[at..].first_chunk().expect("lines have whole blocks");
+    pub(super) fn fire<const IS_EXACT: bool>(&self, block: &mut Block) {
         for lane in 0..COLUMNS {
-            let theta = threshold[lane];
-            let v = block[lane].wrapping_add(initial[lane]).max(0).min(theta.wrapping_mul(self.levels));
+            let v = block[lane].wrapping_add(self.initial[lane]).max(0).min(self.most[lane]);
             // SAFETY: neither negative nor more than 2^16, so that it fits.
-            let q = unsafe { (v as f32 * inverse[lane]).to_int_unchecked::<i32>() };
+            let q = unsafe { (v as f32 * self.inverse[lane]).to_int_unchecked::<i32>() };
             block[lane] = if IS_EXACT {
                 q
             } else {
                 // At most one too much or too little: the product is off by less than 2^-6.
-                let rest = v.wrapping_sub(q.wrapping_mul(theta));
-                q + i32::from(rest >= theta) - i32::from(rest < 0)
+                let rest = v.wrapping_sub(q.wrapping_mul(self.threshold[lane]));
+                q + i32::from(rest >= self.threshold[lane]) - i32::from(rest < 0)
             };
         }
     }
@@ -193,14 +197,14 @@ mod tests {
     fn counts(threshold: i32, levels: i32, currents: &[i32]) -> (Vec<i32>, bool) {
         let params = |value: i32| Params::new(&Tensor::new([], [value]), Order::Natural, &[1, COLUMNS], 1);
         let neuron = RadixNeuron::new(params(threshold), params(0), 1, levels as u32);
-        let line = neuron.line(0, 0);
+        let params = neuron.block(0, 0);
         let mut fired = Vec::new();
         for part in currents.chunks(COLUMNS) {
             let mut block = core::array::from_fn(|lane| part.get(lane).copied().unwrap_or(0));
             if neuron.is_exact() {
-                line.fire::<true>(0, &mut block)
+                params.fire::<true>(&mut block)
             } else {
-                line.fire::<false>(0, &mut block)
+                params.fire::<false>(&mut block)
             }
             fired.extend(&block[..part.len()]);
         }

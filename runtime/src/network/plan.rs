@@ -11,6 +11,7 @@ use super::{
     params::Params,
     place::{Grid, Order, Place, logical, plain, turned},
     step::{Run, Source, Step},
+    tally::Counter,
     tile::Stage,
     window::{Depthwise, Window, is_depthwise},
 };
@@ -76,6 +77,8 @@ pub(super) struct Plan {
     /// Whether each value is the same at all time steps.
     pub(super) is_static: Vec<bool>,
     pub(super) states: Vec<State>,
+    /// How the input and each step's result are counted, if they are.
+    pub(super) counters: Vec<Option<Counter>>,
     regions: Vec<Region>,
 }
 
@@ -92,14 +95,10 @@ pub(super) struct Arrangement {
 }
 
 impl Plan {
-    /// Bytes of all values and states, for one image and step, roughly.
-    pub(super) fn bytes(&self, images: usize, steps: usize) -> usize {
-        self.arrange(images, steps).bytes
-    }
-
     /// Bytes of all parameters.
     pub(super) fn parameters(&self) -> usize {
-        self.once.iter().chain(&self.each).map(Step::bytes).sum()
+        let steps = self.once.iter().chain(&self.each).map(Step::bytes).sum::<usize>();
+        steps + self.counters.iter().flatten().map(Counter::bytes).sum::<usize>()
     }
 
     /// Gives every value its part of the arena.
@@ -348,6 +347,9 @@ impl<'a> Builder<'a> {
         let input_index = (input_order != Order::Natural).then(|| index(input_order, self.dims[0]));
         let output_index = index(order, self.dims[value]);
         let [once, each] = core::mem::take(&mut self.steps);
+        let count = |population: Option<usize>, place: usize| population.map(|p| Counter::new(self.activity, p, &self.places[place]));
+        let steps = once.iter().chain(&each).map(|step| count(step.population, step.target));
+        let counters = core::iter::once(count(self.activity.sources[0], input)).chain(steps).collect();
         let mut plan = Plan {
             feed,
             input,
@@ -362,6 +364,7 @@ impl<'a> Builder<'a> {
             of_value: self.of_value,
             is_static: self.is_static,
             states: self.states,
+            counters,
             regions: self.regions,
         };
         plan.find_lifetimes();

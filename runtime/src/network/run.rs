@@ -5,13 +5,14 @@ use super::{
     arena::Arena,
     exec::{Execution, Scratch},
     plan::{Arrangement, Feed, Plan},
+    step::Step,
     tally::Tally,
-    trace::Recorder,
+    watch::Watch,
 };
 use crate::{
     artifact::{Code, MAX_TIMESTEPS},
     error::RunError,
-    kernels::{COLUMNS, Entry, WithEntry},
+    kernels::{COLUMNS, Entry, Loop, WithEntry},
     poisson::Draws,
 };
 use alloc::{vec, vec::Vec};
@@ -168,7 +169,7 @@ impl Network {
             let mut outcomes = none();
             let mut buffers = self.spare.take(&self.plan, batch, self.pass.min(steps));
             let first = first_image_index.wrapping_add((index * batch) as u64);
-            self.run_batch(images, &mut outcomes, first, &mut buffers, None);
+            self.run_batch(images, &mut outcomes, first, &mut buffers, &mut Watch::Nobody);
             self.spare.give_back(buffers);
             outcomes
         };
@@ -202,93 +203,73 @@ impl Network {
         if !images.len().is_multiple_of(image) {
             return Err(RunError::Images { got: images.len(), image });
         }
-        match images.iter().position(|&q| q > top) {
-            Some(place) => Err(RunError::Range { image: place / image, index: place % image, max: top }),
-            None => Ok(()),
+        // The largest first: to look for one is slower.
+        let largest = images.iter().fold(0, |largest, &q| largest.max(q));
+        if largest <= top {
+            return Ok(());
         }
+        let place = images.iter().position(|&q| q > top).unwrap_or(0);
+        Err(RunError::Range { image: place / image, index: place % image, max: top })
     }
 
     /// Runs as many images as the buffers hold, or fewer, and appends what they make to the outcomes.
-    pub(super) fn run_batch(
-        &self,
-        images: &[u16],
-        outcomes: &mut [Outcome],
-        first: u64,
-        buffers: &mut Buffers,
-        mut recorder: Option<Recorder<'_>>,
-    ) {
+    pub(super) fn run_batch(&self, images: &[u16], outcomes: &mut [Outcome], first: u64, buffers: &mut Buffers, watch: &mut Watch<'_>) {
         let (plan, activity) = (&*self.plan, &*self.activity);
         let len = self.image_len();
         let Buffers { arrangement, arena, scratch, tally, sums } = buffers;
         let memory = arena.memory();
-        let mut execution = Execution { plan, arrangement, memory, isa: self.isa, images: images.len() / len, steps: 1 };
+        let mut execution = Execution { plan, arrangement, memory, isa: self.isa, images: images.len() / len, steps: 1, done: 0 };
         let batch = execution.images;
         tally.reset(activity, batch);
         sums.fill(0);
         execution.reset();
-        let input = &arrangement.places[plan.input];
-        let mut run = |execution: &Execution<'_>, steps: &[super::step::Step], recorder: &mut Option<Recorder<'_>>, tally: &mut Tally| {
-            for step in steps {
-                execution.run(step, scratch, recorder);
-                let place = &arrangement.places[step.target];
-                if let Some(population) = step.population {
-                    tally.count(activity, population, self.spec.code == Code::Radix, place, memory, self.isa, batch, execution.steps);
+        let input = |execution: &Execution<'_>, tally: &mut Tally, watch: &mut Watch<'_>| {
+            let place = &arrangement.places[plan.input];
+            execution.surround(place);
+            match plan.feed {
+                Feed::Once if plan.input_index.is_none() => execution.feed_lines(images),
+                Feed::Once => execution.feed(batch, 0, |index| i32::from(images[index])),
+                Feed::Poisson { digits, seed } => {
+                    for step in 0..execution.steps {
+                        let draws = |image: usize| Draws::new(seed, first.wrapping_add(image as u64), (execution.done + step) as u64);
+                        execution.feed(batch, step, |index| draws(index / len).spike((index % len) as u64, images[index], digits));
+                    }
                 }
-                if let (Some(recorder), Some(&value)) = (recorder.as_mut(), step.values.last()) {
-                    self.record(recorder, value, arrangement, execution);
+            }
+            if let Some(counter) = &plan.counters[0] {
+                tally.count(counter, place, memory, self.isa, batch, execution.steps);
+            }
+            watch.made(plan, 0, 0, execution);
+        };
+        let mut run = |execution: &Execution<'_>, first: usize, steps: &[Step], tally: &mut Tally, watch: &mut Watch<'_>| {
+            for (index, step) in (first..).zip(steps) {
+                execution.run(step, scratch, watch);
+                if let Some(counter) = &plan.counters[index] {
+                    tally.count(counter, &arrangement.places[step.target], memory, self.isa, batch, execution.steps);
                 }
+                watch.made(plan, index, step.values.last().copied().unwrap_or(0), execution);
             }
         };
-        if let Feed::Once = plan.feed {
-            execution.surround(input);
-            execution.feed(images, 0, |index, _| i32::from(images[index]));
-            if let Some(population) = activity.sources[0] {
-                tally.count(activity, population, true, input, memory, self.isa, batch, 1);
-            }
-            if let Some(recorder) = recorder.as_mut() {
-                self.record(recorder, 0, arrangement, &execution);
-            }
+        watch.begins();
+        let is_fed_once = matches!(plan.feed, Feed::Once);
+        if is_fed_once {
+            input(&execution, tally, watch);
         }
-        run(&execution, &plan.once, &mut recorder, tally);
-        let mut done = 0;
+        run(&execution, 1, &plan.once, tally, watch);
         for outcome in outcomes {
             // All digits of a window at once.
             let steps = if self.spec.code == Code::Radix { 1 } else { outcome.timesteps };
-            while done < steps {
-                execution.steps = (steps - done).min(arrangement.steps);
-                if let Some(recorder) = recorder.as_mut() {
-                    recorder.done = done;
+            while execution.done < steps {
+                execution.steps = (steps - execution.done).min(arrangement.steps);
+                watch.passes(execution.done);
+                if !is_fed_once {
+                    input(&execution, tally, watch);
                 }
-                if let Feed::Poisson { digits, seed } = plan.feed {
-                    execution.surround(input);
-                    for step in 0..execution.steps {
-                        let draws = |image: usize| Draws::new(seed, first.wrapping_add(image as u64), (done + step) as u64);
-                        execution.feed(images, step, |index, _| draws(index / len).spike((index % len) as u64, images[index], digits));
-                    }
-                    if let Some(population) = activity.sources[0] {
-                        tally.count(activity, population, false, input, memory, self.isa, batch, execution.steps);
-                    }
-                    if let Some(recorder) = recorder.as_mut() {
-                        self.record(recorder, 0, arrangement, &execution);
-                    }
-                }
-                run(&execution, &plan.each, &mut recorder, tally);
+                run(&execution, 1 + plan.once.len(), &plan.each, tally, watch);
                 execution.sum_output(sums);
-                done += execution.steps;
+                execution.done += execution.steps;
             }
             self.read_out(outcome, batch, steps, sums, tally);
-        }
-    }
-
-    /// Writes down a value that a step made, and those that are other views of it.
-    fn record(&self, recorder: &mut Recorder<'_>, value: usize, arrangement: &Arrangement, execution: &Execution<'_>) {
-        let Some(made) = self.plan.of_value[value] else { return };
-        let region = arrangement.places[made].region;
-        for (value, place) in self.plan.of_value.iter().enumerate() {
-            let Some(place) = place.map(|place| &arrangement.places[place]) else { continue };
-            if place.region == region {
-                recorder.value(value, place, execution.memory, execution.images, execution.steps);
-            }
         }
     }
 
@@ -304,43 +285,84 @@ impl Network {
 }
 
 impl Execution<'_> {
-    /// Writes the input at a step of this pass: `of(index among all values, ..)` for every value of the images.
-    fn feed(&self, images: &[u16], step: usize, of: impl Fn(usize, usize) -> i32) {
+    /// Writes the input at a step of this pass: `of(index)` for every value of the images, all counted through.
+    fn feed(&self, images: usize, step: usize, of: impl Fn(usize) -> i32) {
         struct Write<'e, F> {
             execution: &'e Execution<'e>,
             images: usize,
-            len: usize,
             step: usize,
             of: F,
         }
-        impl<F: Fn(usize, usize) -> i32> WithEntry for Write<'_, F> {
+        impl<F: Fn(usize) -> i32> WithEntry for Write<'_, F> {
             type Output = ();
 
             fn with<E: Entry>(self, entry: E) {
-                let Self { execution, images, len, step, of } = self;
-                let place = &execution.arrangement.places[execution.plan.input];
-                let index = execution.plan.input_index.as_deref();
-                let grid = place.grid;
+                let Self { execution, images, step, of } = self;
+                let place = execution.place_of_input();
+                let (grid, bytes) = (place.grid, place.format.bytes());
+                let line = grid.width * grid.channels;
                 for image in 0..images {
+                    let first = image * grid.len();
                     for y in 0..grid.height {
                         // A line at a time: its channels stand together.
-                        let (to, line) = (execution.memory.at(place.byte(image, step, y, 0)), grid.width * grid.channels);
+                        let to = execution.memory.at(place.byte(image, step, y, 0));
                         for at in (0..line).step_by(COLUMNS) {
-                            let first = y * line + at;
-                            let block = core::array::from_fn(|lane| {
-                                let entry = (first + lane).min(len - 1);
-                                of(image * len + index.map_or(entry, |index| index[entry] as usize), entry)
-                            });
+                            let len = COLUMNS.min(line - at);
+                            let entry_at = y * line + at;
+                            let mut block = [0; COLUMNS];
+                            match &execution.plan.input_index {
+                                // Of a length that the compiler knows.
+                                None if len == COLUMNS => (0..COLUMNS).for_each(|lane| block[lane] = of(first + entry_at + lane)),
+                                None => (0..len).for_each(|lane| block[lane] = of(first + entry_at + lane)),
+                                Some(index) => {
+                                    let index = &index[entry_at..][..len];
+                                    block.iter_mut().zip(index).for_each(|(number, &index)| *number = of(first + index as usize));
+                                }
+                            }
                             // SAFETY: the line is one of the value's.
-                            unsafe { entry.store(&block, to.wrapping_add(at * place.format.bytes()), line - at) };
+                            unsafe { entry.store(&block, to.wrapping_add(at * bytes), len) };
                         }
                     }
                 }
             }
         }
-        let len = self.place_of_input().grid.len();
-        let write = Write { execution: self, images: images.len() / len, len, step, of };
-        self.place_of_input().format.visit(write);
+        self.place_of_input().format.visit(Write { execution: self, images, step, of });
+    }
+
+    /// Writes the input, whose entries stand in memory in the order in which they come.
+    fn feed_lines(&self, images: &[u16]) {
+        struct Write<'e>(&'e Execution<'e>, &'e [u16]);
+        impl Loop for Write<'_> {
+            type Output = ();
+
+            #[inline(always)]
+            fn run(self) {
+                self.0.place_of_input().format.visit(self);
+            }
+        }
+        impl WithEntry for Write<'_> {
+            type Output = ();
+
+            #[inline(always)]
+            fn with<E: Entry>(self, entry: E) {
+                let Self(execution, images) = self;
+                let place = execution.place_of_input();
+                let (grid, bytes) = (place.grid, place.format.bytes());
+                for (row, line) in images.chunks_exact(grid.width * grid.channels).enumerate() {
+                    let mut to = execution.memory.at(place.byte(row / grid.height, 0, row % grid.height, 0));
+                    for numbers in line.chunks(COLUMNS) {
+                        let block = match numbers.first_chunk::<COLUMNS>() {
+                            Some(numbers) => numbers.map(i32::from),
+                            None => core::array::from_fn(|lane| numbers.get(lane).map_or(0, |&number| i32::from(number))),
+                        };
+                        // SAFETY: the line is one of the value's.
+                        unsafe { entry.store(&block, to, numbers.len()) };
+                        to = to.wrapping_add(COLUMNS * bytes);
+                    }
+                }
+            }
+        }
+        self.isa.run(Write(self, images));
     }
 
     fn place_of_input(&self) -> &super::place::Place {

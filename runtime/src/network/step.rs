@@ -113,6 +113,14 @@ impl Step {
         operands
     }
 
+    /// The nodes that it does, by their values: the first value of one that starts with a stage is an operand.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = usize> {
+        let skipped = usize::from(matches!(self.source, Source::Load { .. }));
+        let mut nodes: Vec<usize> = self.values[skipped..].to_vec();
+        nodes.dedup();
+        nodes.into_iter()
+    }
+
     /// Bytes of its parameters.
     pub(super) fn bytes(&self) -> usize {
         let source = match &self.source {

@@ -1,13 +1,12 @@
-//! Counting spikes.
+//! Counting spikes, and the operations that they cause.
 
 use super::{
-    activity::{Activity, PopulationKind},
+    activity::{Activity, Counted, PopulationKind},
     arena::Memory,
-    fans::{Fan, Others},
     place::Place,
 };
 use crate::kernels::{Isa, Loop, Word};
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 
 /// Spikes, corrections and operations of a batch so far.
 #[derive(Debug, Default)]
@@ -18,6 +17,80 @@ pub(super) struct Tally {
     pub(super) corrections: Vec<u64>,
     /// `[images, layers]`.
     pub(super) operations: Vec<u64>,
+}
+
+/// How a population is counted.
+#[derive(Clone, Debug)]
+pub(super) struct Counter {
+    population: usize,
+    counted: Counted,
+    has_corrections: bool,
+    fans: Vec<CountedFan>,
+}
+
+/// What its spikes meet in a layer.
+#[derive(Clone, Debug)]
+struct CountedFan {
+    layer: usize,
+    lines: Vec<Line>,
+    /// For every row of the grid its line; none where all are of the same weight throughout.
+    rows: Vec<usize>,
+}
+
+/// The weights of a line: of an entry `base`, and `unit · 2^k` for every plane k that it is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Line {
+    base: u64,
+    unit: u64,
+    /// By plane, the bits of its entries in the words of a line.
+    planes: Vec<Vec<u64>>,
+}
+
+impl Line {
+    /// From the weights of a line's entries, or from one for all.
+    fn new(weights: &[u64], bytes: usize) -> Self {
+        let base = weights.iter().copied().min().unwrap_or(0);
+        let unit = weights.iter().fold(0, |unit, weight| greatest_divisor(unit, weight - base)).max(1);
+        let most = weights.iter().map(|weight| (weight - base) / unit).max().unwrap_or(0);
+        let plane = |bit: u32| {
+            let mut words = vec![0u64; (weights.len() * bytes).div_ceil(8)];
+            for (entry, weight) in weights.iter().enumerate() {
+                if (weight - base) / unit >> bit & 1 == 1 {
+                    let mask = (u64::MAX >> (64 - 8 * bytes)) << (entry * bytes % 8 * 8);
+                    words[entry * bytes / 8] |= mask;
+                }
+            }
+            words
+        };
+        Self { base, unit, planes: (0..u64::BITS - most.leading_zeros()).map(plane).collect() }
+    }
+}
+
+fn greatest_divisor(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { greatest_divisor(b, a % b) }
+}
+
+impl Counter {
+    /// For a population that lives in a place.
+    pub(super) fn new(activity: &Activity, population: usize, place: &Place) -> Self {
+        let fans = activity.fans[population].iter().map(|fan| {
+            let lines: Vec<Line> = fan.lines.iter().map(|line| Line::new(line, place.format.bytes())).collect();
+            let is_one = lines.iter().all(|line| line.planes.is_empty() && *line == lines[0]);
+            CountedFan { layer: fan.layer, lines, rows: if is_one { Vec::new() } else { fan.rows.clone() } }
+        });
+        Self {
+            population,
+            counted: activity.counted[population],
+            has_corrections: activity.populations[population].kind == PopulationKind::Neurons,
+            fans: fans.collect(),
+        }
+    }
+
+    /// Bytes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let planes = self.fans.iter().flat_map(|fan| &fan.lines).flat_map(|line| &line.planes);
+        planes.map(|plane| size_of_val(&plane[..])).sum::<usize>() + self.fans.iter().map(|fan| size_of_val(&fan.rows[..])).sum::<usize>()
+    }
 }
 
 impl Tally {
@@ -32,66 +105,33 @@ impl Tally {
         clear(&mut self.operations, activity.layers.len());
     }
 
-    /// Counts what a population says: the digits 1 of its counts if it `has_digits`, else the entries that are not 0.
-    #[allow(clippy::too_many_arguments, reason = "where the spikes are, and where their numbers go")]
-    pub(super) fn count(
-        &mut self,
-        activity: &Activity,
-        population: usize,
-        has_digits: bool,
-        place: &Place,
-        memory: Memory,
-        isa: Isa,
-        images: usize,
-        steps: usize,
-    ) {
-        let bytes = place.format.bytes();
-        let line = place.grid.width * place.pixel();
-        let count = |at: usize, len: usize| -> [u64; 2] {
-            // SAFETY: it is a part of a line of the value.
-            let bytes = unsafe { core::slice::from_raw_parts(memory.at(at).cast_const(), len) };
-            isa.run(Count { place, has_digits, bytes })
-        };
-        let (populations, layers) = (activity.populations.len(), activity.layers.len());
+    /// Counts what a population says in some images and time steps.
+    pub(super) fn count(&mut self, counter: &Counter, place: &Place, memory: Memory, isa: Isa, images: usize, steps: usize) {
+        let all = images.max(1);
+        let (populations, layers) = (self.spikes.len() / all, self.operations.len() / all);
         for image in 0..images {
             for step in 0..place.steps(steps) {
-                let mut sums = [0; 2];
-                for y in 0..place.grid.height {
-                    let [spikes, corrections] = count(place.byte(image, step, y, 0), line);
-                    sums[0] += spikes;
-                    sums[1] += corrections;
-                }
-                self.spikes[image * populations + population] += sums[0];
-                if activity.populations[population].kind == PopulationKind::Neurons {
-                    self.corrections[image * populations + population] += sums[1];
-                }
-                if sums[0] == 0 {
-                    continue;
-                }
-                for Fan { layer, common, others } in &activity.fans[population] {
-                    let mut operations = common.wrapping_mul(sums[0]);
-                    let (others, unit) = match others {
-                        Others::Places(others) => (others, place.grid.channels),
-                        Others::Entries(others) => (others, 1),
-                    };
-                    for &(index, more) in others {
-                        let entry = index as usize * unit;
-                        let (pixel, channel) = (entry / place.grid.channels, entry % place.grid.channels);
-                        let at = place.byte(image, step, pixel / place.grid.width, pixel % place.grid.width) + channel * bytes;
-                        operations = operations.wrapping_add((more as u64).wrapping_mul(count(at, unit * bytes)[0]));
-                    }
-                    self.operations[image * layers + layer] += operations;
+                let operations = &mut self.operations[image * layers..][..layers];
+                let start = memory.at(place.byte(image, step, 0, 0)).wrapping_sub(place.within(0, 0) * place.format.bytes());
+                // SAFETY: it is the value with its border, which is written before it is counted; behind it the arena goes on.
+                let bytes = unsafe { core::slice::from_raw_parts(start.cast_const(), place.padded() * place.format.bytes() + 8) };
+                let [spikes, corrections] = isa.run(Count { place, counter, bytes, operations });
+                self.spikes[image * populations + counter.population] += spikes;
+                if counter.has_corrections {
+                    self.corrections[image * populations + counter.population] += corrections;
                 }
             }
         }
     }
 }
 
-/// Spikes and corrections of entries that stand together.
+/// Counts a value of an image at a time step. Borders are zeros, which say nothing.
 struct Count<'a> {
     place: &'a Place,
-    has_digits: bool,
+    counter: &'a Counter,
+    /// The value with its border, and eight bytes more.
     bytes: &'a [u8],
+    operations: &'a mut [u64],
 }
 
 impl Loop for Count<'_> {
@@ -99,52 +139,83 @@ impl Loop for Count<'_> {
 
     #[inline(always)]
     fn run(self) -> [u64; 2] {
-        let zero = self.place.format.zero;
-        match (self.place.format.word, self.has_digits) {
-            (Word::Bytes, true) => [sum(self.bytes, |&byte| u16::from(byte.wrapping_sub(zero).count_ones() as u8)), 0],
-            (Word::Bytes, false) => {
-                let spikes = sum(self.bytes, |&byte| u16::from(byte != zero));
-                let corrections =
-                    if self.place.format.is_unsigned { 0 } else { sum(self.bytes, |&byte| u16::from((byte.wrapping_sub(zero) as i8) < 0)) };
-                [spikes, corrections]
+        let Self { place, counter, bytes, operations } = self;
+        let sums = count(place, counter.counted, bytes, bytes.len() - 8, None);
+        if sums[0] == 0 {
+            return sums;
+        }
+        let entry = place.format.bytes();
+        let line = place.grid.width * place.grid.channels * entry;
+        for fan in &counter.fans {
+            if fan.rows.is_empty() {
+                operations[fan.layer] = operations[fan.layer].wrapping_add(fan.lines[0].base.wrapping_mul(sums[0]));
             }
-            (Word::Halves, true) => {
-                let halves = self.bytes.as_chunks::<2>().0;
-                [sum(halves, |&half| u16::from_ne_bytes(half).count_ones() as u16), 0]
-            }
-            (Word::Halves, false) => {
-                let halves = self.bytes.as_chunks::<2>().0;
-                let spikes = sum(halves, |&half| u16::from(i16::from_ne_bytes(half) != 0));
-                [spikes, sum(halves, |&half| u16::from(i16::from_ne_bytes(half) < 0))]
-            }
-            (Word::Whole, has_digits) => {
-                let (mut spikes, mut corrections) = (0, 0);
-                for number in self.bytes.as_chunks::<4>().0 {
-                    let number = i32::from_ne_bytes(*number);
-                    spikes += u64::from(if has_digits { number.count_ones() } else { u32::from(number != 0) });
-                    corrections += u64::from(!has_digits && number < 0);
+            for (y, &kind) in fan.rows.iter().enumerate() {
+                let Line { base, unit, planes } = &fan.lines[kind];
+                let bytes = &bytes[place.within(y, 0) * entry..];
+                let mut sum = base.wrapping_mul(count(place, counter.counted, bytes, line, None)[0]);
+                for (bit, plane) in planes.iter().enumerate() {
+                    sum = sum.wrapping_add(unit.wrapping_mul(count(place, counter.counted, bytes, line, Some(plane))[0]) << bit);
                 }
-                [spikes, corrections]
+                operations[fan.layer] = operations[fan.layer].wrapping_add(sum);
             }
         }
+        sums
     }
 }
 
-/// The sum of small numbers, of at most 16 each.
+/// Spikes and corrections of the first `len` bytes, or of those entries of them that a plane has.
 #[inline(always)]
-fn sum<T>(entries: &[T], of: impl Fn(&T) -> u16) -> u64 {
-    // Sums of 16 bits hold 4096 of them; blocks have a length that the compiler knows.
-    const LANES: usize = 32;
-    let mut total = 0;
-    for part in entries.chunks(1024 * LANES) {
-        let (blocks, rest) = part.as_chunks::<LANES>();
-        let mut sums = [0u16; LANES];
-        for block in blocks {
-            for lane in 0..LANES {
-                sums[lane] += of(&block[lane]);
-            }
+fn count(place: &Place, counted: Counted, bytes: &[u8], len: usize, plane: Option<&[u64]>) -> [u64; 2] {
+    let format = place.format;
+    let each = |byte: u8| u64::from_ne_bytes([byte; 8]);
+    let ones = |bits: u32| u64::MAX / ((1 << (bits - 1) << 1) - 1);
+    let bits = 8 * format.bytes() as u32;
+    let (low, high) = (ones(bits), ones(bits) << (bits - 1));
+    let zero = if format.word == Word::Bytes { format.zero } else { 0 };
+    match (counted, format.word, zero) {
+        // To take 128 from a byte is to turn its highest bit.
+        (Counted::Digits, ..) => [set_bits(bytes, len, plane, |word| word ^ each(zero)), 0],
+        (Counted::Signs, ..) if format.is_unsigned => [set_bits(bytes, len, plane, |word| word ^ each(zero)), 0],
+        // Bytes 0, 1, 2 for -1, 0, 1: with the lowest bit turned 1, 0, 3.
+        (Counted::Signs, Word::Bytes, 1) => {
+            let positive = set_bits(bytes, len, plane, |word| word & each(2));
+            let negative = set_bits(bytes, len, plane, |word| word ^ each(1)) - 2 * positive;
+            [positive + negative, negative]
         }
-        total += sums.iter().map(|&sum| u64::from(sum)).sum::<u64>() + rest.iter().map(|entry| u64::from(of(entry))).sum::<u64>();
+        // Of -1 all bits are set.
+        (Counted::Signs, ..) => [set_bits(bytes, len, plane, |word| word & low), set_bits(bytes, len, plane, |word| word & high)],
+        (Counted::Entries, ..) => [set_bits(bytes, len, plane, |word| nonzero(word, each(zero), bits, low)), 0],
     }
-    total
+}
+
+/// One bit for every entry of a word that is not zero.
+#[inline(always)]
+fn nonzero(word: u64, zero: u64, bits: u32, low: u64) -> u64 {
+    let mut folded = word ^ zero;
+    // The bits of an entry come together in its lowest.
+    let mut half = bits / 2;
+    while half > 0 {
+        folded |= folded >> half;
+        half /= 2;
+    }
+    folded & low
+}
+
+/// Bits that are set after `of`, which looks at words.
+#[inline(always)]
+fn set_bits(bytes: &[u8], len: usize, plane: Option<&[u64]>, of: impl Fn(u64) -> u64) -> u64 {
+    let (words, rest) = (len / 8, len % 8);
+    // Behind the end stands something else: it is looked at, and left out.
+    let bytes = bytes[..words * 8 + 8].as_chunks::<8>().0;
+    let last = if rest == 0 { 0 } else { u64::MAX >> (64 - 8 * rest) };
+    let word = |index: usize| of(u64::from_le_bytes(bytes[index]));
+    let count = |bits: u64| u64::from(bits.count_ones());
+    match plane {
+        None => bytes[..words].iter().map(|&word| count(of(u64::from_le_bytes(word)))).sum::<u64>() + count(word(words) & last),
+        Some(plane) => {
+            let whole = bytes[..words].iter().zip(plane).map(|(&word, plane)| count(of(u64::from_le_bytes(word)) & plane)).sum::<u64>();
+            whole + if rest == 0 { 0 } else { count(word(words) & last & plane[words]) }
+        }
+    }
 }

@@ -78,38 +78,24 @@ pub(super) struct Context<'a> {
     pub(super) regions: &'a [usize],
 }
 
-/// The rows of a tile with the places that they belong to. An iterator and no function that takes a closure: closures are compiled for the
-/// instructions of every processor where the compiler does not inline them, iterators can be made to be inlined.
-pub(super) struct Rows<'t> {
-    rows: core::slice::ChunksExactMut<'t, i32>,
+/// The rows of a tile, span by span. An iterator and no function that takes a closure: closures are compiled for the instructions of every
+/// processor where the compiler does not inline them, iterators can be made to be inlined.
+pub(super) struct Spans<'t> {
+    rows: &'t mut [i32],
+    width: usize,
     spans: core::slice::Iter<'t, Span>,
-    /// The span, from the place that comes next, and how many places are left of it.
-    now: Span,
 }
 
-impl<'t> Iterator for Rows<'t> {
-    /// Image, row and column of the place, and the numbers.
-    type Item = (Spot, &'t mut [i32]);
+impl<'t> Iterator for Spans<'t> {
+    type Item = (Span, &'t mut [i32]);
 
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        let row = self.rows.next()?;
-        if self.now.len == 0 {
-            self.now = *self.spans.next()?;
-        }
-        let spot = Spot { image: self.now.image, y: self.now.y, x: self.now.x };
-        self.now.x += 1;
-        self.now.len -= 1;
-        Some((spot, row))
+        let span = *self.spans.next()?;
+        let (rows, rest) = core::mem::take(&mut self.rows).split_at_mut(span.len * self.width);
+        self.rows = rest;
+        Some((span, rows))
     }
-}
-
-/// A place of an image.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Spot {
-    pub(super) image: usize,
-    pub(super) y: usize,
-    pub(super) x: usize,
 }
 
 /// The blocks of a row, with the channel that each starts with, counted from that of the row.
@@ -118,8 +104,16 @@ pub(super) fn blocks(row: &mut [i32]) -> impl Iterator<Item = (usize, &mut Block
     row.as_chunks_mut::<COLUMNS>().0.iter_mut().enumerate().map(|(index, block)| (index * COLUMNS, block))
 }
 
+/// The block of a row that starts at a channel.
+#[inline(always)]
+fn block_at(row: &mut [i32], at: usize) -> &mut Block {
+    row[at..].first_chunk_mut().expect("rows have whole blocks")
+}
+
 /// What is done with a block and the same of another value.
 trait Combine: Copy {
+    /// Whether it is the same for all places and channels.
+    const IS_UNIFORM: bool;
     /// Does it, at a place counted through the grid and from a channel of the row on.
     fn combine(self, pixel: usize, at: usize, block: &mut Block, other: &Block);
 }
@@ -129,6 +123,8 @@ trait Combine: Copy {
 struct Replace;
 
 impl Combine for Replace {
+    const IS_UNIFORM: bool = true;
+
     #[inline(always)]
     fn combine(self, _: usize, _: usize, block: &mut Block, other: &Block) {
         *block = *other;
@@ -140,6 +136,8 @@ impl Combine for Replace {
 struct Sum;
 
 impl Combine for Sum {
+    const IS_UNIFORM: bool = true;
+
     #[inline(always)]
     fn combine(self, _: usize, _: usize, block: &mut Block, other: &Block) {
         for lane in 0..COLUMNS {
@@ -153,6 +151,8 @@ impl Combine for Sum {
 struct ScaledSum<'c>(&'c Params, usize);
 
 impl Combine for ScaledSum<'_> {
+    const IS_UNIFORM: bool = false;
+
     #[inline(always)]
     fn combine(self, pixel: usize, at: usize, block: &mut Block, other: &Block) {
         let factor = block_of(self.0.line(pixel, self.1), at);
@@ -177,35 +177,56 @@ impl<C: Combine> WithEntry for WithOther<'_, '_, '_, C> {
     fn with<E: Entry>(self, entry: E) {
         let Self { tile, memory, place, combine } = self;
         let (step, channel, width) = (tile.step, tile.channel, place.grid.width);
-        let bytes = place.format.bytes();
-        for (spot, row) in tile.rows() {
-            let from = memory.at(place.byte(spot.image, step, spot.y, spot.x) + channel * bytes);
-            for (at, block) in blocks(row) {
-                // SAFETY: the place is one of the value's; a block that begins within it can be read.
-                let other = unsafe { entry.load(from.wrapping_add(at * bytes)) };
-                combine.combine(spot.y * width + spot.x, at, block, &other);
+        let (bytes, pixel) = (place.format.bytes(), place.pixel());
+        // Where rows stand together in memory as they do here, they are one.
+        let is_flat = C::IS_UNIFORM && tile.width == place.grid.channels;
+        let row = tile.width;
+        for (span, rows) in tile.spans() {
+            let mut from = memory.at(place.byte(span.image, step, span.y, span.x) + channel * bytes);
+            let row = if is_flat { rows.len() } else { row };
+            for (x, row) in rows.chunks_exact_mut(row).enumerate() {
+                for (at, block) in blocks(row) {
+                    // SAFETY: the place is one of the value's; a block that begins within it can be read.
+                    let other = unsafe { entry.load(from.wrapping_add(at * bytes)) };
+                    combine.combine(span.y * width + span.x + x, at, block, &other);
+                }
+                from = from.wrapping_add(pixel);
             }
         }
     }
 }
 
 impl Tile<'_> {
-    /// Every place with its numbers.
+    /// The spans with their rows.
     #[inline(always)]
-    pub(super) fn rows(&mut self) -> Rows<'_> {
-        Rows { rows: self.sums.chunks_exact_mut(self.width), spans: self.spans.iter(), now: Span { image: 0, y: 0, x: 0, len: 0 } }
+    pub(super) fn spans(&mut self) -> Spans<'_> {
+        Spans { rows: self.sums, width: self.width, spans: self.spans.iter() }
     }
 
     /// `x ← of(x, parameter)`.
     #[inline(always)]
     fn apply(&mut self, params: &Params, of: impl Fn(i32, i32) -> i32) {
-        let (channel, width) = (self.channel, self.grid.width);
-        for (spot, row) in self.rows() {
-            let line = params.line(spot.y * width + spot.x, channel);
-            for (at, block) in blocks(row) {
-                let line = block_of(line, at);
-                for lane in 0..COLUMNS {
-                    block[lane] = of(block[lane], line[lane]);
+        let (channel, width, grid) = (self.channel, self.width, self.grid.width);
+        if !params.differs() {
+            for at in (0..width).step_by(COLUMNS) {
+                let line = *block_of(params.line(0, channel), at);
+                for row in self.sums.chunks_exact_mut(width) {
+                    let block = block_at(row, at);
+                    for lane in 0..COLUMNS {
+                        block[lane] = of(block[lane], line[lane]);
+                    }
+                }
+            }
+            return;
+        }
+        for (span, rows) in self.spans() {
+            for (x, row) in rows.chunks_exact_mut(width).enumerate() {
+                let line = params.line(span.y * grid + span.x + x, channel);
+                for (at, block) in blocks(row) {
+                    let line = block_of(line, at);
+                    for lane in 0..COLUMNS {
+                        block[lane] = of(block[lane], line[lane]);
+                    }
                 }
             }
         }
@@ -223,15 +244,17 @@ impl Tile<'_> {
 
     /// `x ← x - best`, and the best becomes x: a value of 32 bits in the same grid, with whole lines of channels.
     pub(super) fn grow(&mut self, context: &Context<'_>, best: &Place) {
-        let (channel, channels) = (self.channel, self.channels);
-        for (spot, row) in self.rows() {
-            let best = context.memory.at(best.byte(spot.image, 0, spot.y, spot.x)).cast::<i32>().wrapping_add(channel);
-            // SAFETY: the channels are the tile's, which no other thread has.
-            let best = unsafe { core::slice::from_raw_parts_mut(best, channels) };
-            for (x, best) in row.iter_mut().zip(best) {
-                let largest = *x;
-                *x = largest.wrapping_sub(*best);
-                *best = largest;
+        let (channel, channels, width) = (self.channel, self.channels, self.width);
+        for (span, rows) in self.spans() {
+            for (x, row) in (span.x..).zip(rows.chunks_exact_mut(width)) {
+                let best = context.memory.at(best.byte(span.image, 0, span.y, x)).cast::<i32>().wrapping_add(channel);
+                // SAFETY: the channels are the tile's, which no other thread has.
+                let best = unsafe { core::slice::from_raw_parts_mut(best, channels) };
+                for (x, best) in row.iter_mut().zip(best) {
+                    let largest = *x;
+                    *x = largest.wrapping_sub(*best);
+                    *best = largest;
+                }
             }
         }
     }
@@ -258,11 +281,21 @@ impl Tile<'_> {
 
     #[inline(always)]
     fn radix<const IS_EXACT: bool>(&mut self, neuron: &RadixNeuron) {
-        let (channel, width) = (self.channel, self.grid.width);
-        for (spot, row) in self.rows() {
-            let line = neuron.line(spot.y * width + spot.x, channel);
-            for (at, block) in blocks(row) {
-                line.fire::<IS_EXACT>(at, block);
+        let (channel, width, grid) = (self.channel, self.width, self.grid.width);
+        if !neuron.differs() {
+            for at in (0..width).step_by(COLUMNS) {
+                let params = neuron.block(0, channel + at);
+                for row in self.sums.chunks_exact_mut(width) {
+                    params.fire::<IS_EXACT>(block_at(row, at));
+                }
+            }
+            return;
+        }
+        for (span, rows) in self.spans() {
+            for (x, row) in rows.chunks_exact_mut(width).enumerate() {
+                for (at, block) in blocks(row) {
+                    neuron.block(span.y * grid + span.x + x, channel + at).fire::<IS_EXACT>(block);
+                }
             }
         }
     }
@@ -270,24 +303,26 @@ impl Tile<'_> {
     /// Integrate-and-fire neurons with a soft (0) or hard (1) reset, or signed ones (2).
     #[inline(always)]
     fn neurons<const RESET: usize>(&mut self, context: &Context<'_>, neuron: &Neuron, potentials: usize, nets: usize) {
-        let (channel, pitch) = (self.channel, neuron.pitch());
+        let (channel, pitch, row) = (self.channel, neuron.pitch(), self.width);
         let (width, pixels) = (self.grid.width, self.grid.pixels());
         let (potentials, nets) = (context.regions[potentials], context.regions[nets]);
-        for (spot, row) in self.rows() {
-            let pixel = spot.y * width + spot.x;
-            let (threshold, leak) = neuron.line(pixel, channel);
-            let state = ((spot.image * pixels + pixel) * pitch + channel) * size_of::<i32>();
-            for (at, block) in blocks(row) {
-                let (threshold, leak) = (block_of(threshold, at), leak.map(|leak| block_of(leak, at)));
-                // SAFETY: the state has `pitch` numbers for every place of every image; no other thread has this one.
-                let v = unsafe { &mut *context.memory.at(potentials + state).cast::<i32>().wrapping_add(at).cast::<Block>() };
-                match RESET {
-                    0 => fire::<false>(block, v, threshold, leak),
-                    1 => fire::<true>(block, v, threshold, leak),
-                    _ => {
-                        // SAFETY: as before.
-                        let n = unsafe { &mut *context.memory.at(nets + state).cast::<i32>().wrapping_add(at).cast::<Block>() };
-                        fire_signed(block, v, n, threshold, leak);
+        for (span, rows) in self.spans() {
+            for (x, row) in rows.chunks_exact_mut(row).enumerate() {
+                let pixel = span.y * width + span.x + x;
+                let (threshold, leak) = neuron.line(pixel, channel);
+                let state = ((span.image * pixels + pixel) * pitch + channel) * size_of::<i32>();
+                for (at, block) in blocks(row) {
+                    let (threshold, leak) = (block_of(threshold, at), leak.map(|leak| block_of(leak, at)));
+                    // SAFETY: the state has `pitch` numbers for every place of every image; no other thread has this one.
+                    let v = unsafe { &mut *context.memory.at(potentials + state).cast::<i32>().wrapping_add(at).cast::<Block>() };
+                    match RESET {
+                        0 => fire::<false>(block, v, threshold, leak),
+                        1 => fire::<true>(block, v, threshold, leak),
+                        _ => {
+                            // SAFETY: as before.
+                            let n = unsafe { &mut *context.memory.at(nets + state).cast::<i32>().wrapping_add(at).cast::<Block>() };
+                            fire_signed(block, v, n, threshold, leak);
+                        }
                     }
                 }
             }
@@ -346,11 +381,24 @@ impl WithEntry for Write<'_, '_, '_> {
         let Self { tile, memory, target } = self;
         let (step, channel, channels) = (tile.step, tile.channel, tile.channels);
         let bytes = target.format.bytes();
-        for (spot, row) in tile.rows() {
-            let to = memory.at(target.byte(spot.image, step, spot.y, spot.x) + channel * bytes);
-            for (at, block) in blocks(row) {
-                // SAFETY: the channels are the tile's, which no other thread writes.
-                unsafe { entry.store(block, to.wrapping_add(at * bytes), channels - at) }
+        let (row, pixel) = (tile.width, target.pixel());
+        // Where rows stand together in memory as they do here, they are one.
+        let is_flat = row == target.grid.channels;
+        for (span, rows) in tile.spans() {
+            let mut to = memory.at(target.byte(span.image, step, span.y, span.x) + channel * bytes);
+            if is_flat {
+                for (at, block) in blocks(rows) {
+                    // SAFETY: the places are the tile's, which no other thread writes.
+                    unsafe { entry.store(block, to.wrapping_add(at * bytes), COLUMNS) }
+                }
+                continue;
+            }
+            for row in rows.chunks_exact_mut(row) {
+                for (at, block) in blocks(row) {
+                    // SAFETY: the channels are the tile's, which no other thread writes.
+                    unsafe { entry.store(block, to.wrapping_add(at * bytes), channels - at) }
+                }
+                to = to.wrapping_add(pixel);
             }
         }
     }

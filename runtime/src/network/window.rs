@@ -58,21 +58,26 @@ impl Pool<'_, '_, '_> {
         let Self { tile, memory, place, window, .. } = self;
         let (step, channel, bytes) = (tile.step, tile.channel, place.format.bytes());
         let pixel = place.pixel();
-        for (spot, row) in tile.rows() {
-            let (rows, columns) = (window.range(0, spot.y, place.grid.height), window.range(1, spot.x, place.grid.width));
-            for (at, block) in blocks(row) {
-                let mut joined: Block = [if IS_MAX { i32::MIN } else { 0 }; COLUMNS];
-                for y in rows.clone() {
-                    let line = memory.at(place.byte(spot.image, step, y, columns.start) + (channel + at) * bytes);
-                    for column in 0..columns.len() {
-                        // SAFETY: the place is one of the value's; a block that begins within it can be read.
-                        let other = unsafe { entry.load(line.wrapping_add(column * pixel)) };
-                        for lane in 0..COLUMNS {
-                            joined[lane] = if IS_MAX { joined[lane].max(other[lane]) } else { joined[lane].wrapping_add(other[lane]) };
+        let width = tile.width;
+        for (span, numbers) in tile.spans() {
+            let rows = window.range(0, span.y, place.grid.height);
+            for (x, row) in (span.x..).zip(numbers.chunks_exact_mut(width)) {
+                let columns = window.range(1, x, place.grid.width);
+                let first = memory.at(place.byte(span.image, step, rows.start, columns.start) + channel * bytes);
+                for (at, block) in blocks(row) {
+                    let mut joined: Block = [if IS_MAX { i32::MIN } else { 0 }; COLUMNS];
+                    for y in 0..rows.len() {
+                        let line = first.wrapping_add(y * place.line() * bytes + at * bytes);
+                        for column in 0..columns.len() {
+                            // SAFETY: the place is one of the value's; a block that begins within it can be read.
+                            let other = unsafe { entry.load(line.wrapping_add(column * pixel)) };
+                            for lane in 0..COLUMNS {
+                                joined[lane] = if IS_MAX { joined[lane].max(other[lane]) } else { joined[lane].wrapping_add(other[lane]) };
+                            }
                         }
                     }
+                    *block = joined;
                 }
-                *block = joined;
             }
         }
     }
@@ -107,6 +112,17 @@ impl Depthwise {
         Self { weight: lines, bias, taps }
     }
 
+    /// The weights of a tap for the block that starts at a channel.
+    #[inline(always)]
+    fn weights(&self, tap: usize, channel: usize) -> &Block {
+        self.weight[tap * self.bias.len() + channel..].first_chunk().expect("lines have whole blocks")
+    }
+
+    /// Number of taps.
+    pub(super) fn taps(&self) -> usize {
+        self.taps.len()
+    }
+
     pub(super) fn bytes(&self) -> usize {
         size_of_val(&self.weight[..]) + size_of_val(&self.bias[..]) + size_of_val(&self.taps[..])
     }
@@ -137,24 +153,47 @@ impl WithEntry for Taps<'_, '_, '_> {
 
     #[inline(always)]
     fn with<E: Entry>(self, entry: E) {
+        match self.depthwise.taps.len() {
+            9 => self.taps::<E, 9>(entry),
+            25 => self.taps::<E, 25>(entry),
+            _ => self.taps::<E, 0>(entry),
+        }
+    }
+}
+
+impl Taps<'_, '_, '_> {
+    /// With a number of taps that the compiler knows, or 0 for any.
+    #[inline(always)]
+    fn taps<E: Entry, const TAPS: usize>(self, entry: E) {
         let Self { tile, memory, place, depthwise, origin, stride } = self;
         let (step, channel, bytes) = (tile.step, tile.channel, place.format.bytes());
-        let (line, pixel, pitch) = (place.line() * bytes, place.pixel(), depthwise.bias.len());
-        for (spot, row) in tile.rows() {
-            let first = (spot.image * place.image + step * place.step) * bytes + spot.y * stride[0] * line + spot.x * stride[1] * pixel;
-            let from = memory.at(origin + first + channel * bytes);
-            for (at, block) in blocks(row) {
-                let mut sum: Block = *depthwise.bias[channel + at..].first_chunk().expect("lines have whole blocks");
-                let weights = depthwise.weight[channel + at..].chunks(pitch);
-                for (&tap, weights) in depthwise.taps.iter().zip(weights) {
-                    let weights: &Block = weights.first_chunk().expect("lines have whole blocks");
-                    // SAFETY: the value has a border as wide as the convolution's padding.
-                    let x = unsafe { entry.load(from.wrapping_add(tap + at * bytes)) };
-                    for lane in 0..COLUMNS {
-                        sum[lane] = sum[lane].wrapping_add(x[lane].wrapping_mul(weights[lane]));
+        let (line, pixel) = (place.line() * bytes, place.pixel());
+        let (width, next) = (tile.width, stride[1] * pixel);
+        let count = if TAPS == 0 { depthwise.taps.len() } else { TAPS };
+        for at in (0..width).step_by(COLUMNS) {
+            let bias: Block = *depthwise.bias[channel + at..].first_chunk().expect("lines have whole blocks");
+            // Looked up before the places are gone through: as many as the compiler knows of, it keeps in registers.
+            let mut few = [([0; COLUMNS], 0); TAPS];
+            for (tap, (weights, place)) in few.iter_mut().enumerate() {
+                (*weights, *place) = (*depthwise.weights(tap, channel + at), depthwise.taps[tap]);
+            }
+            for (span, rows) in tile.spans() {
+                let first = (span.image * place.image + step * place.step) * bytes + span.y * stride[0] * line + span.x * next;
+                let mut from = memory.at(origin + first + (channel + at) * bytes).cast_const();
+                for row in rows.chunks_exact_mut(width) {
+                    let mut sum = bias;
+                    for tap in 0..count {
+                        let (weights, place) =
+                            if TAPS == 0 { (*depthwise.weights(tap, channel + at), depthwise.taps[tap]) } else { few[tap] };
+                        // SAFETY: the value has a border as wide as the convolution's padding.
+                        let x = unsafe { entry.load(from.wrapping_add(place)) };
+                        for lane in 0..COLUMNS {
+                            sum[lane] = sum[lane].wrapping_add(x[lane].wrapping_mul(weights[lane]));
+                        }
                     }
+                    *row[at..].first_chunk_mut().expect("rows have whole blocks") = sum;
+                    from = from.wrapping_add(next);
                 }
-                *block = sum;
             }
         }
     }
