@@ -41,5 +41,5 @@ pub use artifact::{
 pub use cost::{Cost, Energy, LayerCost, Rate};
 pub use error::{LoadError, RunError};
 pub use kernels::Isa;
-pub use network::{Drive, Layer, Network, Outcome, Population, PopulationKind, Schedule, Trace, Window, argmax};
+pub use network::{Domain, Drive, Layer, Network, Outcome, PlannedStep, Population, PopulationKind, Schedule, Trace, Window, argmax};
 pub use preprocess::Pixels;

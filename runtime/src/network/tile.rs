@@ -178,8 +178,7 @@ impl<C: Combine> WithEntry for WithOther<'_, '_, '_, C> {
         let Self { tile, memory, place, combine } = self;
         let (step, channel, width) = (tile.step, tile.channel, place.grid.width);
         let (bytes, pixel) = (place.format.bytes(), place.pixel());
-        // Where rows stand together in memory as they do here, they are one.
-        let is_flat = C::IS_UNIFORM && tile.width == place.grid.channels;
+        let is_flat = C::IS_UNIFORM && tile.is_flat();
         let row = tile.width;
         for (span, rows) in tile.spans() {
             let mut from = memory.at(place.byte(span.image, step, span.y, span.x) + channel * bytes);
@@ -201,6 +200,12 @@ impl Tile<'_> {
     #[inline(always)]
     pub(super) fn spans(&mut self) -> Spans<'_> {
         Spans { rows: self.sums, width: self.width, spans: self.spans.iter() }
+    }
+
+    /// Whether rows stand together in memory as they do here, so that those of a span are one.
+    #[inline(always)]
+    fn is_flat(&self) -> bool {
+        self.width == self.grid.channels && self.channels == self.width
     }
 
     /// `x ← of(x, parameter)`.
@@ -382,8 +387,7 @@ impl WithEntry for Write<'_, '_, '_> {
         let (step, channel, channels) = (tile.step, tile.channel, tile.channels);
         let bytes = target.format.bytes();
         let (row, pixel) = (tile.width, target.pixel());
-        // Where rows stand together in memory as they do here, they are one.
-        let is_flat = row == target.grid.channels;
+        let is_flat = tile.is_flat();
         for (span, rows) in tile.spans() {
             let mut to = memory.at(target.byte(span.image, step, span.y, span.x) + channel * bytes);
             if is_flat {
