@@ -186,6 +186,11 @@ impl<'p, 'a> Writer<'p, 'a> {
             let mut offset = 0;
             for (index, part) in operands.iter().enumerate() {
                 let mut nest = Nest::open(lines, part, &AXES);
+                if nest.loops == 0 {
+                    // Each operand has an `a` of its own.
+                    lines.open("{");
+                    nest.loops = 1;
+                }
                 let own = nest.entry();
                 lines.line(format!("int32_t a = {}[{own}];", operand(index, operands.len())));
                 let place = &mut nest.places[axis - 1];

@@ -80,7 +80,7 @@ pub fn source(artifact: &Artifact, name: &str, limit: usize) -> Result<Source, E
     let flash = writer.flash + reader.as_ref().map_or(0, |reader| reader.flash);
     let ram = writer.state + plan.area_bytes();
     let mut text = frame.declarations(reader.as_ref(), network.classes(), flash, ram);
-    text += &format!("\n#ifdef {upper}_IMPLEMENTATION\n\n");
+    text += &format!("\n#if defined({upper}_IMPLEMENTATION) && !defined({upper}_IMPLEMENTED)\n#define {upper}_IMPLEMENTED\n\n");
     for (kind, entries) in Type::ALL.into_iter().zip(plan.areas).filter(|(_, entries)| *entries > 0) {
         text += &format!("static {} {prefix}_{}[{entries}];\n", kind.name(), kind.word());
     }
