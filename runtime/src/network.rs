@@ -9,6 +9,7 @@
 mod activity;
 mod arena;
 mod chain;
+mod events;
 mod exec;
 mod fans;
 mod moves;

@@ -31,13 +31,13 @@ impl Format {
         self.word.bytes()
     }
 
-    /// What is kept for a 0, as the products of bytes see it.
+    /// What is kept for a 0, as the products of bytes see it: see [`super::Isa::byte_zero`].
     pub(crate) fn offset(self) -> i32 {
-        if self.word != Word::Bytes {
-            return 0;
+        match (self.word, self.is_unsigned) {
+            (Word::Bytes, true) => -i32::from(self.zero),
+            (Word::Bytes, false) => i32::from(self.zero),
+            _ => 0,
         }
-        // On ARM a byte is read with its sign.
-        if self.zero == 128 { -128 } else { i32::from(self.zero) }
     }
 }
 

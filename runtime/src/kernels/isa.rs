@@ -111,7 +111,7 @@ impl Isa {
 
     /// What operands of at most `most`, none negative if `is_unsigned`, are best kept and multiplied as, by weights of `weight_bits`.
     pub(crate) fn word(self, most: i32, is_unsigned: bool, weight_bits: u32) -> Word {
-        let fits_byte = if is_unsigned { most <= i32::from(u8::MAX) } else { most <= 1 };
+        let fits_byte = most <= if is_unsigned { i32::from(u8::MAX) } else { i32::from(i8::MAX) };
         let has_bytes = matches!(self, Self::AvxVnni | Self::Avx512Vnni | Self::Amx | Self::Dotprod);
         match (fits_byte && has_bytes && weight_bits == 8, most <= i32::from(i16::MAX)) {
             (true, _) => Word::Bytes,
@@ -123,11 +123,31 @@ impl Isa {
     /// What a 0 is among bytes: what is kept is the number and this. The instructions for products of bytes want operands of one kind: on x86-64
     /// without a sign, on ARM with one.
     pub(crate) fn byte_zero(self, is_unsigned: bool) -> u8 {
-        match (self, is_unsigned) {
-            (Self::Dotprod, true) => 128,
-            (Self::Dotprod, false) | (_, true) => 0,
-            (_, false) => 1,
-        }
+        if is_unsigned == (self == Self::Dotprod) { 128 } else { 0 }
+    }
+
+    /// Events for each entry of an operand, up to which a product by events takes less time than one by words. An entry is read by `readers`
+    /// rows, each of which makes `outputs`.
+    ///
+    /// In cycles for an entry, the one takes `readers · outputs / products`; the other takes `LOOK` to look at it and, if it is an event, `KEEP` to
+    /// write it down and `event` for every row and block of outputs. Measured on layers of VGG16 and ResNet20 (`runtime/examples/speed.rs`).
+    pub(crate) fn most_events(self, readers: f32, outputs: usize) -> f32 {
+        const LOOK: f32 = 2.0;
+        const KEEP: f32 = 12.0;
+        const BLOCK: usize = 4 * super::COLUMNS;
+        let (products, event) = match self {
+            Self::Amx => (700.0, 3.0),
+            Self::Avx512Vnni => (110.0, 3.0),
+            Self::Avx512 | Self::AvxVnni => (45.0, 4.0),
+            Self::Dotprod => (30.0, 8.0),
+            Self::Avx2 => (20.0, 4.0),
+            Self::Neon | Self::Simd128 => (8.0, 8.0),
+            Self::Portable => (4.0, 16.0),
+        };
+        let by_words = readers * outputs as f32 / products;
+        let most = (by_words - LOOK) / (KEEP + readers * outputs.div_ceil(BLOCK) as f32 * event);
+        // Hardly any layer is as silent: to look for its events would be in vain.
+        if most < 0.03 { 0.0 } else { most }
     }
 
     /// Runs the version of a loop that was compiled for this instruction set.

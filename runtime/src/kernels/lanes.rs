@@ -3,7 +3,7 @@
 //! A word is what a lane multiplies at once: four operands of 8 bits, two of 16 or one of 32, which stand together in memory. The products
 //! of a word are added up in its lane. No network is loaded whose sums could overflow, so that lanes need not look.
 
-use super::Word;
+use super::{Word, events::Halves};
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -73,5 +73,39 @@ impl Lanes for Portable {
     unsafe fn store(self, to: *mut i32) {
         // SAFETY: the caller lets eight numbers be written.
         unsafe { to.cast::<[u32; 8]>().write_unaligned(self.0) }
+    }
+}
+
+/// Numbers of 16 bits in plain Rust.
+#[derive(Clone, Copy)]
+pub(super) struct PortableHalves([i16; 16]);
+
+impl Halves for PortableHalves {
+    const LEN: usize = 16;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        Self([0; 16])
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, bytes: *const i8) -> Self {
+        // SAFETY: the caller lets sixteen bytes be read.
+        let bytes = unsafe { bytes.cast::<[i8; 16]>().read() };
+        Self(core::array::from_fn(|i| self.0[i].wrapping_add(i16::from(bytes[i]))))
+    }
+
+    #[inline(always)]
+    unsafe fn subtract(self, bytes: *const i8) -> Self {
+        // SAFETY: the caller lets sixteen bytes be read.
+        let bytes = unsafe { bytes.cast::<[i8; 16]>().read() };
+        Self(core::array::from_fn(|i| self.0[i].wrapping_sub(i16::from(bytes[i]))))
+    }
+
+    #[inline(always)]
+    unsafe fn add_to(self, sums: *mut i32) {
+        // SAFETY: the caller lets sixteen numbers be written.
+        let sums = unsafe { &mut *sums.cast::<[i32; 16]>() };
+        sums.iter_mut().zip(self.0).for_each(|(sum, number)| *sum = sum.wrapping_add(i32::from(number)));
     }
 }

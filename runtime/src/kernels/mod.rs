@@ -5,11 +5,13 @@
 //! sake; what they return was proven elsewhere.
 
 mod entries;
+mod events;
 mod isa;
 mod lanes;
 mod product;
 
 pub(crate) use entries::{Block, Entry, Format, SLACK, WithEntry};
+pub(crate) use events::{EventWeights, Part};
 pub use isa::Isa;
 pub(crate) use isa::Loop;
 pub(crate) use product::{COLUMNS, Weights};

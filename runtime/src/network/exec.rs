@@ -2,15 +2,16 @@
 
 use super::{
     arena::Memory,
+    events::Events,
     place::{Place, Span, spans},
     plan::{Arrangement, Plan},
-    step::{Run, Source, Step},
+    step::{EventProduct, MAX_PARTS, Run, Source, Step},
     tile::{Alone, Context, Finish, Load, Stage, TILE, Tile, WIDTH},
     trace::Recorder,
     watch::Watch,
     window::{Pool, Taps, Window},
 };
-use crate::kernels::{COLUMNS, Entry, Isa, Loop, WithEntry, Word};
+use crate::kernels::{COLUMNS, Entry, Isa, Loop, Part, WithEntry, Word};
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
@@ -20,6 +21,9 @@ pub(super) struct Scratch {
     spans: Vec<Span>,
     rows: Vec<*const u8>,
     line: Vec<i32>,
+    events: Events,
+    /// Whether the step goes by these.
+    has_events: bool,
 }
 
 // SAFETY: the addresses are written before they are read, by one thread.
@@ -27,7 +31,7 @@ unsafe impl Send for Scratch {}
 
 impl Scratch {
     pub(super) fn new() -> Self {
-        Self { sums: vec![0; TILE], spans: Vec::new(), rows: Vec::new(), line: Vec::new() }
+        Self { sums: vec![0; TILE], spans: Vec::new(), rows: Vec::new(), line: Vec::new(), events: Events::default(), has_events: false }
     }
 }
 
@@ -106,8 +110,19 @@ impl Execution<'_> {
             Source::CountMax { place, window, arrived, best } => {
                 self.count_max(self.place(*place), window, self.place(*arrived), self.place(*best), target, scratch);
             }
-            source => self.tiles(source, step, target, scratch, watch),
+            source => {
+                scratch.has_events = self.finds_events(source, scratch);
+                self.tiles(source, step, target, scratch, watch);
+            }
         }
+    }
+
+    /// Looks for the events of a product's operand; whether there are so few that it goes by them.
+    fn finds_events(&self, source: &Source, scratch: &mut Scratch) -> bool {
+        let Source::Product { place, events: Some(product), .. } = source else { return false };
+        let x = self.place(*place);
+        let most = self.isa.most_events(product.readers, product.outputs);
+        most > 0.0 && scratch.events.find(x, self.memory, self.images, self.steps, product.is_binary, most)
     }
 
     /// Goes through a value in tiles.
@@ -143,14 +158,15 @@ impl Execution<'_> {
         scratch: &mut Scratch,
         watch: &mut Watch<'_>,
     ) {
-        let Scratch { sums, spans: parts, rows, .. } = scratch;
+        let Scratch { sums, spans: parts, rows, events, has_events, .. } = scratch;
+        let events = has_events.then_some(&*events);
         let context = self.context();
         let width = channels.next_multiple_of(COLUMNS);
         spans(target.grid, range.clone(), parts);
         for time in 0..target.steps(self.steps) {
             let mut tile =
                 Tile { sums: &mut sums[..range.len() * width], width, spans: parts, channel, channels, step: time, grid: target.grid };
-            self.fill(source, &mut tile, rows, &context);
+            self.fill(source, &mut tile, rows, events, &context);
             match watch {
                 Watch::Recorder(recorder) => {
                     self.record(step, &mut tile, target, &context, recorder);
@@ -175,9 +191,12 @@ impl Execution<'_> {
     }
 
     /// Fills a tile.
-    fn fill(&self, source: &Source, tile: &mut Tile<'_>, rows: &mut Vec<*const u8>, context: &Context<'_>) {
+    fn fill(&self, source: &Source, tile: &mut Tile<'_>, rows: &mut Vec<*const u8>, events: Option<&Events>, context: &Context<'_>) {
         match source {
-            Source::Product { place, groups, stride, origin } => {
+            Source::Product { place, stride, origin, events: Some(product), .. } if events.is_some() => {
+                self.accumulate(self.place(*place), product, *stride, *origin, tile, events.unwrap_or(&Events::default()));
+            }
+            Source::Product { place, groups, stride, origin, .. } => {
                 let x = self.place(*place);
                 let outer = tile.grid.channels / groups.len();
                 let (group, output) = (tile.channel / outer, tile.channel % outer);
@@ -208,6 +227,23 @@ impl Execution<'_> {
                 self.isa.run(Pool { tile, memory: self.memory, place: self.place(*place), window, is_max: *is_max });
             }
             Source::CountMax { .. } | Source::Sum { .. } | Source::Move { .. } => unreachable!("they go their own ways"),
+        }
+    }
+
+    /// Fills a tile with a product by events.
+    fn accumulate(&self, x: &Place, product: &EventProduct, stride: [usize; 2], origin: usize, tile: &mut Tile<'_>, events: &Events) {
+        let line = x.line() / x.grid.channels;
+        let pixels = x.padded() / x.grid.channels;
+        let mut parts = [Part::default(); MAX_PARTS];
+        let parts = &mut parts[..product.parts.len()];
+        let (channel, step, width) = (tile.channel, tile.step, tile.width);
+        for (span, rows) in tile.spans() {
+            let first = (span.image * x.steps(self.steps) + step) * pixels + origin / x.grid.channels + span.y * stride[0] * line;
+            for (place, row) in (span.x..).zip(rows.chunks_exact_mut(width)) {
+                let first = first + place * stride[1];
+                parts.iter_mut().zip(&product.parts).for_each(|(part, &at)| *part = events.of(first + at as usize, product.places));
+                product.weights.accumulate(self.isa, channel, parts, row);
+            }
         }
     }
 

@@ -10,16 +10,19 @@ use super::{
     neuron::{Neuron, RadixNeuron},
     params::Params,
     place::{Grid, Order, Place, logical, plain, turned},
-    step::{Run, Source, Step},
+    step::{EventProduct, MAX_PARTS, Run, Source, Step},
     tally::Counter,
     tile::Stage,
     window::{Depthwise, Window, is_depthwise},
 };
 use crate::{
     artifact::{Artifact, Code, Coding, Head, Links, NodeSpec, OpSpec, Reset, Tensor},
-    kernels::{Format, Isa, SLACK, Weights, Word},
+    kernels::{EventWeights, Format, Isa, SLACK, Weights, Word},
 };
 use alloc::{sync::Arc, vec, vec::Vec};
+
+/// Spikes that an entry of an operand may be, for a product by events: a pooling adds up some.
+const MOST_SPIKES: i32 = 9;
 
 /// How the image comes in.
 #[derive(Clone, Copy, Debug)]
@@ -232,7 +235,7 @@ impl<'a> Builder<'a> {
     /// The narrowest width that holds a value.
     fn narrowest(&self, value: usize) -> Word {
         let most = self.links.bounds.values[value];
-        if most <= if self.is_unsigned[value] { i32::from(u8::MAX) } else { 1 } { Word::Bytes } else { plain(most).word }
+        if most <= if self.is_unsigned[value] { i32::from(u8::MAX) } else { i32::from(i8::MAX) } { Word::Bytes } else { plain(most).word }
     }
 
     fn format(&self, value: usize) -> Format {
@@ -459,7 +462,13 @@ impl<'a> Builder<'a> {
                     |output| bias.map_or(0, |bias| bias.data.get(output)),
                     |output, _, entry| weight.data.get(output * inputs + entry),
                 );
-                Source::Product { place, groups: Arc::new(vec![weights]), stride: [1, 1], origin: 0 }
+                let events = self.has_events(x, weight, 1).then(|| {
+                    let bias = |output: usize| bias.map_or(0, |bias| bias.data.get(output));
+                    let weights = EventWeights::pack(outputs, 1, inputs, bias, |output, _, entry| weight.data.get(output * inputs + entry));
+                    let is_binary = self.is_binary(x);
+                    Arc::new(EventProduct { weights, parts: vec![0], places: 1, is_binary, readers: 1.0, outputs })
+                });
+                Source::Product { place, groups: Arc::new(vec![weights]), stride: [1, 1], origin: 0, events }
             }
             OpSpec::SumPool2d { kernel, stride, pads, .. } => {
                 let place = self.read(x, Order::ChannelsLast, [0; 4]);
@@ -557,7 +566,25 @@ impl<'a> Builder<'a> {
                 Weights::pack(format.word, format.offset(), outer, offsets(runs), inner, bias, weight)
             }
         };
-        Source::Product { place, groups: Arc::new((0..groups).map(of_group).collect()), stride, origin }
+        let events = (is_line && self.has_events(x, weight, height)).then(|| {
+            let weights = EventWeights::pack(outputs, height, width * inner, bias, |output: usize, row: usize, index: usize| {
+                entry(output, index % inner, row, index / inner)
+            });
+            let parts = (0..height).map(|row| (tap(row, 0) / channels) as u32).collect();
+            let readers = (height * width) as f32 / (stride[0] * stride[1]) as f32;
+            Arc::new(EventProduct { weights, parts, places: width, is_binary: self.is_binary(x), readers, outputs })
+        });
+        Source::Product { place, groups: Arc::new((0..groups).map(of_group).collect()), stride, origin, events }
+    }
+
+    /// Whether a layer may go through time by events: its operand is made of spikes, or few of them together.
+    fn has_events(&self, x: usize, weight: &Tensor, parts: usize) -> bool {
+        let is_rare = !self.is_static[x] && self.links.bounds.values[x] <= MOST_SPIKES;
+        is_rare && weight.data.bits() == 8 && parts <= MAX_PARTS
+    }
+
+    fn is_binary(&self, x: usize) -> bool {
+        self.is_unsigned[x] && self.links.bounds.values[x] <= 1
     }
 
     /// What takes entries as they are.

@@ -4,7 +4,7 @@ use super::{
     tile::Stage,
     window::{Depthwise, Window},
 };
-use crate::kernels::Weights;
+use crate::kernels::{EventWeights, Weights};
 use alloc::{sync::Arc, vec, vec::Vec};
 
 /// One step: a source fills tiles, stages follow, the result is written.
@@ -33,6 +33,8 @@ pub(super) enum Source {
         stride: [usize; 2],
         /// Entries from the first of the operand, border included, to the first that the first place reads.
         origin: usize,
+        /// For operands that are spikes.
+        events: Option<Arc<EventProduct>>,
     },
     /// A convolution of one channel each.
     Depthwise {
@@ -86,6 +88,24 @@ pub(super) enum Source {
     },
 }
 
+/// A product by events.
+#[derive(Clone, Debug)]
+pub(super) struct EventProduct {
+    pub(super) weights: EventWeights,
+    /// Where the parts of a row are: places of the operand, border included, from that of the first.
+    pub(super) parts: Vec<u32>,
+    /// Places of a part.
+    pub(super) places: usize,
+    /// Whether the operand is 0 or 1.
+    pub(super) is_binary: bool,
+    /// Rows that read an entry of the operand, on average, and the outputs of each.
+    pub(super) readers: f32,
+    pub(super) outputs: usize,
+}
+
+/// Most parts of a row of a product by events.
+pub(super) const MAX_PARTS: usize = 16;
+
 /// Entries that stand together in two values, both with their borders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
@@ -124,7 +144,9 @@ impl Step {
     /// Bytes of its parameters.
     pub(super) fn bytes(&self) -> usize {
         let source = match &self.source {
-            Source::Product { groups, .. } => groups.iter().map(Weights::bytes).sum(),
+            Source::Product { groups, events, .. } => {
+                groups.iter().map(Weights::bytes).sum::<usize>() + events.as_ref().map_or(0, |events| events.weights.bytes())
+            }
             Source::Depthwise { depthwise, .. } => depthwise.bytes(),
             Source::Sum { index, .. } => size_of_val(&index[..]),
             Source::Move { parts, .. } => parts.iter().map(|(_, runs)| size_of_val(&runs[..])).sum(),

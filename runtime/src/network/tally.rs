@@ -168,31 +168,26 @@ impl Loop for Count<'_> {
 #[inline(always)]
 fn count(place: &Place, counted: Counted, bytes: &[u8], len: usize, plane: Option<&[u64]>) -> [u64; 2] {
     let format = place.format;
-    let each = |byte: u8| u64::from_ne_bytes([byte; 8]);
     let ones = |bits: u32| u64::MAX / ((1 << (bits - 1) << 1) - 1);
     let bits = 8 * format.bytes() as u32;
     let (low, high) = (ones(bits), ones(bits) << (bits - 1));
-    let zero = if format.word == Word::Bytes { format.zero } else { 0 };
-    match (counted, format.word, zero) {
+    let zero = u64::from_ne_bytes([if format.word == Word::Bytes { format.zero } else { 0 }; 8]);
+    match (counted, format.is_unsigned) {
         // To take 128 from a byte is to turn its highest bit.
-        (Counted::Digits, ..) => [set_bits(bytes, len, plane, |word| word ^ each(zero)), 0],
-        (Counted::Signs, ..) if format.is_unsigned => [set_bits(bytes, len, plane, |word| word ^ each(zero)), 0],
-        // Bytes 0, 1, 2 for -1, 0, 1: with the lowest bit turned 1, 0, 3.
-        (Counted::Signs, Word::Bytes, 1) => {
-            let positive = set_bits(bytes, len, plane, |word| word & each(2));
-            let negative = set_bits(bytes, len, plane, |word| word ^ each(1)) - 2 * positive;
-            [positive + negative, negative]
-        }
+        (Counted::Digits, ..) => [set_bits(bytes, len, plane, |word| word ^ zero), 0],
+        (Counted::Signs, true) => [set_bits(bytes, len, plane, |word| word ^ zero), 0],
         // Of -1 all bits are set.
-        (Counted::Signs, ..) => [set_bits(bytes, len, plane, |word| word & low), set_bits(bytes, len, plane, |word| word & high)],
-        (Counted::Entries, ..) => [set_bits(bytes, len, plane, |word| nonzero(word, each(zero), bits, low)), 0],
+        (Counted::Signs, false) => {
+            [set_bits(bytes, len, plane, |word| (word ^ zero) & low), set_bits(bytes, len, plane, |word| (word ^ zero) & high)]
+        }
+        (Counted::Entries, ..) => [set_bits(bytes, len, plane, |word| nonzero(word ^ zero, bits, low)), 0],
     }
 }
 
 /// One bit for every entry of a word that is not zero.
 #[inline(always)]
-fn nonzero(word: u64, zero: u64, bits: u32, low: u64) -> u64 {
-    let mut folded = word ^ zero;
+fn nonzero(word: u64, bits: u32, low: u64) -> u64 {
+    let mut folded = word;
     // The bits of an entry come together in its lowest.
     let mut half = bits / 2;
     while half > 0 {

@@ -1,6 +1,9 @@
 //! Lanes of x86-64: AVX2 and AVX-512, each with and without the instructions for products of bytes (VNNI).
 
-use super::{super::Word, Lanes};
+use super::{
+    super::{Word, events::Halves},
+    Lanes,
+};
 use core::arch::x86_64::*;
 
 /// Lanes of one vector type, with products as `$products` makes them of `(sum, x, w)`.
@@ -116,4 +119,77 @@ lanes!(
     |sum, x, w| _mm512_dpbusd_epi32(sum, x, w),
     |sum, x, w| _mm512_dpwssd_epi32(sum, x, w),
     |sum, x, w| _mm512_add_epi32(sum, _mm512_mullo_epi32(x, w))
+);
+
+/// Numbers of 16 bits in a vector.
+macro_rules! halves {
+    ($name:ident, $what:literal, $vector:ty, $len:literal, $zero:ident, $read:expr, $add:ident, $sub:ident, $low:expr, $high:expr,
+     $load:ident, $add32:ident, $store:ident) => {
+        #[doc = $what]
+        #[derive(Clone, Copy)]
+        pub(in super::super) struct $name($vector);
+
+        impl Halves for $name {
+            const LEN: usize = $len;
+
+            #[inline(always)]
+            unsafe fn zero() -> Self {
+                // SAFETY: as the caller promises.
+                Self(unsafe { $zero() })
+            }
+
+            #[inline(always)]
+            unsafe fn add(self, bytes: *const i8) -> Self {
+                // SAFETY: as the caller promises.
+                Self(unsafe { $add(self.0, $read(bytes)) })
+            }
+
+            #[inline(always)]
+            unsafe fn subtract(self, bytes: *const i8) -> Self {
+                // SAFETY: as the caller promises.
+                Self(unsafe { $sub(self.0, $read(bytes)) })
+            }
+
+            #[inline(always)]
+            unsafe fn add_to(self, sums: *mut i32) {
+                // SAFETY: as the caller promises.
+                unsafe {
+                    let (low, high) = (sums.cast::<$vector>(), sums.add($len / 2).cast::<$vector>());
+                    $store(low.cast(), $add32($load(low.cast()), $low(self.0)));
+                    $store(high.cast(), $add32($load(high.cast()), $high(self.0)));
+                }
+            }
+        }
+    };
+}
+
+halves!(
+    Halves256,
+    "AVX2.",
+    __m256i,
+    16,
+    _mm256_setzero_si256,
+    |bytes: *const i8| _mm256_cvtepi8_epi16(_mm_loadu_si128(bytes.cast())),
+    _mm256_add_epi16,
+    _mm256_sub_epi16,
+    |x| _mm256_cvtepi16_epi32(_mm256_castsi256_si128(x)),
+    |x| _mm256_cvtepi16_epi32(_mm256_extracti128_si256(x, 1)),
+    _mm256_loadu_si256,
+    _mm256_add_epi32,
+    _mm256_storeu_si256
+);
+halves!(
+    Halves512,
+    "AVX-512.",
+    __m512i,
+    32,
+    _mm512_setzero_si512,
+    |bytes: *const i8| _mm512_cvtepi8_epi16(_mm256_loadu_si256(bytes.cast())),
+    _mm512_add_epi16,
+    _mm512_sub_epi16,
+    |x| _mm512_cvtepi16_epi32(_mm512_castsi512_si256(x)),
+    |x| _mm512_cvtepi16_epi32(_mm512_extracti64x4_epi64(x, 1)),
+    _mm512_loadu_si512,
+    _mm512_add_epi32,
+    _mm512_storeu_si512
 );
