@@ -33,6 +33,15 @@ impl Artifact {
         self.link().map(|_| ())
     }
 
+    /// How large each value can become, whatever the image: the largest magnitude of the input, and behind it that of each node's result,
+    /// by the bounds of the specification.
+    ///
+    /// # Errors
+    /// As [`Artifact::check`].
+    pub fn magnitudes(&self) -> Result<Vec<i32>, LoadError> {
+        Ok(self.link()?.bounds.values)
+    }
+
     /// As [`Artifact::check`]; returns the names, looked up.
     pub(crate) fn link(&self) -> Result<Links, LoadError> {
         let graph = &self.graph;
