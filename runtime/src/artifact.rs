@@ -21,8 +21,8 @@ pub use tensor::{Data, Tensor};
 
 pub(crate) use check::Links;
 
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Value of [`NetworkSpec::format`].
 pub const FORMAT: &str = "snnc";

@@ -1,5 +1,6 @@
 //! What can go wrong.
 
+use alloc::{string::String, vec::Vec};
 use thiserror::Error;
 
 /// Why bytes are not an artifact that this version can run.

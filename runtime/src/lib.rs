@@ -24,6 +24,8 @@
 //! batch that it came in, the number of threads, the processor or its instruction set. Work runs on the rayon pool of the caller.
 //! The environment variable `SNNC_ISA` chooses the instructions, for comparisons; [`Isa::name`] has its values.
 
+#![cfg_attr(not(feature = "std"), no_std)]
+
 extern crate alloc;
 
 pub mod artifact;

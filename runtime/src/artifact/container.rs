@@ -2,12 +2,9 @@
 
 use super::{Artifact, Data, FORMAT, FORMAT_VERSION, Links, NetworkSpec, Tensor};
 use crate::error::LoadError;
+use alloc::{borrow::Cow, borrow::ToOwned, collections::BTreeMap, format, string::String};
 use safetensors::{Dtype, SafeTensors, View};
 use serde::Deserialize;
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-};
 
 /// The one key of the metadata: they are written in the order of a hash map, so a second would make the bytes differ.
 const KEY: &str = "snnc";
@@ -42,9 +39,10 @@ impl Artifact {
     ///
     /// # Errors
     /// If the artifact violates the specification.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, LoadError> {
+    #[cfg(feature = "std")]
+    pub fn to_bytes(&self) -> Result<alloc::vec::Vec<u8>, LoadError> {
         self.check()?;
-        let metadata = HashMap::from([(KEY.to_owned(), serde_json::to_string(&self.graph)?)]);
+        let metadata = std::collections::HashMap::from([(KEY.to_owned(), serde_json::to_string(&self.graph)?)]);
         Ok(safetensors::serialize(self.tensors.iter(), Some(metadata))?)
     }
 

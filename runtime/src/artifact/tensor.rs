@@ -1,5 +1,6 @@
 //! Parameters: tensors of whole numbers.
 
+use alloc::vec::Vec;
 use safetensors::Dtype;
 
 /// Values of a parameter.

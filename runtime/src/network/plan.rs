@@ -88,6 +88,7 @@ pub(super) struct Plan {
 /// Where everything lives, for a number of images and of time steps at a time.
 #[derive(Clone, Debug)]
 pub(super) struct Arrangement {
+    #[cfg_attr(not(feature = "std"), allow(dead_code, reason = "without an operating system no buffers are kept"))]
     pub(super) images: usize,
     pub(super) steps: usize,
     pub(super) places: Vec<Place>,
