@@ -43,5 +43,7 @@ pub use artifact::{
 pub use cost::{Cost, Energy, LayerCost, Rate};
 pub use error::{LoadError, RunError};
 pub use kernels::Isa;
-pub use network::{Domain, Drive, Layer, Network, Outcome, PlannedStep, Population, PopulationKind, Schedule, Trace, Window, argmax};
+pub use network::{
+    Domain, Drive, Layer, Network, Outcome, PlannedStep, Population, PopulationKind, Schedule, Session, Trace, Window, argmax,
+};
 pub use preprocess::Pixels;
