@@ -17,7 +17,11 @@ enum Memory<T> {
     Own(Vec<T>),
     /// So many numbers from a byte on, at which a `T` may stand.
     #[cfg(feature = "mmap")]
-    File { file: Arc<Mapped>, start: usize, len: usize },
+    File {
+        file: Arc<Mapped>,
+        start: usize,
+        len: usize,
+    },
 }
 
 /// Numbers of a file: whole, without padding, and any bytes are one.
