@@ -317,8 +317,8 @@ pub struct EvalArgs {
     /// Take only the first N images
     #[arg(long, value_name = "N", value_parser = parse_limit)]
     pub limit: Option<usize>,
-    /// Also stop each image where the softmax so far gives a class this much, in the rate code; tells after how many steps, and how often
-    /// the class is another than after all steps
+    /// Also stop each image where the spikes so far give a class this much by softmax, in the rate code; tells after how many steps, and
+    /// how often the class is another than after all
     #[arg(long, value_name = "P[,P..]", value_parser = parse_confidence, value_delimiter = ',')]
     pub early_exit: Vec<f32>,
     /// Print one JSON object instead of a table
@@ -425,7 +425,7 @@ pub struct RunArgs {
     /// Time steps [default: the artifact's number, and in the radix code no other]
     #[arg(long, value_name = "N", value_parser = parse_steps)]
     pub timesteps: Option<usize>,
-    /// Stop each image where the softmax so far gives a class this much, in the rate code; `snnc eval --early-exit` measures the risk
+    /// Stop each image where the spikes so far give a class this much by softmax, in the rate code; `snnc eval --early-exit` measures the risk
     #[arg(long, value_name = "P", value_parser = parse_confidence, conflicts_with = "simulator")]
     pub early_exit: Option<f32>,
     /// What runs the network: the runtime that deployments link, or the engine that the compiler calibrates with

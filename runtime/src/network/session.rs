@@ -94,15 +94,16 @@ impl Session {
         Ok(read_out(&batch, self.steps, &mut self.outcome))
     }
 
-    /// Lets time pass over the image that was started until its class is clear: until the softmax of the logits so far gives one class at
-    /// least `confidence`, or for so many time steps in all. How often a class that is clear so early is not that of all steps, the network
-    /// does not know: measure it (`snnc eval --early-exit`).
+    /// Lets time pass over the image that was started until its class is clear, or for so many time steps in all: until the softmax gives
+    /// one class at least `confidence`, not of the mean over the steps so far, which is large by chance when these are few, but of the
+    /// sum over them divided by all `timesteps`, as if no more spikes were to come. How often a class that is clear so early is not that of
+    /// all steps, the network does not know: measure it (`snnc eval --early-exit`).
     ///
     /// # Errors
     /// As [`Session::advance`].
     #[cfg(feature = "std")]
     pub fn advance_until(&mut self, confidence: f32, timesteps: usize) -> Result<&[f32], RunError> {
-        while self.steps < timesteps && (self.steps == 0 || confident(&self.outcome.logits) < confidence) {
+        while self.steps < timesteps && (self.steps == 0 || self.confidence(timesteps) < confidence) {
             self.advance(1)?;
         }
         Ok(&self.outcome.logits)
@@ -133,6 +134,15 @@ impl Session {
         Ok(read_out(&batch, self.steps, &mut self.outcome))
     }
 
+    /// What the softmax gives the largest logit, if nothing comes in the rest of so many time steps.
+    #[cfg(feature = "std")]
+    fn confidence(&self, timesteps: usize) -> f32 {
+        let logits = &self.outcome.logits;
+        let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let part = self.steps as f32 / timesteps as f32;
+        1.0 / logits.iter().map(|logit| ((logit - most) * part).exp()).sum::<f32>()
+    }
+
     /// Time steps so far.
     #[must_use]
     pub fn steps(&self) -> usize {
@@ -150,13 +160,6 @@ impl Session {
 fn check_steps(network: &Network, steps: usize) -> Result<(), RunError> {
     let max = network.max_timesteps();
     if steps > max { Err(RunError::Potentials { got: steps, max }) } else { Ok(()) }
-}
-
-/// What the softmax gives the largest logit.
-#[cfg(feature = "std")]
-fn confident(logits: &[f32]) -> f32 {
-    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    1.0 / logits.iter().map(|logit| (logit - most).exp()).sum::<f32>()
 }
 
 fn read_out<'o>(batch: &Batch<'_>, steps: usize, outcome: &'o mut Outcome) -> &'o [f32] {
