@@ -25,6 +25,9 @@
 //! The environment variable `SNNC_ISA` chooses the instructions, for comparisons; [`Isa::name`] has its values.
 
 extern crate alloc;
+// The tests' own modules know the crate by its name.
+#[cfg(test)]
+extern crate self as snnc_runtime;
 
 pub mod artifact;
 mod cost;
@@ -33,6 +36,11 @@ mod kernels;
 mod network;
 pub mod poisson;
 mod preprocess;
+
+/// What the tests inside the crate and those outside share.
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod common;
 
 pub use artifact::{
     Artifact, Code, Coding, Data, Head, InputSpec, Layout, NetworkSpec, NodeSpec, OpSpec, OutputSpec, Phase, Preprocess, Quantiser, Reset,
