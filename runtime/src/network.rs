@@ -210,5 +210,7 @@ mod tests {
                 assert_eq!(trace(isa), portable, "network {index}, {isa:?}");
             }
         }
+        #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+        assert!(crate::kernels::emulated().is_none_or(|products| products > 10_000), "tiles are used");
     }
 }

@@ -68,7 +68,6 @@ impl Isa {
             }
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
             Self::Avx512Vnni => Self::Avx512.is_available() && std::is_x86_feature_detected!("avx512vnni"),
-            #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
             Self::Amx => super::amx::is_available(),
             #[cfg(target_arch = "aarch64")]
             Self::Neon => true,

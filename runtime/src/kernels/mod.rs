@@ -13,6 +13,8 @@ mod product;
 #[cfg(test)]
 mod tests;
 
+#[cfg(all(test, target_arch = "x86_64", target_os = "linux", feature = "std"))]
+pub(crate) use amx::emulated;
 pub(crate) use amx::{Panel, Tiles};
 pub(crate) use entries::{Block, Entry, Format, SLACK, WithEntry};
 pub(crate) use events::{EventWeights, MOST_SUMS, Part};

@@ -86,15 +86,7 @@ impl Weights {
     ///
     /// # Safety
     /// All words of all runs of every row can be read; the processor has the instructions; the thread has the [`amx::Tiles`] of these.
-    pub(crate) unsafe fn product(
-        &self,
-        isa: Isa,
-        output: usize,
-        rows: &[*const u8],
-        sums: &mut [i32],
-        width: usize,
-        panel: &mut Panel,
-    ) {
+    pub(crate) unsafe fn product(&self, isa: Isa, output: usize, rows: &[*const u8], sums: &mut [i32], width: usize, panel: &mut Panel) {
         let per_block = self.runs.len() * self.words;
         let (first, blocks) = (output / COLUMNS, width / COLUMNS);
         assert!(sums.len() >= rows.len() * width, "there is a place for every sum");

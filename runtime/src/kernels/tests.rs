@@ -204,6 +204,30 @@ fn words_of_the_largest_numbers_are_exact() {
     }
 }
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+#[test]
+fn products_of_bytes_go_by_tiles() {
+    let Some(before) = emulated() else { return };
+    let r = &mut Random(5);
+    let mut count = before;
+    let mut check = |word: Word, rows: usize, outputs: usize, entries: usize, expected: usize| {
+        let case = Case::random(r, word, outputs, 2, entries, DRAWS[0]);
+        case.check(&[Isa::Amx], core::iter::once(rows));
+        let done = emulated().unwrap() - count;
+        count += done;
+        assert_eq!(done, expected, "{word:?}, {rows} rows, {outputs} outputs, 2 × {entries} entries");
+    };
+    // Two runs of 100 bytes are four steps. Three tiles of rows: two, and one that is not full.
+    check(Word::Bytes, 40, 16, 100, 3 * 4);
+    // Each of the three blocks alone, the pairs, and all.
+    check(Word::Bytes, 16, 48, 100, (3 + 2 * 2 + 3) * 4);
+    check(Word::Bytes, 17, 16, 5, 2);
+    check(Word::Bytes, 4, 16, 5, 1);
+    check(Word::Bytes, 3, 16, 5, 0);
+    check(Word::Halves, 40, 16, 100, 0);
+    check(Word::Whole, 40, 16, 100, 0);
+}
+
 #[test]
 fn sums_of_events_are_exact() {
     let r = &mut Random(4);

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 /// Whether the processor and the system have AMX-INT8, besides AVX-512 VNNI for all that is no product of bytes. Asks the system for the registers,
 /// once a process; it refuses where a thread has a stack for signals that is too small for them.
-pub(in super::super) fn is_available() -> bool {
+pub(crate) fn is_available() -> bool {
     static IS_AVAILABLE: OnceLock<bool> = OnceLock::new();
     *IS_AVAILABLE.get_or_init(|| Isa::Avx512Vnni.is_available() && (has_tiles() && is_permitted() || is_emulated()))
 }
@@ -27,7 +27,10 @@ fn has_tiles() -> bool {
     unsafe { asm!("xgetbv", in("ecx") 0, out("eax") enabled, out("edx") _, options(nomem, nostack, preserves_flags)) };
     // Palette 1, which the configuration wants: 8 registers of 16 rows, 64 bytes each.
     let palette = __cpuid_count(LEAF, 1);
-    enabled & CONFIGURATION_AND_DATA == CONFIGURATION_AND_DATA && palette.ebx >> 16 >= 8 && palette.ebx & 0xFFFF == 64 && palette.ecx & 0xFFFF == 16
+    enabled & CONFIGURATION_AND_DATA == CONFIGURATION_AND_DATA
+        && palette.ebx >> 16 >= 8
+        && palette.ebx & 0xFFFF == 64
+        && palette.ecx & 0xFFFF == 16
 }
 
 /// Asks Linux for the registers, for all threads of the process: `arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA)`.

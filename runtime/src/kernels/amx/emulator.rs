@@ -4,9 +4,9 @@
 //! on behind it. Whatever the processor would refuse (a register that is not set up, shapes that do not fit, an instruction that it does not know)
 //! ends the process with a message.
 
-use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::cell::{Cell, UnsafeCell};
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
+use std::sync::OnceLock;
 
 /// Registers of palette 1, rows of each, and bytes of a row.
 const REGISTERS: usize = 8;
@@ -25,13 +25,17 @@ const EMPTY: Register = Register { rows: 0, bytes: 0, data: [[0; BYTES]; ROWS] }
 thread_local! {
     /// The registers of this thread; all empty if they are not set up.
     static REGISTERS_OF_THREAD: UnsafeCell<[Register; REGISTERS]> = const { UnsafeCell::new([EMPTY; REGISTERS]) };
+    /// Products of tiles so far.
+    static PRODUCTS: Cell<usize> = const { Cell::new(0) };
 }
 
-static PRODUCTS: AtomicUsize = AtomicUsize::new(0);
+/// Whether the process emulates.
+static IS_INSTALLED: OnceLock<()> = OnceLock::new();
 
-/// Products of tiles so far, of all threads.
-pub(in super::super) fn products() -> usize {
-    PRODUCTS.load(Ordering::Relaxed)
+/// Products of tiles that this thread has emulated so far; none if the processor has tiles, or lacks even what goes with them.
+pub(crate) fn products() -> Option<usize> {
+    super::is_available();
+    IS_INSTALLED.get().map(|()| PRODUCTS.get())
 }
 
 /// Makes the process emulate.
@@ -44,6 +48,7 @@ pub(super) fn install() {
         libc::sigemptyset(&raw mut action.sa_mask);
         assert_eq!(libc::sigaction(libc::SIGILL, &raw const action, core::ptr::null_mut()), 0, "the handler is installed");
     }
+    IS_INSTALLED.get_or_init(|| ());
 }
 
 /// Ends the process.
@@ -212,7 +217,10 @@ fn configure(from: *const [u8; 64], registers: &mut [Register; REGISTERS]) {
     }
     demand(bytes[0] == 1, "a palette that there is not");
     demand(bytes[1] == 0, "a start in the middle of a tile");
-    demand(bytes[2..16].iter().chain(&bytes[32..48]).chain(&bytes[56..]).all(|&byte| byte == 0), "bytes of a configuration that have no meaning");
+    demand(
+        bytes[2..16].iter().chain(&bytes[32..48]).chain(&bytes[56..]).all(|&byte| byte == 0),
+        "bytes of a configuration that have no meaning",
+    );
     for (index, register) in registers.iter_mut().enumerate() {
         let (rows, len) = (usize::from(bytes[48 + index]), usize::from(bytes[16 + 2 * index]) | usize::from(bytes[17 + 2 * index]) << 8);
         demand(rows <= ROWS && len <= BYTES, "a tile that is too large");
@@ -225,19 +233,126 @@ fn configure(from: *const [u8; 64], registers: &mut [Register; REGISTERS]) {
 fn multiply(sums: &mut Register, x: &Register, w: &Register, is_signed: [bool; 2]) {
     demand([&*sums, x, w].iter().all(|register| register.bytes.is_multiple_of(4)), "a tile of a part of a word");
     demand(x.rows == sums.rows && w.bytes == sums.bytes && w.rows * 4 == x.bytes, "tiles that do not fit");
-    PRODUCTS.fetch_add(1, Ordering::Relaxed);
+    PRODUCTS.set(PRODUCTS.get() + 1);
     let number = |byte: u8, is_signed: bool| if is_signed { i32::from(byte as i8) } else { i32::from(byte) };
     for m in 0..sums.rows {
         let mut row = [0i32; BYTES / 4];
         row.iter_mut().zip(sums.data[m].as_chunks().0).for_each(|(sum, bytes)| *sum = i32::from_le_bytes(*bytes));
         for k in 0..x.bytes {
             let x = number(x.data[m][k], is_signed[0]);
-            for n in 0..sums.bytes / 4 {
-                row[n] = row[n].wrapping_add(x * number(w.data[k / 4][4 * n + k % 4], is_signed[1]));
+            for (n, sum) in row.iter_mut().enumerate().take(sums.bytes / 4) {
+                *sum = sum.wrapping_add(x * number(w.data[k / 4][4 * n + k % 4], is_signed[1]));
             }
         }
         // What is behind the columns is made 0, as are the rows behind the last: loading did so already.
         let row = row.map(i32::to_le_bytes);
         sums.data[m][..sums.bytes].copy_from_slice(&row.as_flattened()[..sums.bytes]);
+    }
+}
+
+mod tests {
+    use super::*;
+    use crate::kernels::{Isa, Tiles};
+    use core::arch::asm;
+    use std::{os::unix::process::ExitStatusExt, process::Command};
+
+    /// What ends the process, and what it says.
+    const WRONG: [(&str, &str); 8] = [
+        ("nothing is set up", "a tile register that is not set up"),
+        ("everything was released", "a tile register that is not set up"),
+        ("one register twice", "a product of one register with itself"),
+        ("rows that do not fit", "tiles that do not fit"),
+        ("palette 2", "a palette that there is not"),
+        ("17 rows", "a tile that is too large"),
+        ("no columns", "a tile with rows or columns only"),
+        ("no tile", "an instruction that is none of tiles"),
+    ];
+
+    /// Sets registers 0 to 2 up.
+    fn configure(palette: u8, shapes: [(u8, u8); 3]) {
+        let mut bytes = [0u8; 64];
+        bytes[0] = palette;
+        for (register, (rows, columns)) in shapes.into_iter().enumerate() {
+            (bytes[48 + register], bytes[16 + 2 * register]) = (rows, columns);
+        }
+        // SAFETY: the emulator carries it out.
+        unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const bytes, options(nostack)) };
+    }
+
+    fn do_wrong(what: &str) {
+        const FULL: (u8, u8) = (16, 64);
+        // SAFETY: the emulator ends the process.
+        unsafe {
+            match what {
+                "nothing is set up" => asm!("tilezero tmm3"),
+                "everything was released" => {
+                    drop(Tiles::new(Isa::Amx));
+                    asm!("tdpbusd tmm0, tmm1, tmm2");
+                }
+                "one register twice" => {
+                    configure(1, [FULL; 3]);
+                    // The assembler refuses `tdpbusd tmm0, tmm1, tmm1`.
+                    asm!(".byte 0xC4, 0xE2, 0x71, 0x5E, 0xC1");
+                }
+                "rows that do not fit" => {
+                    configure(1, [(15, 64), FULL, FULL]);
+                    asm!("tdpbusd tmm0, tmm1, tmm2");
+                }
+                "palette 2" => configure(2, [FULL; 3]),
+                "17 rows" => configure(1, [(17, 64), FULL, FULL]),
+                "no columns" => configure(1, [(16, 0), FULL, FULL]),
+                _ => asm!("ud2"),
+            }
+        }
+    }
+
+    /// The test starts itself again for each, since the process ends.
+    #[test]
+    fn what_the_processor_refuses_ends_the_process() {
+        const WHAT: &str = "SNNC_TEST_WRONG_TILES";
+        if products().is_none() {
+            return;
+        }
+        if let Some(what) = std::env::var_os(WHAT) {
+            return do_wrong(what.to_str().unwrap());
+        }
+        let name = std::thread::current().name().unwrap().to_owned();
+        for (what, message) in WRONG {
+            let run =
+                Command::new(std::env::current_exe().unwrap()).args(["--exact", &name, "--nocapture"]).env(WHAT, what).output().unwrap();
+            let said = String::from_utf8_lossy(&run.stderr);
+            assert_eq!(run.status.signal(), Some(libc::SIGABRT), "{what}: {said}");
+            assert!(said.contains(message), "{what}: {said}");
+        }
+    }
+
+    /// A product small enough to be worked out by hand: two rows of eight bytes, two outputs.
+    #[test]
+    fn the_first_operand_has_no_sign_and_the_second_has() {
+        if products().is_none() {
+            return;
+        }
+        let x: [u8; 16] = [255, 1, 2, 3, 4, 5, 6, 7, 0, 0, 0, 0, 0, 0, 0, 200];
+        // By word of the row, then output.
+        let w: [i8; 16] = [-128, 1, 0, 0, 127, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, -1];
+        let mut sums = [10i32, 20, 30, 40];
+        configure(1, [(2, 8); 3]);
+        // SAFETY: each address has two rows of eight bytes.
+        unsafe {
+            asm!(
+                "tileloadd tmm0, [{sums} + {pitch}*1]",
+                "tileloadd tmm1, [{x} + {pitch}*1]",
+                "tileloadd tmm2, [{w} + {pitch}*1]",
+                "tdpbusd tmm0, tmm1, tmm2",
+                "tilestored [{sums} + {pitch}*1], tmm0",
+                "tilerelease",
+                sums = in(reg) sums.as_mut_ptr(),
+                x = in(reg) x.as_ptr(),
+                w = in(reg) w.as_ptr(),
+                pitch = in(reg) 8usize,
+                options(nostack)
+            );
+        }
+        assert_eq!(sums, [10 - 255 * 128 + 1 + 4 + 5 + 6 + 7, 20 + 255 * 127 - 7, 30 + 200, 40 - 200]);
     }
 }

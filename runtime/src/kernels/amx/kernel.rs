@@ -5,12 +5,21 @@
 
 use super::{
     super::{
-        COLUMNS,
+        COLUMNS, Isa,
         product::{Line, Task},
     },
-    Panel,
+    is_available,
 };
-use core::arch::{asm, x86_64::*};
+use alloc::vec::Vec;
+use core::{
+    arch::{asm, x86_64::*},
+    marker::PhantomData,
+};
+
+/// Lines behind packed weights that are read: less than a tile of them.
+pub(crate) const BEHIND: usize = WORDS - 1;
+/// Fewest rows for which tiles pay: a tile of weights takes 16 cycles for up to 16 rows, and vectors about 8 a row.
+pub(crate) const FEWEST_ROWS: usize = 4;
 
 /// Rows of a tile. Its outputs are [`COLUMNS`].
 const TILE: usize = 16;
@@ -37,30 +46,45 @@ static CONFIGURATION: Configuration = {
     Configuration(bytes)
 };
 
-/// Sets the tile registers of this thread up.
-///
-/// # Safety
-/// The processor has the instructions.
-pub(super) unsafe fn configure() {
-    // SAFETY: as the caller promises; the configuration is a valid one.
-    unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const CONFIGURATION, options(nostack, preserves_flags, readonly)) };
+/// The tile registers of a thread, set up until this is dropped; the system need not keep them any longer. Nothing for other instructions.
+#[must_use = "products want it held"]
+pub(crate) struct Tiles {
+    isa: Isa,
+    /// It stays with the thread.
+    thread: PhantomData<*const ()>,
 }
 
-/// Gives the tile registers of this thread up: the system need not keep them any more.
-///
-/// # Safety
-/// The processor has the instructions.
-pub(super) unsafe fn release() {
-    // SAFETY: as the caller promises.
-    unsafe { asm!("tilerelease", options(nostack, preserves_flags, nomem)) };
+impl Tiles {
+    /// Sets the registers up.
+    pub(crate) fn new(isa: Isa) -> Self {
+        if isa == Isa::Amx {
+            debug_assert!(is_available(), "instructions that this processor lacks");
+            // SAFETY: a network is only given instructions that the processor has; the configuration is a valid one.
+            unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const CONFIGURATION, options(nostack, preserves_flags)) };
+        }
+        Self { isa, thread: PhantomData }
+    }
 }
+
+impl Drop for Tiles {
+    fn drop(&mut self) {
+        if self.isa == Isa::Amx {
+            // SAFETY: as in `new`.
+            unsafe { asm!("tilerelease", options(nostack, preserves_flags)) };
+        }
+    }
+}
+
+/// Memory to gather rows of an operand in.
+#[derive(Default)]
+pub(crate) struct Panel(Vec<Line>);
 
 /// A product of bytes, as of [`super::super::Weights::product`].
 ///
 /// # Safety
-/// As of [`super::super::Weights::product`]; there are sums for all rows, and [`super::BEHIND`] lines behind the weights.
+/// As of [`super::super::Weights::product`]; there are sums for all rows, and [`BEHIND`] lines behind the weights; the thread has [`Tiles`].
 #[target_feature(enable = "avx512f")]
-pub(in super::super) unsafe fn product(task: &Task<'_>, panel: &mut Panel, rows: &[*const u8], sums: &mut [i32]) {
+pub(crate) unsafe fn product(task: &Task<'_>, panel: &mut Panel, rows: &[*const u8], sums: &mut [i32]) {
     let (width, per_block) = (task.width, task.runs.len() * task.words);
     let steps = per_block.div_ceil(WORDS);
     let panel = &mut panel.0;
