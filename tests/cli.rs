@@ -186,13 +186,14 @@ fn help_shows_every_option() {
         }
     }
     let text = snnc("--help").ok().stdout;
-    for part in ["--version", "compile", "eval", "run", "inspect", "opt", "explain", "Examples:", "Exit codes:"] {
+    for part in ["--version", "compile", "eval", "run", "emit", "inspect", "opt", "explain", "Examples:", "Exit codes:"] {
         assert!(text.contains(part), "--help does not mention {part}:\n{text}");
     }
     for (subcommand, options) in [
         ("compile", &["--timesteps", "--mean"][..]),
         ("eval", &["--data", "--ann", "--timesteps", "--limit", "--json", "--threads"]),
-        ("run", &["-o <LOGITS.npy>", "--timesteps", "--simulator"]),
+        ("run", &["-o <LOGITS.npy>", "--timesteps", "--simulator", "--raster <FILE.svg>", "--image"]),
+        ("emit", &["-o <MODEL.h>", "--max-flash", "--name"]),
         ("inspect", &["FILE.onnx|FILE.snn"]),
         ("opt", &["--passes", "fold-batch-norm"]),
         ("explain", &["CODE"]),
@@ -206,7 +207,7 @@ fn help_shows_every_option() {
 
 #[test]
 fn short_help_fits_a_screen() {
-    for subcommand in ["", "compile ", "eval ", "audit ", "run ", "inspect ", "opt ", "explain "] {
+    for subcommand in ["", "compile ", "eval ", "audit ", "run ", "emit ", "inspect ", "opt ", "explain "] {
         for columns in ["80", "100"] {
             let words = format!("{subcommand}-h");
             let ran = Ran::of(command(root()).args(words.split_whitespace()).env("COLUMNS", columns).output().unwrap()).ok();
@@ -219,7 +220,7 @@ fn short_help_fits_a_screen() {
         }
     }
     let text = snnc("-h").ok().stdout;
-    for part in ["-o <MODEL.snn>", "--timesteps", "--mean", "eval ", "audit ", "run ", "inspect ", "explain "] {
+    for part in ["-o <MODEL.snn>", "--timesteps", "--mean", "eval ", "audit ", "run ", "emit ", "inspect ", "explain "] {
         assert!(text.contains(part), "-h does not mention {part}:\n{text}");
     }
     assert!(!text.contains("--surrogate") && snnc("--help").ok().stdout.contains("--surrogate"));

@@ -1,6 +1,7 @@
 //! What a run would cost on spiking hardware.
 
 use crate::network::{Drive, Network, Outcome, PopulationKind};
+use alloc::{string::String, vec, vec::Vec};
 
 /// Energy of one operation, in picojoules.
 #[derive(Clone, Copy, Debug, PartialEq)]

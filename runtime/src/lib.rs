@@ -24,6 +24,8 @@
 //! batch that it came in, the number of threads, the processor or its instruction set. Work runs on the rayon pool of the caller.
 //! The environment variable `SNNC_ISA` chooses the instructions, for comparisons; [`Isa::name`] has its values.
 
+#![cfg_attr(not(feature = "std"), no_std)]
+
 extern crate alloc;
 // The tests' own modules know the crate by its name.
 #[cfg(test)]
@@ -49,5 +51,7 @@ pub use artifact::{
 pub use cost::{Cost, Energy, LayerCost, Rate};
 pub use error::{LoadError, RunError};
 pub use kernels::Isa;
-pub use network::{Domain, Drive, Layer, Network, Outcome, PlannedStep, Population, PopulationKind, Schedule, Trace, Window, argmax};
+pub use network::{
+    Domain, Drive, Layer, Network, Outcome, PlannedStep, Population, PopulationKind, Schedule, Session, Trace, Window, argmax,
+};
 pub use preprocess::Pixels;

@@ -8,18 +8,23 @@
 
 mod activity;
 mod arena;
+mod batch;
+mod buffers;
 mod chain;
 mod events;
 mod exec;
 mod fans;
+mod feed;
 mod moves;
 mod neuron;
+mod outcome;
 mod params;
 mod place;
 mod plan;
 mod profile;
 mod run;
 mod schedule;
+mod session;
 mod step;
 mod tally;
 mod tile;
@@ -28,9 +33,10 @@ mod watch;
 mod window;
 
 pub use activity::{Drive, Layer, Population, PopulationKind};
+pub use outcome::{Outcome, argmax};
 pub use profile::{Domain, PlannedStep};
-pub use run::{Outcome, argmax};
 pub use schedule::{Schedule, Window};
+pub use session::Session;
 pub use trace::Trace;
 
 use crate::{
@@ -40,9 +46,9 @@ use crate::{
 };
 use activity::Activity;
 use alloc::{sync::Arc, vec::Vec};
+use buffers::Spare;
 use core::fmt;
 use plan::Plan;
-use run::Spare;
 
 /// Memory that the values of a batch should not exceed: they are to stay in a cache.
 const BATCH_BYTES: usize = 1 << 20;
@@ -78,6 +84,21 @@ impl Network {
     pub fn load(bytes: &[u8]) -> Result<Self, LoadError> {
         let (artifact, links) = Artifact::read(bytes)?;
         Ok(Self::prepare(artifact, links, Isa::choose()?))
+    }
+
+    /// Opens a `.snn` file: it is mapped into memory for the time of loading where the platform has that, so that besides what the network keeps
+    /// hardly any memory is used. Nobody may change the file meanwhile.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or as [`Network::load`].
+    #[cfg(feature = "std")]
+    pub fn open(path: impl AsRef<std::path::Path>) -> Result<Self, LoadError> {
+        let isa = Isa::choose()?;
+        #[cfg(feature = "mmap")]
+        let (artifact, links) = Artifact::open(path.as_ref())?;
+        #[cfg(not(feature = "mmap"))]
+        let (artifact, links) = Artifact::read(&std::fs::read(path)?)?;
+        Ok(Self::prepare(artifact, links, isa))
     }
 
     /// Prepares an artifact.

@@ -5,6 +5,7 @@ use crate::{
     error::RunError,
     network::Network,
 };
+use alloc::{format, vec, vec::Vec};
 
 /// Images of 8 bits a channel: `[count, height, width, channels]`. Gray images have one channel.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +79,7 @@ impl InputSpec {
     /// As there.
     pub fn quantise_pixels(&self, pixels: &Pixels<'_>) -> Result<Vec<u16>, RunError> {
         let of_channel = |channel: usize| -> [u16; 256] {
-            std::array::from_fn(|pixel| self.quantiser.apply(channel, self.preprocess.apply(channel, pixel as f32)))
+            core::array::from_fn(|pixel| self.quantiser.apply(channel, self.preprocess.apply(channel, pixel as f32)))
         };
         let one = [&self.preprocess.mean, &self.preprocess.std, &self.quantiser.step, &self.quantiser.zero].iter().all(|v| v.len() == 1);
         let tables: Vec<[u16; 256]> = (0..if one { 1 } else { self.channels() }).map(of_channel).collect();

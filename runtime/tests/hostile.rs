@@ -5,8 +5,12 @@ mod common;
 
 use common::{Builder, Random, random_network, vectors, weight};
 use serde_json::{Value, json};
+use snnc_runtime::artifact::MAX_NODES;
 use snnc_runtime::{Artifact, Code, Coding, Data, Head, Layout, LoadError, Network, NodeSpec, OpSpec, Reset, Tensor};
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 type Change = fn(&mut Value);
 
@@ -371,6 +375,35 @@ fn growth_is_limited() {
     let x = b.conv("x", weight(&[1, 1 << 12, 1, 1], &[1; 1 << 12]), None, [4096, 4096], [1, 1], [4095; 4], 1);
     let error = b.finish(&x, Head::None).to_bytes().unwrap_err();
     assert!(error.to_string().contains("too large"), "{error}");
+}
+
+/// A file may have many nodes, and a node many operands: reading them takes time in proportion, and no stack.
+#[test]
+fn many_nodes_and_operands_are_read_in_time() {
+    let start = Instant::now();
+    let mut b = Builder::new(&[1, 2], Layout::Flat, Coding::Digits);
+    let mut x = "x".to_owned();
+    for _ in 1..MAX_NODES {
+        x = b.node(OpSpec::Reshape, &[&x], &[1, 2], true, vec![]);
+    }
+    let x = b.linear(&x, weight(&[2, 2], &[1; 4]), None);
+    let network = Network::load(&b.finish(&x, Head::None).to_bytes().unwrap()).unwrap();
+    assert_eq!(network.run(&[1.0, 2.0], 8, 0).unwrap().logits, [3.0, 3.0]);
+    assert_eq!(network.schedule().latency, 8);
+
+    let mut b = Builder::new(&[1, 1], Layout::Flat, Coding::Digits);
+    let x = b.add(&vec!["x"; 1 << 18]);
+    let network = Network::load(&b.finish(&x, Head::None).to_bytes().unwrap()).unwrap();
+    assert_eq!(network.run(&[255.0], 8, 0).unwrap().logits, [(255 << 18) as f32]);
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+}
+
+/// That what is refused takes no memory for what it describes, `examples/fuzz.rs` measures.
+#[test]
+fn one_node_too_many_is_refused() {
+    let mut artifact = small();
+    artifact.graph.nodes = vec![artifact.graph.nodes[0].clone(); MAX_NODES + 1];
+    assert!(matches!(artifact.to_bytes().unwrap_err(), LoadError::Field { field: "nodes", .. }));
 }
 
 #[test]

@@ -31,6 +31,10 @@ Examples:
       Compare the spiking network with the one that it came from
   snnc audit vgg11.snn --ann vgg11.onnx --judge other.onnx --reference test.npz --html audit.html
       Attack the spiking network, and say what each attacker got
+  snnc run vgg11.snn images.npy --raster spikes.svg
+      Draw every spike of the first image
+  snnc emit c vgg11.snn -o vgg11.h
+      Write the spiking network as C for a microcontroller
   snnc explain E0102
       Read more about an error
 
@@ -75,6 +79,8 @@ pub enum Command {
     Audit(Box<AuditArgs>),
     /// Run an artifact on images and give out the logits
     Run(RunArgs),
+    /// Write an artifact in another form: C for microcontrollers
+    Emit(EmitArgs),
     /// Show a model or an artifact, and whether it can be compiled
     Inspect(InspectArgs),
     /// Run passes on a graph in text form and print the result
@@ -110,8 +116,9 @@ pub struct CompileArgs {
     /// Write the report here [default: MODEL.report.json, next to the output]
     #[arg(long, value_name = "FILE.json", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub report: Option<PathBuf>,
-    /// Also give out the final graph: `ir` as text or `dot` for Graphviz, to FILE or to standard output
-    #[arg(long, value_name = "ir|dot[=FILE]", value_parser = parse_emit, help_heading = "Output")]
+    /// Also give out the final graph, `ir` as text or `dot` for Graphviz, or the artifact as C for microcontrollers, `c`; to FILE or to
+    /// standard output
+    #[arg(long, value_name = "ir|dot|c[=FILE]", value_parser = parse_emit, help_heading = "Output")]
     pub emit: Vec<Emit>,
     /// Keep the names that nodes and output have in the model, which tell those who hold the file about it
     #[arg(long, help_heading = "Output")]
@@ -417,10 +424,43 @@ pub struct RunArgs {
     /// What runs the network: the runtime that deployments link, or the engine that the compiler calibrates with
     #[arg(long, value_name = "NAME", default_value = "runtime", value_parser = simulator())]
     pub simulator: Simulator,
+    /// Draw every spike of one image: neurons below each other, time steps to the right
+    #[arg(long, value_name = "FILE.svg", value_parser = parse_raster, value_hint = ValueHint::FilePath)]
+    pub raster: Option<PathBuf>,
+    /// Which image to draw, counted from 0 [default: 0]
+    #[arg(long, value_name = "N", requires = "raster")]
+    pub image: Option<usize>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "documented at its type")]
     pub manner: Manner,
 }
+
+/// Arguments of `emit`.
+#[derive(Args, Clone, Debug)]
+#[command(override_usage = "snnc emit [OPTIONS] c MODEL.snn")]
+pub struct EmitArgs {
+    /// The form
+    #[arg(value_name = "FORM", value_parser = artifact_form())]
+    pub form: ArtifactForm,
+    /// The spiking network
+    #[arg(value_name = "MODEL.snn", value_hint = ValueHint::FilePath)]
+    pub artifact: PathBuf,
+    /// Write it here instead of to standard output
+    #[arg(short = 'o', value_name = "MODEL.h", value_hint = ValueHint::FilePath)]
+    pub out: Option<PathBuf>,
+    /// What functions are called by: `snn_NAME_run` [default: the name of the file that is written, or else read]
+    #[arg(long, value_name = "NAME", value_parser = parse_identifier)]
+    pub name: Option<String>,
+    /// Most KiB of flash memory that parameters may take
+    #[arg(long, value_name = "KIB", default_value_t = MAX_FLASH_KIB)]
+    pub max_flash: usize,
+    /// Say nothing but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// KiB of parameters that a program for a microcontroller may have unless more is asked for.
+pub(super) const MAX_FLASH_KIB: usize = 1024;
 
 /// Arguments of `inspect`.
 #[derive(Args, Clone, Debug)]
@@ -453,7 +493,14 @@ pub struct ExplainArgs {
     pub code: Option<String>,
 }
 
-/// A graph to give out.
+/// The forms of an artifact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArtifactForm {
+    /// C for microcontrollers.
+    C,
+}
+
+/// What to give out beside the artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Emit {
     /// In which form.
@@ -462,13 +509,15 @@ pub struct Emit {
     pub file: Option<PathBuf>,
 }
 
-/// The forms of a graph.
+/// The forms of what is given out beside the artifact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmitForm {
-    /// The text form.
+    /// The graph as text.
     Ir,
-    /// For Graphviz.
+    /// The graph for Graphviz.
     Dot,
+    /// The artifact as C.
+    C,
 }
 
 /// What runs an artifact.
@@ -733,6 +782,10 @@ fn simulator() -> impl TypedValueParser<Value = Simulator> {
     words(&[("runtime", Simulator::Runtime, "snnc-runtime"), ("engine", Simulator::Engine, "the engine that the compiler calibrates with")])
 }
 
+fn artifact_form() -> impl TypedValueParser<Value = ArtifactForm> {
+    words(&[("c", ArtifactForm::C, "C99 for microcontrollers: a header with its implementation, without allocation and without floats")])
+}
+
 // ---- numbers ----
 
 fn parse_count(text: &str, what: &str, range: std::ops::RangeInclusive<usize>) -> std::result::Result<usize, String> {
@@ -915,9 +968,24 @@ fn parse_emit(text: &str) -> std::result::Result<Emit, String> {
     let form = match form {
         "ir" => EmitForm::Ir,
         "dot" => EmitForm::Dot,
-        _ => return Err("want `ir` or `dot`, with `=FILE` behind it to write a file".into()),
+        "c" => EmitForm::C,
+        _ => return Err("want `ir`, `dot` or `c`, with `=FILE` behind it to write a file".into()),
     };
     Ok(Emit { form, file })
+}
+
+fn parse_raster(text: &str) -> std::result::Result<PathBuf, String> {
+    match text.strip_suffix(".svg") {
+        Some(_) => Ok(text.into()),
+        None => Err("the picture is an SVG file, so its name ends in `.svg`".into()),
+    }
+}
+
+fn parse_identifier(text: &str) -> std::result::Result<String, String> {
+    match text {
+        _ if !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') => Ok(text.to_owned()),
+        _ => Err("a name of C here has lower-case letters, digits and underscores".into()),
+    }
 }
 
 #[cfg(test)]
@@ -1053,7 +1121,7 @@ mod tests {
             ("--mean 1,,2", "`` is not a finite number"),
             ("--coding rate", "possible values: direct, poisson"),
             ("--calibration nothing", "want `synthetic`"),
-            ("--emit svg", "want `ir` or `dot`"),
+            ("--emit svg", "want `ir`, `dot` or `c`"),
             ("--emit ir=", "is missing"),
         ] {
             let text = compile(&format!("m.onnx -o m.snn {args}")).unwrap_err();

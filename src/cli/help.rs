@@ -6,7 +6,7 @@ use clap::Command;
 type Shown = &'static [(&'static str, &'static str)];
 
 /// By command: the options that `-h` shows, and what it says of them. What it shows of other commands is all that they have.
-const SHORT: [(&str, Shown); 3] = [
+const SHORT: [(&str, Shown); 4] = [
     ("compile", &COMPILE),
     (
         "eval",
@@ -32,16 +32,26 @@ const SHORT: [(&str, Shown); 3] = [
             ("policy", "Rules to keep, or the exit code is 1"),
         ],
     ),
+    (
+        "run",
+        &[
+            ("artifact", "The spiking network"),
+            ("input", "Images: uint8 N,H,W[,C], or float32 as the model reads them"),
+            ("out", "Write the logits here instead of printing the classes"),
+            ("timesteps", "Time steps, in the rate code"),
+            ("raster", "Draw every spike of one image"),
+            ("image", "Which image to draw, counted from 0"),
+        ],
+    ),
 ];
 
 /// Of a compilation.
-const COMPILE: [(&str, &str); 6] = [
+const COMPILE: [(&str, &str); 5] = [
     ("out", "Write the spiking network here"),
     ("code", "What spikes stand for: `radix` or `rate`"),
     ("timesteps", "Digits or time steps to compile for, or `auto`"),
     ("calibration", "Images to use in place of synthetic samples"),
-    ("mean", "M: a pixel x goes in as (x/255 - M)/D"),
-    ("std", "D; both one value, or one per channel"),
+    ("mean", "M: a pixel x goes in as (x/255 - M)/D; --std: D"),
 ];
 
 /// Commands that the list of commands leaves out.

@@ -83,6 +83,7 @@ fn run(cli: &Cli, style: &Style) -> Outcome {
         (Some(Command::Eval(args)), _) => commands::eval::run(args, style),
         (Some(Command::Audit(args)), _) => commands::audit::run(args, style),
         (Some(Command::Run(args)), _) => commands::run::run(args, style),
+        (Some(Command::Emit(args)), _) => commands::emit::run(args),
         (Some(Command::Inspect(args)), _) => commands::inspect::run(args, style),
         (Some(Command::Opt(args)), _) => commands::opt::run(args),
         (Some(Command::Explain(args)), _) => commands::explain::run(args),

@@ -6,6 +6,7 @@
 
 use super::{Artifact, Coding, MAX_TIMESTEPS, NodeSpec, OpSpec, Tensor};
 use crate::error::LoadError;
+use alloc::{format, string::String, vec, vec::Vec};
 
 /// No magnitude may be larger.
 const LIMIT: i64 = i32::MAX as i64;

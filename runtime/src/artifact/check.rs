@@ -7,7 +7,7 @@ use super::{
     MAX_TOTAL_ENTRIES, NetworkSpec, NodeSpec, OpSpec, Tensor,
 };
 use crate::error::LoadError;
-use std::collections::{BTreeSet, HashMap};
+use alloc::{borrow::ToOwned, collections::BTreeMap, collections::BTreeSet, format, string::String, vec, vec::Vec};
 
 /// The names of an artifact, looked up. Values are numbered: 0 is the input, `i + 1` the result of node `i`.
 #[derive(Clone, Debug)]
@@ -31,6 +31,15 @@ impl Artifact {
     /// The first violation.
     pub fn check(&self) -> Result<(), LoadError> {
         self.link().map(|_| ())
+    }
+
+    /// How large each value can become, whatever the image: the largest magnitude of the input, and behind it that of each node's result,
+    /// by the bounds of the specification.
+    ///
+    /// # Errors
+    /// As [`Artifact::check`].
+    pub fn magnitudes(&self) -> Result<Vec<i32>, LoadError> {
+        Ok(self.link()?.bounds.values)
     }
 
     /// As [`Artifact::check`]; returns the names, looked up.
@@ -68,7 +77,7 @@ impl Artifact {
         if graph.nodes.is_empty() || graph.nodes.len() > MAX_NODES {
             return field("nodes", format!("{} nodes, not 1..={MAX_NODES}", graph.nodes.len()));
         }
-        let mut names = HashMap::from([(graph.input.name.as_str(), 0)]);
+        let mut names = BTreeMap::from([(graph.input.name.as_str(), 0)]);
         let mut values = vec![Value { dims: &graph.input.shape, spikes: graph.code == Code::Radix }];
         let mut total = shape::entries(&graph.input.shape).unwrap_or(0);
         let mut operands = Vec::with_capacity(graph.nodes.len());

@@ -2,12 +2,9 @@
 
 use super::{Artifact, Data, FORMAT, FORMAT_VERSION, Links, NetworkSpec, Tensor};
 use crate::error::LoadError;
+use alloc::{borrow::Cow, borrow::ToOwned, collections::BTreeMap, format, string::String};
 use safetensors::{Dtype, SafeTensors, View};
 use serde::Deserialize;
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-};
 
 /// The one key of the metadata: they are written in the order of a hash map, so a second would make the bytes differ.
 const KEY: &str = "snnc";
@@ -42,9 +39,10 @@ impl Artifact {
     ///
     /// # Errors
     /// If the artifact violates the specification.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, LoadError> {
+    #[cfg(feature = "std")]
+    pub fn to_bytes(&self) -> Result<alloc::vec::Vec<u8>, LoadError> {
         self.check()?;
-        let metadata = HashMap::from([(KEY.to_owned(), serde_json::to_string(&self.graph)?)]);
+        let metadata = std::collections::HashMap::from([(KEY.to_owned(), serde_json::to_string(&self.graph)?)]);
         Ok(safetensors::serialize(self.tensors.iter(), Some(metadata))?)
     }
 
@@ -58,6 +56,20 @@ impl Artifact {
 
     /// As [`Artifact::from_bytes`], with the names looked up.
     pub(crate) fn read(bytes: &[u8]) -> Result<(Self, Links), LoadError> {
+        Self::read_with(bytes, Data::from_bytes)
+    }
+
+    /// As [`Artifact::read`], of a mapped file: tensors stay in it.
+    #[cfg(feature = "mmap")]
+    pub(crate) fn open(path: &std::path::Path) -> Result<(Self, Links), LoadError> {
+        let file = alloc::sync::Arc::new(super::Mapped::open(path)?);
+        let (artifact, links) = Self::read_with(&file, |dtype, bytes| Data::of_file(dtype, &file, bytes))?;
+        // All weights were looked at, for the proof that no sum overflows.
+        artifact.tensors.values().for_each(|tensor| tensor.data.release());
+        Ok((artifact, links))
+    }
+
+    fn read_with(bytes: &[u8], data: impl Fn(Dtype, &[u8]) -> Option<Data>) -> Result<(Self, Links), LoadError> {
         let (_, metadata) = SafeTensors::read_metadata(bytes)?;
         let text = match metadata.metadata() {
             Some(keys) if keys.len() == 1 => keys.get(KEY),
@@ -75,7 +87,7 @@ impl Artifact {
         let container = SafeTensors::deserialize(bytes)?;
         let mut tensors = BTreeMap::new();
         for (name, view) in container.iter() {
-            let Some(data) = Data::from_bytes(view.dtype(), view.data()) else {
+            let Some(data) = data(view.dtype(), view.data()) else {
                 let problem = format!("its type is {}, not I8, I16 or I32", view.dtype());
                 return Err(LoadError::Tensor { tensor: name.to_owned(), problem });
             };

@@ -1,5 +1,6 @@
 //! The input: from an image to whole numbers, and how these come in.
 
+use alloc::{borrow::ToOwned, format, string::String, vec, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 /// The input of the network.
@@ -122,9 +123,17 @@ impl Quantiser {
     #[must_use]
     pub fn apply(&self, channel: usize, value: f32) -> u16 {
         let pick = |values: &[f32]| if values.len() == 1 { values[0] } else { values[channel] };
-        let number = (value / pick(&self.step) + pick(&self.zero)).round_ties_even();
+        let number = round(value / pick(&self.step) + pick(&self.zero));
         number.clamp(0.0, f32::from(self.top())) as u16
     }
+}
+
+/// To the nearest whole number, halves to the even one.
+fn round(value: f32) -> f32 {
+    // Numbers of this size have no fraction; a sum with it is rounded by the processor.
+    const WHOLE: f32 = (1u32 << 23) as f32;
+    let (shift, size) = if value < 0.0 { (-WHOLE, -value) } else { (WHOLE, value) };
+    if size < WHOLE { value + shift - shift } else { value }
 }
 
 /// How pixels of 8 bits become an image: `(pixel / scale - mean) / std`. By default pixels are scaled to 0 to 1.

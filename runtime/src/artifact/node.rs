@@ -1,9 +1,9 @@
 //! Nodes and operators.
 
 use super::Code;
+use alloc::{borrow::ToOwned, collections::BTreeMap, format, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
 
 /// One operator and the tensor that it makes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

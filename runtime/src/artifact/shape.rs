@@ -1,7 +1,8 @@
 //! The shape of an operator's result, from the shapes of its operands and parameters.
 
 use super::{MAX_DIGITS, MAX_ENTRIES, MAX_PADDED_ENTRIES, MAX_RANK, MAX_SIDE, NodeSpec, OpSpec, Tensor};
-use std::fmt;
+use alloc::{borrow::ToOwned, format, string::String, vec, vec::Vec};
+use core::fmt;
 
 /// Prints a shape as `1x3x32x32`.
 pub(crate) struct Dims<'a>(pub(crate) &'a [usize]);

@@ -88,6 +88,7 @@ pub(super) struct Plan {
 /// Where everything lives, for a number of images and of time steps at a time.
 #[derive(Clone, Debug)]
 pub(super) struct Arrangement {
+    #[cfg_attr(not(feature = "std"), allow(dead_code, reason = "without an operating system no buffers are kept"))]
     pub(super) images: usize,
     pub(super) steps: usize,
     pub(super) places: Vec<Place>,
@@ -292,8 +293,9 @@ impl<'a> Builder<'a> {
         let place = self.of_value[value].expect("a chain reads what was made before");
         let (made, grid) = (&self.places[place], Grid::new(order, self.dims[value]));
         let has_border = made.pads.iter().zip(pads).all(|(has, wants)| *has >= wants);
-        // One channel, or one place, has one order only.
-        let is_one = made.grid.channels == 1 || made.grid.pixels() == 1 || grid.channels == 1 || grid.pixels() == 1;
+        // An image of one channel, or of one place, has one order only.
+        let last = Grid::new(Order::ChannelsLast, self.dims[value]);
+        let is_one = last.channels == 1 || last.pixels() == 1;
         if has_border && (made.order == order || (is_one && made.is_same_memory(grid))) {
             return if made.order == order { place } else { self.view(place, order, grid) };
         }
@@ -392,6 +394,8 @@ impl<'a> Builder<'a> {
         }
         let order = self.orders[first];
         let source = self.source(head, operands, first, order);
+        // Weights have been packed.
+        head.tensors.values().filter_map(|name| self.artifact.tensors.get(name)).for_each(|tensor| tensor.data.release());
         let mut stages = Vec::new();
         let mut values = Vec::new();
         let mut made = match chain.starts_with_stage {

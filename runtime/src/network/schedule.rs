@@ -2,6 +2,7 @@
 
 use super::Network;
 use crate::artifact::{Code, OpSpec};
+use alloc::{borrow::ToOwned, string::String, vec, vec::Vec};
 
 /// The time steps at which a node makes its digits, both counted from 1 and included.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +49,7 @@ impl Network {
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.spec.input.name.as_str()).chain(self.spec.nodes.iter().map(|node| node.name.as_str()))
+        core::iter::once(self.spec.input.name.as_str()).chain(self.spec.nodes.iter().map(|node| node.name.as_str()))
     }
 
     fn side_by_side(&self, timesteps: usize) -> Schedule {

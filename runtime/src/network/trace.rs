@@ -3,9 +3,9 @@
 use super::{
     Network, Outcome,
     arena::Memory,
+    buffers::Buffers,
     params::Params,
     place::{Order, Place},
-    run::Buffers,
     tile::{Context, Load, Tile},
     watch::Watch,
 };

@@ -1,10 +1,10 @@
 //! `snnc MODEL.onnx -o MODEL.snn`
 
-use super::audit::rulings;
+use super::{audit::rulings, emit::c_source};
 use crate::{
     audit::policy::Policy,
     cli::{
-        args::{CompileArgs, Emit, EmitForm},
+        args::{CompileArgs, Emit, EmitForm, MAX_FLASH_KIB},
         dot, files, interrupt,
         outcome::{Failure, Outcome, REFUSED},
         output::print,
@@ -50,9 +50,11 @@ pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
         compiled.report["leakage"]["policy"] = serde_json::json!({"passed": passed, "rules": rules});
     }
 
+    let emitted: Vec<String> = args.emit.iter().map(|emit| emitted(args, emit, &compiled)).collect::<Result<_>>().map_err(&about)?;
+
     let start = Instant::now();
     console.stage("write", None);
-    let size = write(args, report.as_deref(), &compiled, passed).map_err(&about)?;
+    let size = write(args, report.as_deref(), &compiled, &emitted, passed).map_err(&about)?;
     console.stage_done(start.elapsed());
     if !passed {
         console.print(rulings(&ruled.unwrap_or_default()).trim());
@@ -67,10 +69,8 @@ pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
     if args.timings {
         console.print(&console.timing_table());
     }
-    for Emit { form, file } in &args.emit {
-        if file.is_none() {
-            print(emit(*form, &compiled))?;
-        }
+    for (_, text) in args.emit.iter().zip(&emitted).filter(|(emit, _)| emit.file.is_none()) {
+        print(text)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -109,7 +109,7 @@ fn check(args: &CompileArgs, report: Option<&Path>, calibration: Option<&Path>) 
 }
 
 /// Writes all files or none, and of an artifact that a policy refuses only what is said of it; returns the size of the artifact.
-fn write(args: &CompileArgs, report: Option<&Path>, compiled: &Compiled, passed: bool) -> Result<Option<usize>> {
+fn write(args: &CompileArgs, report: Option<&Path>, compiled: &Compiled, emitted: &[String], passed: bool) -> Result<Option<usize>> {
     let mut batch = files::Batch::default();
     let mut size = None;
     if let Some(report) = report {
@@ -127,9 +127,9 @@ fn write(args: &CompileArgs, report: Option<&Path>, compiled: &Compiled, passed:
         size = Some(bytes.len());
         batch.add(out, bytes)?;
     }
-    for Emit { form, file } in &args.emit {
-        if let Some(file) = file {
-            batch.add(file, emit(*form, compiled))?;
+    for (emit, text) in args.emit.iter().zip(emitted) {
+        if let Some(file) = &emit.file {
+            batch.add(file, text.as_str())?;
         }
     }
     if let Some(path) = &args.save_samples {
@@ -151,9 +151,15 @@ fn saved(labelled: &Labelled, graph: &snnc_ir::Graph) -> Result<Vec<u8>> {
     npz_bytes(&[("logits", &[count, labelled.classes], &labelled.logits), ("x", &dims, &labelled.samples.data)])
 }
 
-fn emit(form: EmitForm, compiled: &Compiled) -> String {
-    match form {
+/// What is asked for beside the artifact, as text.
+fn emitted(args: &CompileArgs, emit: &Emit, compiled: &Compiled) -> Result<String> {
+    Ok(match emit.form {
         EmitForm::Ir => snnc_ir::text::print(&compiled.graph),
         EmitForm::Dot => dot::print(&compiled.graph),
-    }
+        EmitForm::C => {
+            let named = emit.file.as_ref().or(args.out.as_ref()).unwrap_or(&args.model);
+            let more = "; `snnc emit c` with `--max-flash` writes larger ones";
+            c_source(&compiled.artifact, named, None, MAX_FLASH_KIB, more)?.text
+        }
+    })
 }

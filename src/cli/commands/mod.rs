@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 pub(super) mod compile;
+pub(super) mod emit;
 pub(super) mod eval;
 pub(super) mod explain;
 pub(super) mod inspect;

@@ -1,4 +1,4 @@
-//! `snnc run MODEL.snn INPUT.npy`
+//! `snnc run MODEL.snn INPUT.npy [--raster SPIKES.svg]`
 
 use super::check_timesteps;
 use crate::{
@@ -18,30 +18,51 @@ use crate::{
     error::{Error, Result},
     observer::Observer,
 };
+use snnc_export::raster;
 use snnc_runtime::{Artifact, Network, argmax};
-use std::{process::ExitCode, time::Instant};
+use std::{path::Path, process::ExitCode, time::Instant};
 
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs, style: &Style) -> Outcome {
     let about = Failure::about(&args.artifact, "run");
     let mut console =
         Console::new(style.clone(), Verbosity::new(args.manner.quiet, args.manner.verbose), args.artifact.display().to_string());
-    if let Some(out) = &args.out {
-        files::check_target(out).map_err(&about)?;
-        files::check_distinct(&[("the network", &args.artifact), ("the images", &args.input)], &[("-o", out)]).map_err(&about)?;
+    let outputs: Vec<(&str, &Path)> =
+        [("-o", &args.out), ("--raster", &args.raster)].into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?))).collect();
+    for (_, path) in &outputs {
+        files::check_target(path).map_err(&about)?;
+    }
+    files::check_distinct(&[("the network", &args.artifact), ("the images", &args.input)], &outputs).map_err(&about)?;
+    if args.raster.is_some() && args.simulator == Simulator::Engine {
+        return Err(about(Error::Usage("--raster draws the spikes of the runtime; leave `--simulator engine` out".into())));
     }
     set_threads(args.manner.threads).map_err(&about)?;
-    let (logits, classes) = logits(args, &mut console).map_err(&about)?;
+    let Ran { logits, classes, picture } = ran(args, &mut console).map_err(&about)?;
     drop(console);
-    match &args.out {
-        Some(out) => npy_bytes(&[logits.len() / classes, classes], &logits).and_then(|bytes| files::write(out, bytes)).map_err(&about)?,
-        None => print(readable(&logits, classes))?,
+    let mut batch = files::Batch::default();
+    if let (Some(path), Some(picture)) = (&args.raster, picture) {
+        batch.add(path, picture).map_err(&about)?;
+    }
+    if let Some(out) = &args.out {
+        npy_bytes(&[logits.len() / classes, classes], &logits).and_then(|bytes| batch.add(out, bytes)).map_err(&about)?;
+    }
+    batch.commit().map_err(&about)?;
+    if args.out.is_none() {
+        print(readable(&logits, classes))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The logits of all images and the number of classes.
-fn logits(args: &RunArgs, console: &mut Console) -> Result<(Vec<f32>, usize)> {
+/// What a run came to.
+struct Ran {
+    /// Of all images.
+    logits: Vec<f32>,
+    classes: usize,
+    /// The spikes of one image, if they are to be drawn.
+    picture: Option<String>,
+}
+
+fn ran(args: &RunArgs, console: &mut Console) -> Result<Ran> {
     let broken = |e: snnc_runtime::LoadError| Error::format(&args.artifact, e.to_string());
     let artifact = Artifact::from_bytes(&files::read(&args.artifact)?).map_err(broken)?;
     let network = Network::new(artifact.clone()).map_err(broken)?;
@@ -50,6 +71,10 @@ fn logits(args: &RunArgs, console: &mut Console) -> Result<(Vec<f32>, usize)> {
     let images = Images::read(&args.input)?;
     let input = &network.spec().input;
     let plan = Plan::new(&images, &input.shape, Some(input.layout), &input.preprocess)?;
+    let picture = match &args.raster {
+        Some(_) => Some(picture(args, &network, &images, &plan, timesteps)?),
+        None => None,
+    };
     let simulated = match args.simulator {
         Simulator::Runtime => None,
         Simulator::Engine => Some(Simulated::new(&artifact)?),
@@ -77,7 +102,24 @@ fn logits(args: &RunArgs, console: &mut Console) -> Result<(Vec<f32>, usize)> {
     }
     console.stage_done(start.elapsed());
     clipped.warn(console);
-    Ok((logits, network.classes()))
+    Ok(Ran { logits, classes: network.classes(), picture })
+}
+
+/// Draws the spikes of the image that is asked for.
+fn picture(args: &RunArgs, network: &Network, images: &Images, plan: &Plan, timesteps: usize) -> Result<String> {
+    let (image, count) = (args.image.unwrap_or(0), images.count);
+    if image >= count {
+        let input = args.input.display();
+        return Err(Error::Usage(match count.checked_sub(1) {
+            Some(last) => format!("--image {image}: `{input}` has {count} images, counted from 0 to {last}"),
+            None => format!("--raster: `{input}` has no image to draw"),
+        }));
+    }
+    let refused = |e: snnc_runtime::RunError| Error::format(&args.input, e.to_string());
+    let quantised = network.quantise(&plan.convert(images, image..image + 1)).map_err(refused)?;
+    let trace = network.trace(&quantised, timesteps, image as u64).map_err(refused)?;
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(raster::svg(network, &trace, 0, &format!("{}, image {image} of {}", name(&args.artifact), name(&args.input))))
 }
 
 fn readable(logits: &[f32], classes: usize) -> String {
