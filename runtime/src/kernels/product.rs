@@ -55,12 +55,12 @@ impl Weights {
         let behind = if word == Word::Bytes { amx::BEHIND } else { 0 };
         let mut lines = vec![Line([0; COLUMNS]); blocks * runs.len() * words + behind];
         let mut sums = vec![0i32; blocks * COLUMNS];
-        for output in 0..outputs {
+        for (output, sum) in sums.iter_mut().enumerate().take(outputs) {
             let first = output / COLUMNS * runs.len() * words;
             for run in 0..runs.len() {
                 for index in 0..len {
                     let weight = weight(output, run, index);
-                    sums[output] = sums[output].wrapping_add(weight);
+                    *sum = sum.wrapping_add(weight);
                     let line = &mut lines[first + run * words + index / word.entries()];
                     line.0[output % COLUMNS] |= word.place(weight, index % word.entries());
                 }
