@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Builder, random_images, random_network, reference, weight, wide_network};
+use common::{Builder, Random, random_images, random_network, reference, weight, wide_network};
 use snnc_runtime::{Artifact, Code, Coding, Drive, Energy, Head, Isa, Layout, Network, OpSpec, Outcome, Reset, RunError, Tensor};
 use std::collections::{BTreeMap, BTreeSet};
 
