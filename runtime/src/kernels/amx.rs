@@ -9,7 +9,7 @@
 //!
 //! Only Linux is supported, where a process has to ask for the registers. Products were compared with those of other instructions on an emulation of the
 //! instructions (`emulator.rs`), and never timed on a processor that has them: the sizes here and in `network/tile.rs` follow from what the
-//! instructions are said to take, 16 cycles for a product and 8 for a load.
+//! instructions are said to take, 16 cycles for a product and 8 for a load (`docs/decisions/013-tiles.md`).
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux", feature = "std")))]
 mod absent;
