@@ -180,6 +180,12 @@ impl Network {
         self.batch
     }
 
+    /// Number of images to hand to a run at a time: a few batches for every thread of the pool that the caller is in.
+    #[must_use]
+    pub fn images_at_once(&self) -> usize {
+        self.batch * run::threads() * 4
+    }
+
     /// Sets the number of images that run together, at least 1. Results do not depend on it.
     #[must_use]
     pub fn with_batch(mut self, batch: usize) -> Self {

@@ -209,9 +209,15 @@ impl<'a> Builder<'a> {
     }
 
     fn join_wanted(&mut self, value: usize, word: Word, pads: [usize; 4]) {
-        let (other, border) = self.wanted[value].unwrap_or((word, pads));
-        let widest = if other.entries() < word.entries() { other } else { word };
-        self.wanted[value] = Some((widest, core::array::from_fn(|side| border[side].max(pads[side]))));
+        match &mut self.wanted[value] {
+            wanted @ None => *wanted = Some((word, pads)),
+            Some((widest, border)) => {
+                if word.entries() < widest.entries() {
+                    *widest = word;
+                }
+                border.iter_mut().zip(pads).for_each(|(side, pad)| *side = pad.max(*side));
+            }
+        }
     }
 
     /// What a layer wants its operand kept as.

@@ -119,7 +119,7 @@ impl Network {
 }
 
 /// Number of threads of the pool that the caller is in.
-fn threads() -> usize {
+pub(super) fn threads() -> usize {
     #[cfg(feature = "threads")]
     return rayon::current_num_threads();
     #[cfg(not(feature = "threads"))]

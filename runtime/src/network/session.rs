@@ -94,6 +94,20 @@ impl Session {
         Ok(read_out(&batch, self.steps, &mut self.outcome))
     }
 
+    /// Lets time pass over the image that was started until its class is clear: until the softmax of the logits so far gives one class at
+    /// least `confidence`, or for so many time steps in all. How often a class that is clear so early is not that of all steps, the network
+    /// does not know: measure it (`snnc eval --early-exit`).
+    ///
+    /// # Errors
+    /// As [`Session::advance`].
+    #[cfg(feature = "std")]
+    pub fn advance_until(&mut self, confidence: f32, timesteps: usize) -> Result<&[f32], RunError> {
+        while self.steps < timesteps && (self.steps == 0 || confident(&self.outcome.logits) < confidence) {
+            self.advance(1)?;
+        }
+        Ok(&self.outcome.logits)
+    }
+
     /// One time step with an input of its own, and returns the logits so far. With Poisson coding the input is spikes, -1, 0 or 1, one
     /// for every entry; with direct coding currents, as [`Network::quantise`] makes them.
     ///
@@ -136,6 +150,13 @@ impl Session {
 fn check_steps(network: &Network, steps: usize) -> Result<(), RunError> {
     let max = network.max_timesteps();
     if steps > max { Err(RunError::Potentials { got: steps, max }) } else { Ok(()) }
+}
+
+/// What the softmax gives the largest logit.
+#[cfg(feature = "std")]
+fn confident(logits: &[f32]) -> f32 {
+    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    1.0 / logits.iter().map(|logit| (logit - most).exp()).sum::<f32>()
 }
 
 fn read_out<'o>(batch: &Batch<'_>, steps: usize, outcome: &'o mut Outcome) -> &'o [f32] {
