@@ -27,6 +27,9 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
+// The tests' own modules know the crate by its name.
+#[cfg(test)]
+extern crate self as snnc_runtime;
 
 pub mod artifact;
 mod cost;
@@ -35,6 +38,11 @@ mod kernels;
 mod network;
 pub mod poisson;
 mod preprocess;
+
+/// What the tests inside the crate and those outside share.
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod common;
 
 pub use artifact::{
     Artifact, Code, Coding, Data, Head, InputSpec, Layout, NetworkSpec, NodeSpec, OpSpec, OutputSpec, Phase, Preprocess, Quantiser, Reset,

@@ -215,3 +215,29 @@ impl fmt::Debug for Network {
         f.debug_struct("Network").field("spec", &self.spec).field("batch", &self.batch).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        artifact::Coding,
+        common::{random_images, random_network, wide_network},
+    };
+
+    /// Here, where instructions that the processor lacks are emulated; those that it has are also compared in `tests/network.rs`.
+    #[test]
+    fn networks_are_the_same_with_emulated_instructions() {
+        let wide = [Coding::Digits, Coding::Direct, Coding::Poisson].map(wide_network);
+        for (index, artifact) in (0..100).map(random_network).chain(wide).enumerate() {
+            let images = random_images(&artifact, 3, index as u64);
+            let steps = if artifact.graph.code == Code::Rate { 4 } else { artifact.graph.timesteps };
+            let trace = |isa: Isa| Network::with_isa(artifact.clone(), isa).unwrap().trace(&images, steps, 0).unwrap();
+            let portable = trace(Isa::Portable);
+            for isa in Isa::available() {
+                assert_eq!(trace(isa), portable, "network {index}, {isa:?}");
+            }
+        }
+        #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+        assert!(crate::kernels::emulated().is_none_or(|products| products > 10_000), "tiles are used");
+    }
+}
