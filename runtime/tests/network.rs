@@ -448,3 +448,28 @@ fn the_environment_chooses_the_instructions() {
     assert!(network.isa().is_available());
     assert_eq!(Network::with_isa(random_network(0), Isa::Portable).unwrap().isa(), Isa::Portable);
 }
+
+#[test]
+fn the_plan_names_every_product_and_is_timed() {
+    for seed in 0..60 {
+        let artifact = random_network(seed);
+        let network = Network::new(artifact.clone()).unwrap();
+        let planned = network.steps();
+        let named: BTreeSet<&str> = planned.iter().flat_map(|step| step.nodes.iter().map(String::as_str)).collect();
+        for node in &artifact.graph.nodes {
+            // What only changes what entries are called makes no step.
+            let is_view = matches!(node.op, OpSpec::Reshape | OpSpec::Transpose { .. });
+            assert!(is_view || named.contains(node.name.as_str()), "seed {seed}: {} is in no step", node.name);
+        }
+        let layers: BTreeSet<&str> = network.layers().iter().map(|layer| layer.name.as_str()).collect();
+        let multiplying = planned.iter().filter(|step| step.products > 0);
+        for step in multiplying {
+            assert!(layers.contains(step.nodes[0].as_str()) && step.product_bits > 0, "seed {seed}: {step:?}");
+        }
+        assert!(planned.iter().all(|step| (0.0..1.0).contains(&step.most_events) && step.parameter_bytes <= network.memory().0));
+        let images = random_images(&artifact, 3, seed);
+        let times = network.profile(&images, steps(&artifact, 5)).unwrap();
+        assert_eq!(times.len(), 1 + planned.len(), "seed {seed}");
+        assert!(times.iter().sum::<f64>() > 0.0 && times.iter().all(|&time| time >= 0.0), "seed {seed}");
+    }
+}

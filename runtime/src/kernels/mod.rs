@@ -8,6 +8,8 @@ mod entries;
 mod events;
 mod isa;
 mod lanes;
+#[cfg(feature = "std")]
+mod peak;
 mod product;
 
 pub(crate) use entries::{Block, Entry, Format, SLACK, WithEntry};
