@@ -1,6 +1,6 @@
-//! `snnc run MODEL.snn INPUT.npy [--raster SPIKES.svg]`
+//! `snnc run MODEL.snn INPUT.npy [--raster SPIKES.svg]`, and `snnc run --explain MODEL.snn`
 
-use super::check_timesteps;
+use super::{check_timesteps, load_network};
 use crate::{
     cli::{
         args::{RunArgs, Simulator},
@@ -9,6 +9,7 @@ use crate::{
         numbers::table,
         outcome::{Failure, Outcome},
         output::print,
+        plan,
         process::set_threads,
         progress::{Console, Verbosity},
         render::Style,
@@ -32,12 +33,18 @@ pub(crate) fn run(args: &RunArgs, style: &Style) -> Outcome {
     for (_, path) in &outputs {
         files::check_target(path).map_err(&about)?;
     }
-    files::check_distinct(&[("the network", &args.artifact), ("the images", &args.input)], &outputs).map_err(&about)?;
+    let images = args.input.iter().map(|images| ("the images", images.as_path()));
+    let inputs: Vec<(&str, &Path)> = std::iter::once(("the network", args.artifact.as_path())).chain(images).collect();
+    files::check_distinct(&inputs, &outputs).map_err(&about)?;
     if args.raster.is_some() && args.simulator == Simulator::Engine {
         return Err(about(Error::Usage("--raster draws the spikes of the runtime; leave `--simulator engine` out".into())));
     }
     set_threads(args.manner.threads).map_err(&about)?;
-    let Ran { logits, classes, picture } = ran(args, &mut console).map_err(&about)?;
+    if args.explain {
+        print(plan::text(&args.artifact, &load_network(&args.artifact).map_err(&about)?))?;
+    }
+    let Some(input) = &args.input else { return Ok(ExitCode::SUCCESS) };
+    let Ran { logits, classes, picture } = ran(args, input, &mut console).map_err(&about)?;
     drop(console);
     let mut batch = files::Batch::default();
     if let (Some(path), Some(picture)) = (&args.raster, picture) {
@@ -48,7 +55,8 @@ pub(crate) fn run(args: &RunArgs, style: &Style) -> Outcome {
     }
     batch.commit().map_err(&about)?;
     if args.out.is_none() {
-        print(readable(&logits, classes))?;
+        let blank = if args.explain { "\n" } else { "" };
+        print(format!("{blank}{}", readable(&logits, classes)))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -62,17 +70,17 @@ struct Ran {
     picture: Option<String>,
 }
 
-fn ran(args: &RunArgs, console: &mut Console) -> Result<Ran> {
+fn ran(args: &RunArgs, path: &Path, console: &mut Console) -> Result<Ran> {
     let broken = |e: snnc_runtime::LoadError| Error::format(&args.artifact, e.to_string());
     let artifact = Artifact::from_bytes(&files::read(&args.artifact)?).map_err(broken)?;
     let network = Network::new(artifact.clone()).map_err(broken)?;
     let timesteps = args.timesteps.unwrap_or(network.spec().timesteps);
     check_timesteps(&args.artifact, &network, &[timesteps])?;
-    let images = Images::read(&args.input)?;
+    let images = Images::read(path)?;
     let input = &network.spec().input;
     let plan = Plan::new(&images, &input.shape, Some(input.layout), &input.preprocess)?;
     let picture = match &args.raster {
-        Some(_) => Some(picture(args, &network, &images, &plan, timesteps)?),
+        Some(_) => Some(picture(args, path, &network, &images, &plan, timesteps)?),
         None => None,
     };
     let simulated = match args.simulator {
@@ -94,8 +102,8 @@ fn ran(args: &RunArgs, console: &mut Console) -> Result<Ran> {
         clipped.count(&network.spec().input, &input);
         // The runtime checks the values, whoever runs them.
         logits.extend(match &simulated {
-            None => network.run(&input, timesteps, first as u64).map_err(|e| Error::format(&args.input, e.to_string()))?.logits,
-            Some(_) if input.iter().any(|v| !v.is_finite()) => return Err(Error::format(&args.input, "a value is not finite")),
+            None => network.run(&input, timesteps, first as u64).map_err(|e| Error::format(path, e.to_string()))?.logits,
+            Some(_) if input.iter().any(|v| !v.is_finite()) => return Err(Error::format(path, "a value is not finite")),
             Some(simulated) => simulated.logits(&input, timesteps, first)?,
         });
         console.progress(end as u64);
@@ -106,20 +114,20 @@ fn ran(args: &RunArgs, console: &mut Console) -> Result<Ran> {
 }
 
 /// Draws the spikes of the image that is asked for.
-fn picture(args: &RunArgs, network: &Network, images: &Images, plan: &Plan, timesteps: usize) -> Result<String> {
+fn picture(args: &RunArgs, path: &Path, network: &Network, images: &Images, plan: &Plan, timesteps: usize) -> Result<String> {
     let (image, count) = (args.image.unwrap_or(0), images.count);
     if image >= count {
-        let input = args.input.display();
+        let input = path.display();
         return Err(Error::Usage(match count.checked_sub(1) {
             Some(last) => format!("--image {image}: `{input}` has {count} images, counted from 0 to {last}"),
             None => format!("--raster: `{input}` has no image to draw"),
         }));
     }
-    let refused = |e: snnc_runtime::RunError| Error::format(&args.input, e.to_string());
+    let refused = |e: snnc_runtime::RunError| Error::format(path, e.to_string());
     let quantised = network.quantise(&plan.convert(images, image..image + 1)).map_err(refused)?;
     let trace = network.trace(&quantised, timesteps, image as u64).map_err(refused)?;
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(raster::svg(network, &trace, 0, &format!("{}, image {image} of {}", name(&args.artifact), name(&args.input))))
+    Ok(raster::svg(network, &trace, 0, &format!("{}, image {image} of {}", name(&args.artifact), name(path))))
 }
 
 fn readable(logits: &[f32], classes: usize) -> String {
