@@ -643,6 +643,37 @@ fn eval_prints_one_object() {
 }
 
 #[test]
+fn images_stop_early_at_a_risk_that_is_measured() {
+    let compiled = Compiled::with(&["--code", "rate"]);
+    compiled.compile("radix", &["--code", "radix"]).ok();
+    let (folder, data) = (compiled.folder.path(), fixture("digits/digits_test.npz"));
+    let data = data.to_str().unwrap();
+    let args = ["eval", "m.snn", "--data", data, "--limit", "100", "--timesteps", "8", "--early-exit", "1,0.6,0.2", "--json"];
+    let result: Value = serde_json::from_str(&snnc_in(folder, args).ok().stdout).unwrap();
+    let of = |key: &str| -> Vec<f64> { result["early_exit"].as_array().unwrap().iter().map(|at| at[key].as_f64().unwrap()).collect() };
+    // Who wants to be sure waits to the end, and risks nothing.
+    let steps = of("timesteps");
+    assert!(steps[0] == 8.0 && steps[0] > steps[1] && steps[1] > steps[2] && steps[2] >= 1.0, "{steps:?}");
+    assert_eq!((of("other_class")[0], of("top1")[0]), (0.0, result["snn"][0]["top1"].as_f64().unwrap()));
+    assert!(of("other_class")[2] > 0.0, "{result}");
+
+    let x =
+        ndarray_npy::NpzReader::new(fs::File::open(data).unwrap()).unwrap().by_name::<ndarray::OwnedRepr<u8>, ndarray::IxDyn>("x").unwrap();
+    ndarray_npy::write_npy(folder.join("x.npy"), &x.slice_axis(ndarray::Axis(0), (..10).into())).unwrap();
+    let table = snnc_in(folder, ["run", "m.snn", "x.npy", "--timesteps", "8", "--early-exit", "0.6"]).ok().stdout;
+    let taken = table.lines().skip(1).map(|line| line.split_whitespace().last().unwrap().parse::<usize>().unwrap());
+    assert!(table.contains("time steps") && taken.clone().count() == 10 && taken.clone().all(|t| (1..=8).contains(&t)), "{table}");
+    assert!(taken.min() < Some(8), "{table}");
+    for args in [&["eval", "radix.snn", "--data", data, "--early-exit", "0.6"][..], &["run", "radix.snn", "x.npy", "--early-exit", "0.6"]] {
+        snnc_in(folder, args.iter().copied()).error("`radix.snn` is of the radix code, which has no class before its last digit");
+    }
+    for wrong in ["0", "1.5", "often"] {
+        let refused = snnc_in(folder, ["run", "m.snn", "x.npy", "--early-exit", wrong]);
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+    }
+}
+
+#[test]
 fn eval_of_the_radix_code_is_one_row_with_its_latency() {
     let compiled = Compiled::new();
     let (data, model, folder) = (fixture("digits/digits_test.npz"), digits(), compiled.folder.path());

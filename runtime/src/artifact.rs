@@ -10,16 +10,22 @@ mod bounds;
 mod check;
 mod container;
 mod input;
+#[cfg(feature = "mmap")]
+mod mapped;
 mod node;
+mod numbers;
 mod shape;
 mod tensor;
 
 pub use input::{Coding, InputSpec, Layout, Preprocess, Quantiser};
 pub use node::{NodeSpec, OpSpec, Reset};
+pub use numbers::Numbers;
 pub use shape::{broadcasts, conv_output, pool_output};
 pub use tensor::{Data, Tensor};
 
 pub(crate) use check::Links;
+#[cfg(feature = "mmap")]
+pub(crate) use mapped::Mapped;
 
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};

@@ -10,6 +10,10 @@ pub enum LoadError {
     /// The safetensors container is broken.
     #[error("not a safetensors file: {0}")]
     Container(#[from] safetensors::SafeTensorError),
+    /// The file cannot be opened or read.
+    #[cfg(feature = "std")]
+    #[error(transparent)]
+    File(#[from] std::io::Error),
     /// The container is sound, but not one of ours.
     #[error("not a .snn file: {0}")]
     NotSnn(&'static str),
@@ -104,6 +108,9 @@ pub enum RunError {
         /// The largest that there can be.
         max: u16,
     },
+    /// The network takes an image at once: it is of the radix code.
+    #[error("a network of the radix code takes an image at once: only one of the rate code has a session")]
+    NoSession,
     /// Pixels do not have the shape that the network reads.
     #[error("images of {got} do not fit: the network reads {wanted}")]
     Pixels {

@@ -27,6 +27,9 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
+// The tests' own modules know the crate by its name.
+#[cfg(test)]
+extern crate self as snnc_runtime;
 
 pub mod artifact;
 mod cost;
@@ -36,6 +39,11 @@ mod network;
 pub mod poisson;
 mod preprocess;
 
+/// What the tests inside the crate and those outside share.
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod common;
+
 pub use artifact::{
     Artifact, Code, Coding, Data, Head, InputSpec, Layout, NetworkSpec, NodeSpec, OpSpec, OutputSpec, Phase, Preprocess, Quantiser, Reset,
     Source, Tensor,
@@ -43,5 +51,7 @@ pub use artifact::{
 pub use cost::{Cost, Energy, LayerCost, Rate};
 pub use error::{LoadError, RunError};
 pub use kernels::Isa;
-pub use network::{Domain, Drive, Layer, Network, Outcome, PlannedStep, Population, PopulationKind, Schedule, Trace, Window, argmax};
+pub use network::{
+    Domain, Drive, Layer, Network, Outcome, PlannedStep, Population, PopulationKind, Schedule, Session, Trace, Window, argmax,
+};
 pub use preprocess::Pixels;

@@ -8,18 +8,23 @@
 
 mod activity;
 mod arena;
+mod batch;
+mod buffers;
 mod chain;
 mod events;
 mod exec;
 mod fans;
+mod feed;
 mod moves;
 mod neuron;
+mod outcome;
 mod params;
 mod place;
 mod plan;
 mod profile;
 mod run;
 mod schedule;
+mod session;
 mod step;
 mod tally;
 mod tile;
@@ -28,9 +33,10 @@ mod watch;
 mod window;
 
 pub use activity::{Drive, Layer, Population, PopulationKind};
+pub use outcome::{Outcome, argmax};
 pub use profile::{Domain, PlannedStep};
-pub use run::{Outcome, argmax};
 pub use schedule::{Schedule, Window};
+pub use session::Session;
 pub use trace::Trace;
 
 use crate::{
@@ -40,9 +46,9 @@ use crate::{
 };
 use activity::Activity;
 use alloc::{sync::Arc, vec::Vec};
+use buffers::Spare;
 use core::fmt;
 use plan::Plan;
-use run::Spare;
 
 /// Memory that the values of a batch should not exceed: they are to stay in a cache.
 const BATCH_BYTES: usize = 1 << 20;
@@ -78,6 +84,21 @@ impl Network {
     pub fn load(bytes: &[u8]) -> Result<Self, LoadError> {
         let (artifact, links) = Artifact::read(bytes)?;
         Ok(Self::prepare(artifact, links, Isa::choose()?))
+    }
+
+    /// Opens a `.snn` file: it is mapped into memory for the time of loading where the platform has that, so that besides what the network keeps
+    /// hardly any memory is used. Nobody may change the file meanwhile.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or as [`Network::load`].
+    #[cfg(feature = "std")]
+    pub fn open(path: impl AsRef<std::path::Path>) -> Result<Self, LoadError> {
+        let isa = Isa::choose()?;
+        #[cfg(feature = "mmap")]
+        let (artifact, links) = Artifact::open(path.as_ref())?;
+        #[cfg(not(feature = "mmap"))]
+        let (artifact, links) = Artifact::read(&std::fs::read(path)?)?;
+        Ok(Self::prepare(artifact, links, isa))
     }
 
     /// Prepares an artifact.
@@ -159,6 +180,12 @@ impl Network {
         self.batch
     }
 
+    /// Number of images to hand to a run at a time: a few batches for every thread of the pool that the caller is in.
+    #[must_use]
+    pub fn images_at_once(&self) -> usize {
+        self.batch * run::threads() * 4
+    }
+
     /// Sets the number of images that run together, at least 1. Results do not depend on it.
     #[must_use]
     pub fn with_batch(mut self, batch: usize) -> Self {
@@ -186,5 +213,31 @@ impl fmt::Debug for Network {
     /// Without the parameters, which fill many pages.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Network").field("spec", &self.spec).field("batch", &self.batch).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        artifact::Coding,
+        common::{random_images, random_network, wide_network},
+    };
+
+    /// Here, where instructions that the processor lacks are emulated; those that it has are also compared in `tests/network.rs`.
+    #[test]
+    fn networks_are_the_same_with_emulated_instructions() {
+        let wide = [Coding::Digits, Coding::Direct, Coding::Poisson].map(wide_network);
+        for (index, artifact) in (0..100).map(random_network).chain(wide).enumerate() {
+            let images = random_images(&artifact, 3, index as u64);
+            let steps = if artifact.graph.code == Code::Rate { 4 } else { artifact.graph.timesteps };
+            let trace = |isa: Isa| Network::with_isa(artifact.clone(), isa).unwrap().trace(&images, steps, 0).unwrap();
+            let portable = trace(Isa::Portable);
+            for isa in Isa::available() {
+                assert_eq!(trace(isa), portable, "network {index}, {isa:?}");
+            }
+        }
+        #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+        assert!(crate::kernels::emulated().is_none_or(|products| products > 10_000), "tiles are used");
     }
 }

@@ -319,6 +319,10 @@ pub struct EvalArgs {
     /// Take only the first N images
     #[arg(long, value_name = "N", value_parser = parse_limit)]
     pub limit: Option<usize>,
+    /// Also stop each image where the spikes so far give a class this much by softmax, in the rate code; tells after how many steps, and
+    /// how often the class is another than after all
+    #[arg(long, value_name = "P[,P..]", value_parser = parse_confidence, value_delimiter = ',')]
+    pub early_exit: Vec<f32>,
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub json: bool,
@@ -423,6 +427,9 @@ pub struct RunArgs {
     /// Time steps [default: the artifact's number, and in the radix code no other]
     #[arg(long, value_name = "N", value_parser = parse_steps)]
     pub timesteps: Option<usize>,
+    /// Stop each image where the spikes so far give a class this much by softmax, in the rate code; `snnc eval --early-exit` measures the risk
+    #[arg(long, value_name = "P", value_parser = parse_confidence, conflicts_with = "simulator")]
+    pub early_exit: Option<f32>,
     /// What runs the network: the runtime that deployments link, or the engine that the compiler calibrates with
     #[arg(long, value_name = "NAME", default_value = "runtime", value_parser = simulator())]
     pub simulator: Simulator,
@@ -854,6 +861,13 @@ fn parse_threads(text: &str) -> std::result::Result<usize, String> {
 
 fn parse_limit(text: &str) -> std::result::Result<usize, String> {
     parse_count(text, "the limit", 1..=usize::MAX)
+}
+
+fn parse_confidence(text: &str) -> std::result::Result<f32, String> {
+    match parse_number(text)? {
+        value if value > 0.0 && value <= 1.0 => Ok(value),
+        _ => Err(format!("`{text}` is not a probability: more than 0, and at most 1")),
+    }
 }
 
 fn parse_number(text: &str) -> std::result::Result<f32, String> {

@@ -25,6 +25,7 @@ mod args;
 mod clipped;
 mod commands;
 mod dot;
+mod early;
 pub mod explain;
 mod files;
 mod help;

@@ -56,6 +56,20 @@ impl Artifact {
 
     /// As [`Artifact::from_bytes`], with the names looked up.
     pub(crate) fn read(bytes: &[u8]) -> Result<(Self, Links), LoadError> {
+        Self::read_with(bytes, Data::from_bytes)
+    }
+
+    /// As [`Artifact::read`], of a mapped file: tensors stay in it.
+    #[cfg(feature = "mmap")]
+    pub(crate) fn open(path: &std::path::Path) -> Result<(Self, Links), LoadError> {
+        let file = alloc::sync::Arc::new(super::Mapped::open(path)?);
+        let (artifact, links) = Self::read_with(&file, |dtype, bytes| Data::of_file(dtype, &file, bytes))?;
+        // All weights were looked at, for the proof that no sum overflows.
+        artifact.tensors.values().for_each(|tensor| tensor.data.release());
+        Ok((artifact, links))
+    }
+
+    fn read_with(bytes: &[u8], data: impl Fn(Dtype, &[u8]) -> Option<Data>) -> Result<(Self, Links), LoadError> {
         let (_, metadata) = SafeTensors::read_metadata(bytes)?;
         let text = match metadata.metadata() {
             Some(keys) if keys.len() == 1 => keys.get(KEY),
@@ -73,7 +87,7 @@ impl Artifact {
         let container = SafeTensors::deserialize(bytes)?;
         let mut tensors = BTreeMap::new();
         for (name, view) in container.iter() {
-            let Some(data) = Data::from_bytes(view.dtype(), view.data()) else {
+            let Some(data) = data(view.dtype(), view.data()) else {
                 let problem = format!("its type is {}, not I8, I16 or I32", view.dtype());
                 return Err(LoadError::Tensor { tensor: name.to_owned(), problem });
             };

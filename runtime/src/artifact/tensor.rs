@@ -1,5 +1,6 @@
 //! Parameters: tensors of whole numbers.
 
+use super::Numbers;
 use alloc::vec::Vec;
 use safetensors::Dtype;
 
@@ -16,11 +17,11 @@ pub struct Tensor {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Data {
     /// 8 bits: weights.
-    I8(Vec<i8>),
+    I8(Numbers<i8>),
     /// 16 bits: weights.
-    I16(Vec<i16>),
+    I16(Numbers<i16>),
     /// 32 bits: all other parameters.
-    I32(Vec<i32>),
+    I32(Numbers<i32>),
 }
 
 impl Tensor {
@@ -82,8 +83,29 @@ impl Data {
         match self {
             Self::I8(data) => data.iter().copied().map(i32::from).collect(),
             Self::I16(data) => data.iter().copied().map(i32::from).collect(),
-            Self::I32(data) => data.clone(),
+            Self::I32(data) => data.to_vec(),
         }
+    }
+
+    /// Lets the system forget entries of a mapped file until they are read again.
+    pub(crate) fn release(&self) {
+        match self {
+            Self::I8(data) => data.release(),
+            Self::I16(data) => data.release(),
+            Self::I32(data) => data.release(),
+        }
+    }
+
+    /// As [`Data::from_bytes`], of bytes of a mapped file: where they stand, if that can be.
+    #[cfg(feature = "mmap")]
+    pub(super) fn of_file(dtype: Dtype, file: &alloc::sync::Arc<super::Mapped>, bytes: &[u8]) -> Option<Self> {
+        let mapped = match dtype {
+            Dtype::I8 => Numbers::of_file(file, bytes).map(Self::I8),
+            Dtype::I16 => Numbers::of_file(file, bytes).map(Self::I16),
+            Dtype::I32 => Numbers::of_file(file, bytes).map(Self::I32),
+            _ => None,
+        };
+        mapped.or_else(|| Self::from_bytes(dtype, bytes))
     }
 
     /// The type in the file.
@@ -117,19 +139,19 @@ impl Data {
 
 impl From<Vec<i8>> for Data {
     fn from(data: Vec<i8>) -> Self {
-        Self::I8(data)
+        Self::I8(data.into())
     }
 }
 
 impl From<Vec<i16>> for Data {
     fn from(data: Vec<i16>) -> Self {
-        Self::I16(data)
+        Self::I16(data.into())
     }
 }
 
 impl From<Vec<i32>> for Data {
     fn from(data: Vec<i32>) -> Self {
-        Self::I32(data)
+        Self::I32(data.into())
     }
 }
 

@@ -88,8 +88,12 @@ unsafe fn write<T: Copy>(block: &[T; COLUMNS], to: *mut T, len: usize) {
             to.add(at).cast::<[T; 4]>().write_unaligned(block.as_ptr().add(at).cast::<[T; 4]>().read());
             at += 4;
         }
-        for place in at..len {
-            to.add(place).write_unaligned(block[place]);
+        if len & 2 != 0 {
+            to.add(at).cast::<[T; 2]>().write_unaligned(block.as_ptr().add(at).cast::<[T; 2]>().read());
+            at += 2;
+        }
+        if len & 1 != 0 {
+            to.add(at).write_unaligned(block[at]);
         }
     }
 }

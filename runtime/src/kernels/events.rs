@@ -9,6 +9,9 @@ use alloc::{vec, vec::Vec};
 /// Events after which sums of 16 bits may be full.
 const MOST: usize = 255;
 
+/// Sums of a row at a time, at most: they are in registers.
+pub(crate) const MOST_SUMS: usize = 4 * COLUMNS;
+
 /// Events of a part of a row: the entries of those that add their weights, and of those that take them away.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Part<'a> {
@@ -56,10 +59,10 @@ impl EventWeights {
     }
 
     /// `sums[i] = bias + Σ ± w[entry][output + i]` over the events of all parts of a row, for as many outputs from `output` as there are
-    /// sums; both are multiples of [`COLUMNS`], and there are at most four times as many.
+    /// sums; both are multiples of [`COLUMNS`], and there are at most [`MOST_SUMS`].
     pub(crate) fn accumulate(&self, isa: Isa, output: usize, parts: &[Part<'_>], sums: &mut [i32]) {
         assert!(
-            output + sums.len() <= self.pitch && parts.len() * self.len * self.pitch <= self.lines.len(),
+            output + sums.len() <= self.pitch && sums.len() <= MOST_SUMS && parts.len() * self.len * self.pitch <= self.lines.len(),
             "outputs and parts are there"
         );
         let task = Task { weights: self, output, parts };

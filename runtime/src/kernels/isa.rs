@@ -18,7 +18,7 @@ pub enum Isa {
     Avx512,
     /// x86-64 with these and AVX-512 VNNI.
     Avx512Vnni,
-    /// x86-64 with these and the tiles of AMX-INT8.
+    /// x86-64 with these and the tiles of AMX-INT8, on Linux.
     Amx,
     /// 64-bit ARM with NEON, as all have it.
     Neon,
@@ -49,7 +49,7 @@ impl Isa {
         }
     }
 
-    /// Whether this processor has it.
+    /// Whether this processor has it. For [`Isa::Amx`] the first call asks Linux to let this process use tiles.
     #[must_use]
     pub fn is_available(self) -> bool {
         match self {
@@ -68,6 +68,7 @@ impl Isa {
             }
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
             Self::Avx512Vnni => Self::Avx512.is_available() && std::is_x86_feature_detected!("avx512vnni"),
+            Self::Amx => super::amx::is_available(),
             #[cfg(target_arch = "aarch64")]
             Self::Neon => true,
             #[cfg(all(target_arch = "aarch64", feature = "std"))]
@@ -130,11 +131,11 @@ impl Isa {
     /// rows, each of which makes `outputs`.
     ///
     /// In cycles for an entry, the one takes `readers · outputs / products`; the other takes `LOOK` to look at it and, if it is an event, `KEEP` to
-    /// write it down and `event` for every row and block of outputs. Measured on layers of VGG16 and ResNet20 (`runtime/examples/speed.rs`).
+    /// write it down and `event` for every row and block of outputs. Measured on layers of VGG16 and ResNet20 (`runtime/examples/speed.rs`);
+    /// products of AMX are an estimate.
     pub(crate) fn most_events(self, readers: f32, outputs: usize) -> f32 {
         const LOOK: f32 = 2.0;
         const KEEP: f32 = 12.0;
-        const BLOCK: usize = 4 * super::COLUMNS;
         let (products, event) = match self {
             Self::Amx => (700.0, 3.0),
             Self::Avx512Vnni => (110.0, 3.0),
@@ -145,7 +146,7 @@ impl Isa {
             Self::Portable => (4.0, 16.0),
         };
         let by_words = readers * outputs as f32 / products;
-        let most = (by_words - LOOK) / (KEEP + readers * outputs.div_ceil(BLOCK) as f32 * event);
+        let most = (by_words - LOOK) / (KEEP + readers * outputs.div_ceil(super::MOST_SUMS) as f32 * event);
         // Hardly any layer is as silent: to look for its events would be in vain.
         if most < 0.03 { 0.0 } else { most }
     }

@@ -4,6 +4,7 @@
 //! in the order that suits the vector units, and every version returns the same numbers. They wrap instead of checking, for the loops'
 //! sake; what they return was proven elsewhere.
 
+mod amx;
 mod entries;
 mod events;
 mod isa;
@@ -11,9 +12,14 @@ mod lanes;
 #[cfg(feature = "std")]
 mod peak;
 mod product;
+#[cfg(test)]
+mod tests;
 
+#[cfg(all(test, target_arch = "x86_64", target_os = "linux", feature = "std"))]
+pub(crate) use amx::emulated;
+pub(crate) use amx::{Panel, Tiles};
 pub(crate) use entries::{Block, Entry, Format, SLACK, WithEntry};
-pub(crate) use events::{EventWeights, Part};
+pub(crate) use events::{EventWeights, MOST_SUMS, Part};
 pub use isa::Isa;
 pub(crate) use isa::Loop;
 pub(crate) use product::{COLUMNS, Weights};

@@ -8,7 +8,7 @@
 //! Weights are packed when the network is loaded, [`COLUMNS`] outputs beside each other, word by word.
 
 use super::{
-    Isa, Word,
+    Isa, Panel, Word, amx,
     lanes::{Lanes, Portable},
 };
 use alloc::{vec, vec::Vec};
@@ -19,7 +19,7 @@ pub(crate) const COLUMNS: usize = 16;
 /// Words of neighbouring outputs: a line of a cache.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
-struct Line([u32; COLUMNS]);
+pub(super) struct Line(pub(super) [u32; COLUMNS]);
 
 /// Packed weights.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub(crate) struct Weights {
     len: usize,
     /// Words of a run.
     words: usize,
-    /// By block of outputs, run and word.
+    /// By block of outputs, run and word; behind those of bytes, what tiles read beyond ([`amx::BEHIND`]).
     lines: Vec<Line>,
     /// What sums start with: one an output, zeros behind.
     bias: Vec<i32>,
@@ -52,14 +52,15 @@ impl Weights {
     ) -> Self {
         let words = len.div_ceil(word.entries());
         let blocks = outputs.div_ceil(COLUMNS);
-        let mut lines = vec![Line([0; COLUMNS]); blocks * runs.len() * words];
+        let behind = if word == Word::Bytes { amx::BEHIND } else { 0 };
+        let mut lines = vec![Line([0; COLUMNS]); blocks * runs.len() * words + behind];
         let mut sums = vec![0i32; blocks * COLUMNS];
-        for output in 0..outputs {
+        for (output, sum) in sums.iter_mut().enumerate().take(outputs) {
             let first = output / COLUMNS * runs.len() * words;
             for run in 0..runs.len() {
                 for index in 0..len {
                     let weight = weight(output, run, index);
-                    sums[output] = sums[output].wrapping_add(weight);
+                    *sum = sum.wrapping_add(weight);
                     let line = &mut lines[first + run * words + index / word.entries()];
                     line.0[output % COLUMNS] |= word.place(weight, index % word.entries());
                 }
@@ -84,38 +85,45 @@ impl Weights {
     /// there make 0.
     ///
     /// # Safety
-    /// All words of all runs of every row can be read; the processor has the instructions.
-    pub(crate) unsafe fn product(&self, isa: Isa, output: usize, rows: &[*const u8], sums: &mut [i32], width: usize) {
+    /// All words of all runs of every row can be read; the processor has the instructions; the thread has the [`amx::Tiles`] of these.
+    pub(crate) unsafe fn product(&self, isa: Isa, output: usize, rows: &[*const u8], sums: &mut [i32], width: usize, panel: &mut Panel) {
         let per_block = self.runs.len() * self.words;
         let (first, blocks) = (output / COLUMNS, width / COLUMNS);
         assert!(sums.len() >= rows.len() * width, "there is a place for every sum");
+        assert!(self.bias.len() >= (first + blocks) * COLUMNS, "the outputs are there");
         let task = Task {
             word: self.word,
-            lines: &self.lines[first * per_block..][..blocks * per_block],
+            lines: &self.lines[first * per_block..],
             bias: &self.bias[first * COLUMNS..][..width],
             runs: &self.runs,
             words: self.words,
             width,
         };
         // SAFETY: as the caller promises.
-        unsafe { task.run(isa, rows, sums) }
+        unsafe { task.run(isa, rows, sums, panel) }
     }
 }
 
 /// A product to be made.
-struct Task<'a> {
+pub(super) struct Task<'a> {
     word: Word,
-    lines: &'a [Line],
-    bias: &'a [i32],
-    runs: &'a [u32],
-    words: usize,
-    width: usize,
+    /// From the first block on, and what is behind the last.
+    pub(super) lines: &'a [Line],
+    pub(super) bias: &'a [i32],
+    pub(super) runs: &'a [u32],
+    pub(super) words: usize,
+    pub(super) width: usize,
 }
 
 impl Task<'_> {
     /// # Safety
     /// As of [`Weights::product`].
-    unsafe fn run(&self, isa: Isa, rows: &[*const u8], sums: &mut [i32]) {
+    unsafe fn run(&self, isa: Isa, rows: &[*const u8], sums: &mut [i32], panel: &mut Panel) {
+        #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+        if isa == Isa::Amx && self.word == Word::Bytes && rows.len() >= amx::FEWEST_ROWS {
+            // SAFETY: as the caller promises.
+            return unsafe { amx::product(self, panel, rows, sums) };
+        }
         #[cfg(target_arch = "x86_64")]
         {
             use super::lanes::x86::{Avx2, Avx512, Avx512Vnni, AvxVnni};
@@ -184,7 +192,7 @@ impl Task<'_> {
             // SAFETY: as the caller promises.
             return unsafe { self.with::<super::lanes::Simd128, 2, 4>(rows, sums) };
         }
-        let _ = isa;
+        let _ = (isa, panel);
         // SAFETY: portable lanes need no instructions of their own; the rest as the caller promises.
         unsafe { self.with::<Portable, 2, 1>(rows, sums) }
     }

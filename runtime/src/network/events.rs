@@ -142,7 +142,8 @@ mod tests {
     #[test]
     fn bits_are_those_of_bytes() {
         for (len, zero) in [(64, 0), (64, 128), (23, 1), (8, 0), (3, 0), (0, 0)] {
-            let bytes: Vec<u8> = (0..len).map(|i: usize| if i % 3 == 0 || i % 7 == 1 { zero } else { (i * 37 + 1) as u8 | 4 }).collect();
+            let bytes: Vec<u8> =
+                (0..len).map(|i: usize| if i.is_multiple_of(3) || i % 7 == 1 { zero } else { (i * 37 + 1) as u8 | 4 }).collect();
             let expected = bytes.iter().enumerate().map(|(i, &byte)| u64::from(byte != zero) << i).sum::<u64>();
             assert_eq!(mask(&bytes, zero), expected, "{len} bytes, zero {zero}");
             for byte in 0..=255 {

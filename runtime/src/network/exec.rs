@@ -6,12 +6,12 @@ use super::{
     place::{Place, Span, spans},
     plan::{Arrangement, Plan},
     step::{EventProduct, MAX_PARTS, Run, Source, Step},
-    tile::{Alone, Context, Finish, Load, Stage, TILE, Tile, WIDTH},
+    tile::{Alone, Context, Extent, Finish, Load, Stage, Tile},
     trace::Recorder,
     watch::Watch,
     window::{Pool, Taps, Window},
 };
-use crate::kernels::{COLUMNS, Entry, Isa, Loop, Part, WithEntry, Word};
+use crate::kernels::{COLUMNS, Entry, Isa, Loop, MOST_SUMS, Panel, Part, Tiles, WithEntry, Word};
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
@@ -20,6 +20,7 @@ pub(super) struct Scratch {
     sums: Vec<i32>,
     spans: Vec<Span>,
     rows: Vec<*const u8>,
+    panel: Panel,
     line: Vec<i32>,
     events: Events,
     /// Whether the step goes by these.
@@ -31,7 +32,15 @@ unsafe impl Send for Scratch {}
 
 impl Scratch {
     pub(super) fn new() -> Self {
-        Self { sums: vec![0; TILE], spans: Vec::new(), rows: Vec::new(), line: Vec::new(), events: Events::default(), has_events: false }
+        Self {
+            sums: vec![0; Extent::MOST],
+            spans: Vec::new(),
+            rows: Vec::new(),
+            panel: Panel::default(),
+            line: Vec::new(),
+            events: Events::default(),
+            has_events: false,
+        }
     }
 }
 
@@ -112,6 +121,7 @@ impl Execution<'_> {
             }
             source => {
                 scratch.has_events = self.finds_events(source, scratch);
+                let _tiles = matches!(source, Source::Product { .. }).then(|| Tiles::new(self.isa));
                 self.tiles(source, step, target, scratch, watch);
             }
         }
@@ -134,11 +144,12 @@ impl Execution<'_> {
             _ => grid.channels,
         };
         let places = self.images * grid.pixels();
+        let extent = Extent::of(self.isa);
         for first in (0..grid.channels).step_by(group) {
-            for channel in (first..first + group).step_by(WIDTH) {
-                let channels = WIDTH.min(first + group - channel);
+            for channel in (first..first + group).step_by(extent.channels) {
+                let channels = extent.channels.min(first + group - channel);
                 let width = channels.next_multiple_of(COLUMNS);
-                let rows = TILE / width;
+                let rows = extent.numbers / width;
                 for start in (0..places).step_by(rows) {
                     self.tile(source, step, target, start..(start + rows).min(places), channel, channels, scratch, watch);
                 }
@@ -158,7 +169,7 @@ impl Execution<'_> {
         scratch: &mut Scratch,
         watch: &mut Watch<'_>,
     ) {
-        let Scratch { sums, spans: parts, rows, events, has_events, .. } = scratch;
+        let Scratch { sums, spans: parts, rows, panel, events, has_events, .. } = scratch;
         let events = has_events.then_some(&*events);
         let context = self.context();
         let width = channels.next_multiple_of(COLUMNS);
@@ -166,7 +177,7 @@ impl Execution<'_> {
         for time in 0..target.steps(self.steps) {
             let mut tile =
                 Tile { sums: &mut sums[..range.len() * width], width, spans: parts, channel, channels, step: time, grid: target.grid };
-            self.fill(source, &mut tile, rows, events, &context);
+            self.fill(source, &mut tile, rows, panel, events, &context);
             match watch {
                 Watch::Recorder(recorder) => {
                     self.record(step, &mut tile, target, &context, recorder);
@@ -191,7 +202,15 @@ impl Execution<'_> {
     }
 
     /// Fills a tile.
-    fn fill(&self, source: &Source, tile: &mut Tile<'_>, rows: &mut Vec<*const u8>, events: Option<&Events>, context: &Context<'_>) {
+    fn fill(
+        &self,
+        source: &Source,
+        tile: &mut Tile<'_>,
+        rows: &mut Vec<*const u8>,
+        panel: &mut Panel,
+        events: Option<&Events>,
+        context: &Context<'_>,
+    ) {
         match source {
             Source::Product { place, stride, origin, events: Some(product), .. } if events.is_some() => {
                 self.accumulate(self.place(*place), product, *stride, *origin, tile, events.unwrap_or(&Events::default()));
@@ -214,8 +233,8 @@ impl Execution<'_> {
                     rows.extend((0..span.len).map(|index| start.wrapping_add(index * next)));
                 }
                 // SAFETY: rows start at windows of the operand, whose border is as wide as the padding; a run goes less than a word
-                // beyond its end, where the arena goes on.
-                unsafe { groups[group].product(self.isa, output, rows, tile.sums, tile.width) }
+                // beyond its end, where the arena goes on. `run` holds the tiles.
+                unsafe { groups[group].product(self.isa, output, rows, tile.sums, tile.width, panel) }
             }
             Source::Depthwise { place, depthwise, stride, origin } => {
                 let x = self.place(*place);
@@ -242,7 +261,9 @@ impl Execution<'_> {
             for (place, row) in (span.x..).zip(rows.chunks_exact_mut(width)) {
                 let first = first + place * stride[1];
                 parts.iter_mut().zip(&product.parts).for_each(|(part, &at)| *part = events.of(first + at as usize, product.places));
-                product.weights.accumulate(self.isa, channel, parts, row);
+                for (channel, sums) in (channel..).step_by(MOST_SUMS).zip(row.chunks_mut(MOST_SUMS)) {
+                    product.weights.accumulate(self.isa, channel, parts, sums);
+                }
             }
         }
     }
@@ -252,10 +273,11 @@ impl Execution<'_> {
         let Scratch { sums, spans: parts, line, .. } = scratch;
         let context = self.context();
         let (grid, pixels) = (target.grid, target.grid.pixels());
-        for channel in (0..grid.channels).step_by(WIDTH) {
-            let channels = WIDTH.min(grid.channels - channel);
+        let extent = Extent::of(self.isa);
+        for channel in (0..grid.channels).step_by(extent.channels) {
+            let channels = extent.channels.min(grid.channels - channel);
             let width = channels.next_multiple_of(COLUMNS);
-            let rows = TILE / width;
+            let rows = extent.numbers / width;
             for start in (0..pixels).step_by(rows) {
                 let range = start..(start + rows).min(pixels);
                 spans(grid, image * pixels + range.start..image * pixels + range.end, parts);

@@ -84,11 +84,11 @@ impl RadixBlock {
     /// Currents become counts, `min(max(⌊(x + initial) / θ⌋, 0), levels)`.
     #[inline(always)]
     pub(super) fn fire<const IS_EXACT: bool>(&self, block: &mut Block) {
-        for lane in 0..COLUMNS {
-            let v = block[lane].wrapping_add(self.initial[lane]).max(0).min(self.most[lane]);
+        for (lane, number) in block.iter_mut().enumerate() {
+            let v = number.wrapping_add(self.initial[lane]).max(0).min(self.most[lane]);
             // SAFETY: neither negative nor more than 2^16, so that it fits.
             let q = unsafe { (v as f32 * self.inverse[lane]).to_int_unchecked::<i32>() };
-            block[lane] = if IS_EXACT {
+            *number = if IS_EXACT {
                 q
             } else {
                 // At most one too much or too little: the product is off by less than 2^-6.

@@ -209,9 +209,15 @@ impl<'a> Builder<'a> {
     }
 
     fn join_wanted(&mut self, value: usize, word: Word, pads: [usize; 4]) {
-        let (other, border) = self.wanted[value].unwrap_or((word, pads));
-        let widest = if other.entries() < word.entries() { other } else { word };
-        self.wanted[value] = Some((widest, core::array::from_fn(|side| border[side].max(pads[side]))));
+        match &mut self.wanted[value] {
+            wanted @ None => *wanted = Some((word, pads)),
+            Some((widest, border)) => {
+                if word.entries() < widest.entries() {
+                    *widest = word;
+                }
+                border.iter_mut().zip(pads).for_each(|(side, pad)| *side = pad.max(*side));
+            }
+        }
     }
 
     /// What a layer wants its operand kept as.
@@ -293,8 +299,9 @@ impl<'a> Builder<'a> {
         let place = self.of_value[value].expect("a chain reads what was made before");
         let (made, grid) = (&self.places[place], Grid::new(order, self.dims[value]));
         let has_border = made.pads.iter().zip(pads).all(|(has, wants)| *has >= wants);
-        // One channel, or one place, has one order only.
-        let is_one = made.grid.channels == 1 || made.grid.pixels() == 1 || grid.channels == 1 || grid.pixels() == 1;
+        // An image of one channel, or of one place, has one order only.
+        let last = Grid::new(Order::ChannelsLast, self.dims[value]);
+        let is_one = last.channels == 1 || last.pixels() == 1;
         if has_border && (made.order == order || (is_one && made.is_same_memory(grid))) {
             return if made.order == order { place } else { self.view(place, order, grid) };
         }
@@ -393,6 +400,8 @@ impl<'a> Builder<'a> {
         }
         let order = self.orders[first];
         let source = self.source(head, operands, first, order);
+        // Weights have been packed.
+        head.tensors.values().filter_map(|name| self.artifact.tensors.get(name)).for_each(|tensor| tensor.data.release());
         let mut stages = Vec::new();
         let mut values = Vec::new();
         let mut made = match chain.starts_with_stage {

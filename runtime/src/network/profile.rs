@@ -119,7 +119,7 @@ impl Network {
     /// As [`Network::run_quantised`].
     #[cfg(feature = "std")]
     pub fn profile(&self, images: &[u16], timesteps: usize) -> Result<Vec<f64>, crate::RunError> {
-        use super::{Outcome, run::Buffers, watch::Watch};
+        use super::{Outcome, buffers::Buffers, watch::Watch};
         self.check_run(images, &[timesteps])?;
         let plan = &self.plan;
         let mut times = vec![core::time::Duration::ZERO; 1 + plan.once.len() + plan.each.len()];

@@ -55,7 +55,7 @@ impl Line {
         let plane = |bit: u32| {
             let mut words = vec![0u64; (weights.len() * bytes).div_ceil(8)];
             for (entry, weight) in weights.iter().enumerate() {
-                if (weight - base) / unit >> bit & 1 == 1 {
+                if ((weight - base) / unit) >> bit & 1 == 1 {
                     let mask = (u64::MAX >> (64 - 8 * bytes)) << (entry * bytes % 8 * 8);
                     words[entry * bytes / 8] |= mask;
                 }

@@ -15,10 +15,27 @@ use crate::{
     kernels::{Block, COLUMNS, Entry, Isa, Loop, WithEntry},
 };
 
-/// Numbers of a tile, at most.
-pub(super) const TILE: usize = 1024;
-/// Channels of a tile, at most: a multiple of [`COLUMNS`].
-pub(super) const WIDTH: usize = 64;
+/// How large tiles are, at most.
+#[derive(Clone, Copy)]
+pub(super) struct Extent {
+    pub(super) numbers: usize,
+    /// A multiple of [`COLUMNS`].
+    pub(super) channels: usize,
+}
+
+impl Extent {
+    /// Numbers of the largest.
+    pub(super) const MOST: usize = 4096;
+
+    /// Those for certain instructions. AMX gathers the rows of an operand, which has to pay: 32 of them, its two tiles, meet up to 128 outputs. Other
+    /// instructions read rows where they are, and want sums in the nearest cache along with them.
+    pub(super) fn of(isa: Isa) -> Self {
+        match isa {
+            Isa::Amx => Self { numbers: Self::MOST, channels: 128 },
+            _ => Self { numbers: 1024, channels: 64 },
+        }
+    }
+}
 
 /// What is done with a tile.
 #[derive(Clone, Debug)]

@@ -3,10 +3,10 @@
 use super::{
     Network, Outcome,
     arena::Memory,
+    buffers::Buffers,
     params::Params,
     place::{Order, Place},
-    run::Buffers,
-    tile::{Context, Load, TILE, Tile},
+    tile::{Context, Load, Tile},
     watch::Watch,
 };
 use crate::{
@@ -69,8 +69,8 @@ impl Recorder<'_> {
 
     /// The product of another value with a factor, in the places of a tile.
     pub(super) fn scaled(&mut self, value: usize, tile: &Tile<'_>, place: &Place, factor: &Params, context: &Context<'_>) {
-        let mut sums = [0; TILE];
-        let mut other = Tile { sums: &mut sums[..tile.sums.len()], ..*tile };
+        let mut sums = vec![0; tile.sums.len()];
+        let mut other = Tile { sums: &mut sums, ..*tile };
         context.isa.run(Load { tile: &mut other, context, place });
         other.scale(factor);
         self.tile(value, &other, place.order);

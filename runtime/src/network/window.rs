@@ -182,6 +182,7 @@ impl Taps<'_, '_, '_> {
                 let mut from = memory.at(origin + first + (channel + at) * bytes).cast_const();
                 for row in rows.chunks_exact_mut(width) {
                     let mut sum = bias;
+                    #[allow(clippy::needless_range_loop, reason = "there may be no `few` to go through")]
                     for tap in 0..count {
                         let (weights, place) =
                             if TAPS == 0 { (*depthwise.weights(tap, channel + at), depthwise.taps[tap]) } else { few[tap] };

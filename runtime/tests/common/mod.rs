@@ -460,3 +460,36 @@ pub fn random_images(artifact: &Artifact, count: usize, seed: u64) -> Vec<u16> {
     }
     images
 }
+
+/// A network with work enough that several threads take part.
+pub fn wide_network(coding: Coding) -> Artifact {
+    let r = &mut Random(99);
+    let mut b = Builder::new(&[1, 3, 32, 32], Layout::Nchw, coding);
+    let neuron = |b: &mut Builder, x: &str, theta: i32| {
+        let (theta, initial) = (Tensor::new([], [theta]), Tensor::new([], [theta / 2]));
+        match coding {
+            Coding::Digits => b.radix_neuron(x, theta, initial, 8, 255),
+            _ => b.if_neuron(x, theta, initial, Reset::Soft),
+        }
+    };
+    let w = r.weight(&[32, 3, 3, 3], 127);
+    let bias = r.tensor(&[32], 500);
+    let x = b.conv("x", w, Some(bias), [1, 1], [1, 1], [1; 4], 1);
+    let x = neuron(&mut b, &x, 300);
+    let w = r.weight(&[48, 32, 3, 3], 2000);
+    let x = b.conv(&x, w, None, [2, 2], [1, 1], [1; 4], 1);
+    let x = neuron(&mut b, &x, 9000);
+    // Depthwise, and in groups whose numbers of channels are odd.
+    let w = r.weight(&[96, 1, 3, 3], 90);
+    let x = b.conv(&x, w, None, [1, 1], [1, 1], [1; 4], 48);
+    let x = neuron(&mut b, &x, 70);
+    let w = r.weight(&[32, 3, 2, 2], 60);
+    let x = b.conv(&x, w, None, [1, 1], [1, 1], [0; 4], 32);
+    let x = neuron(&mut b, &x, 90);
+    let x = b.sum_pool(&x, [3, 3], [2, 2], [1; 4], false);
+    let x = b.flatten(&x);
+    let inputs = b.shape(&x)[1];
+    let w = r.weight(&[400, inputs], 20);
+    let x = b.linear(&x, w, None);
+    b.finish(&x, Head::None)
+}

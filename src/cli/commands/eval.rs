@@ -5,6 +5,7 @@ use crate::{
     cli::{
         args::EvalArgs,
         clipped::Clipped,
+        early,
         numbers::{joules, si, table},
         outcome::{Failure, Outcome},
         output::print,
@@ -18,7 +19,7 @@ use crate::{
     observer::Observer,
 };
 use serde::Serialize;
-use snnc_runtime::{Code, Cost, Energy, Network, argmax};
+use snnc_runtime::{Code, Cost, Energy, Network, RunError, Session, argmax};
 use std::{process::ExitCode, time::Instant};
 
 /// Numbers that the artifact is made of: products of 8 bits, sums of 32.
@@ -39,6 +40,63 @@ struct Measured {
     clipped_percent: f64,
     /// The spiking network, by number of time steps.
     snn: Vec<AtTimesteps>,
+    /// Images that stop when their class is clear, by confidence.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    early_exit: Vec<AtConfidence>,
+}
+
+/// Images that stop where the softmax so far gives a class so much.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct AtConfidence {
+    confidence: f32,
+    /// Time steps of an image, on average.
+    timesteps: f64,
+    /// Accuracy in percent.
+    top1: f64,
+    /// Images, in percent, whose class is another than after all time steps: the risk.
+    other_class: f64,
+}
+
+/// Counts where images stop.
+struct Early {
+    session: Session,
+    confidences: Vec<f32>,
+    timesteps: usize,
+    /// By confidence: time steps, right classes, and classes other than after all steps.
+    sums: Vec<[usize; 3]>,
+}
+
+impl Early {
+    fn new(args: &EvalArgs, network: &Network) -> Result<Self> {
+        early::check(&args.artifact, network)?;
+        let session = network.session().map_err(|e| Error::format(&args.artifact, e.to_string()))?;
+        let timesteps = args.timesteps.iter().copied().max().unwrap_or(network.spec().timesteps);
+        Ok(Self { session, confidences: args.early_exit.clone(), timesteps, sums: vec![[0; 3]; args.early_exit.len()] })
+    }
+
+    fn add(&mut self, network: &Network, images: &[f32], first: usize, labels: &[usize]) -> std::result::Result<(), RunError> {
+        let numbers = network.quantise(images)?;
+        for ((index, image), &label) in (first as u64..).zip(numbers.chunks(network.image_len())).zip(labels) {
+            let stops = early::stops(&mut self.session, image, index, &self.confidences, self.timesteps)?;
+            let class = stops[self.sums.len()].class;
+            for (sum, stop) in self.sums.iter_mut().zip(&stops) {
+                sum[0] += stop.steps;
+                sum[1] += usize::from(stop.class == label);
+                sum[2] += usize::from(stop.class != class);
+            }
+        }
+        Ok(())
+    }
+
+    fn each(&self, count: f64) -> Vec<AtConfidence> {
+        let each = |(&confidence, &[steps, right, other]): (&f32, &[usize; 3])| AtConfidence {
+            confidence,
+            timesteps: steps as f64 / count,
+            top1: 100.0 * right as f64 / count,
+            other_class: 100.0 * other as f64 / count,
+        };
+        self.confidences.iter().zip(&self.sums).map(each).collect()
+    }
 }
 
 /// Energy of the multiplications of the network without spikes, an image.
@@ -150,8 +208,12 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
     let mut ann_right = 0;
     let (mut clipped, mut ann_energy) = (Clipped::default(), AnnEnergy::default());
     let mut sums: Vec<Sums> = vec![Sums::default(); steps.len()];
-    for first in (0..images.count).step_by(network.batch()) {
-        let range = first..images.count.min(first + network.batch());
+    let mut early = match args.early_exit.is_empty() {
+        true => None,
+        false => Some(Early::new(args, &network)?),
+    };
+    for first in (0..images.count).step_by(network.images_at_once()) {
+        let range = first..images.count.min(first + network.images_at_once());
         let labels = &labels[range.clone()];
         let input = plan.convert(&images, range.clone());
         clipped.count(&network.spec().input, &input);
@@ -173,6 +235,9 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
             sum.activity.add(&cost, range.len() as f64);
             (sum.latency, sum.interval, sum.delay_bits) = (cost.latency, cost.interval, cost.delay_bits);
             ann_energy = AnnEnergy::new(&cost);
+        }
+        if let Some(early) = &mut early {
+            early.add(&network, &input, range.start, labels).map_err(|e| Error::format(&args.data, e.to_string()))?;
         }
         console.progress(range.end as u64);
     }
@@ -197,6 +262,7 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
         ann_energy,
         clipped_percent: clipped.percent(),
         snn: steps.iter().zip(&sums).map(at).collect(),
+        early_exit: early.map_or_else(Vec::new, |early| early.each(count)),
     })
 }
 
@@ -292,10 +358,19 @@ fn readable(args: &EvalArgs, measured: &Measured) -> String {
     beside("float network", top1, ann.float32_pj, ann.float32_pj_without_input_layer);
     let images = if measured.n == 1 { "1 image".to_owned() } else { format!("{} images", measured.n) };
     let data = args.data.display();
+    let stopped = if measured.early_exit.is_empty() { String::new() } else { format!("\n{}", early_table(&measured.early_exit)) };
     format!(
-        "{images} of `{data}`; {code} code; latency and distance of images in time steps; spikes, operations and energy an image\n\n{}",
+        "{images} of `{data}`; {code} code; latency and distance of images in time steps; spikes, operations and energy an image\n\n{}{stopped}",
         table(&rows)
     )
+}
+
+fn early_table(stops: &[AtConfidence]) -> String {
+    let mut rows = vec![["early exit at", "time steps", "top-1", "other class than after all"].map(str::to_owned).to_vec()];
+    rows.extend(stops.iter().map(|at| {
+        vec![at.confidence.to_string(), format!("{:.2}", at.timesteps), format!("{:.2} %", at.top1), format!("{:.2} %", at.other_class)]
+    }));
+    table(&rows)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::{
     cli::{
         args::{RunArgs, Simulator},
         clipped::Clipped,
+        early::check,
         files,
         numbers::table,
         outcome::{Failure, Outcome},
@@ -44,19 +45,19 @@ pub(crate) fn run(args: &RunArgs, style: &Style) -> Outcome {
         print(plan::text(&args.artifact, &load_network(&args.artifact).map_err(&about)?))?;
     }
     let Some(input) = &args.input else { return Ok(ExitCode::SUCCESS) };
-    let Ran { logits, classes, picture } = ran(args, input, &mut console).map_err(&about)?;
+    let mut ran = ran(args, input, &mut console).map_err(&about)?;
     drop(console);
     let mut batch = files::Batch::default();
-    if let (Some(path), Some(picture)) = (&args.raster, picture) {
+    if let (Some(path), Some(picture)) = (&args.raster, ran.picture.take()) {
         batch.add(path, picture).map_err(&about)?;
     }
     if let Some(out) = &args.out {
-        npy_bytes(&[logits.len() / classes, classes], &logits).and_then(|bytes| batch.add(out, bytes)).map_err(&about)?;
+        npy_bytes(&[ran.logits.len() / ran.classes, ran.classes], &ran.logits).and_then(|bytes| batch.add(out, bytes)).map_err(&about)?;
     }
     batch.commit().map_err(&about)?;
     if args.out.is_none() {
         let blank = if args.explain { "\n" } else { "" };
-        print(format!("{blank}{}", readable(&logits, classes)))?;
+        print(format!("{blank}{}", readable(&ran)))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -68,6 +69,8 @@ struct Ran {
     classes: usize,
     /// The spikes of one image, if they are to be drawn.
     picture: Option<String>,
+    /// Time steps of each image, if they differ.
+    steps: Option<Vec<usize>>,
 }
 
 fn ran(args: &RunArgs, path: &Path, console: &mut Console) -> Result<Ran> {
@@ -83,6 +86,9 @@ fn ran(args: &RunArgs, path: &Path, console: &mut Console) -> Result<Ran> {
         Some(_) => Some(picture(args, path, &network, &images, &plan, timesteps)?),
         None => None,
     };
+    if let Some(confidence) = args.early_exit {
+        return early(args, path, confidence, timesteps, &network, &images, &plan, picture, console);
+    }
     let simulated = match args.simulator {
         Simulator::Runtime => None,
         Simulator::Engine => Some(Simulated::new(&artifact)?),
@@ -90,7 +96,7 @@ fn ran(args: &RunArgs, path: &Path, console: &mut Console) -> Result<Ran> {
     if simulated.as_ref().is_some_and(Simulated::leaks) {
         console.say("note: leaky neurons round down what is left of a potential, the engine does not: logits differ from the runtime's");
     }
-    let batch = simulated.as_ref().map_or(network.batch(), |s| s.batch(timesteps));
+    let batch = simulated.as_ref().map_or(network.images_at_once(), |s| s.batch(timesteps));
 
     let start = Instant::now();
     console.stage("run", Some(images.count as u64));
@@ -110,7 +116,40 @@ fn ran(args: &RunArgs, path: &Path, console: &mut Console) -> Result<Ran> {
     }
     console.stage_done(start.elapsed());
     clipped.warn(console);
-    Ok(Ran { logits, classes: network.classes(), picture })
+    Ok(Ran { logits, classes: network.classes(), picture, steps: None })
+}
+
+/// Stops every image as soon as its class is clear.
+#[allow(clippy::too_many_arguments, reason = "what the run has read so far")]
+fn early(
+    args: &RunArgs,
+    path: &Path,
+    confidence: f32,
+    timesteps: usize,
+    network: &Network,
+    images: &Images,
+    plan: &Plan,
+    picture: Option<String>,
+    console: &mut Console,
+) -> Result<Ran> {
+    check(&args.artifact, network)?;
+    let refused = |e: snnc_runtime::RunError| Error::format(path, e.to_string());
+    let mut session = network.session().map_err(refused)?;
+    let start = Instant::now();
+    console.stage("run", Some(images.count as u64));
+    let mut clipped = Clipped::default();
+    let (mut logits, mut steps) = (Vec::with_capacity(images.count * network.classes()), Vec::with_capacity(images.count));
+    for image in 0..images.count {
+        let input = plan.convert(images, image..image + 1);
+        clipped.count(&network.spec().input, &input);
+        session.start(&network.quantise(&input).map_err(refused)?, image as u64).map_err(refused)?;
+        logits.extend_from_slice(session.advance_until(confidence, timesteps).map_err(refused)?);
+        steps.push(session.steps());
+        console.progress(image as u64 + 1);
+    }
+    console.stage_done(start.elapsed());
+    clipped.warn(console);
+    Ok(Ran { logits, classes: network.classes(), picture, steps: Some(steps) })
 }
 
 /// Draws the spikes of the image that is asked for.
@@ -130,11 +169,18 @@ fn picture(args: &RunArgs, path: &Path, network: &Network, images: &Images, plan
     Ok(raster::svg(network, &trace, 0, &format!("{}, image {image} of {}", name(&args.artifact), name(path))))
 }
 
-fn readable(logits: &[f32], classes: usize) -> String {
-    let mut rows = vec![["image", "class", "logit"].map(str::to_owned).to_vec()];
-    for (image, row) in logits.chunks(classes).enumerate() {
+fn readable(ran: &Ran) -> String {
+    let with_steps = |mut row: Vec<String>, steps: String| {
+        if ran.steps.is_some() {
+            row.push(steps);
+        }
+        row
+    };
+    let mut rows = vec![with_steps(["image", "class", "logit"].map(str::to_owned).to_vec(), "time steps".to_owned())];
+    for (image, row) in ran.logits.chunks(ran.classes).enumerate() {
         let class = argmax(row);
-        rows.push(vec![image.to_string(), class.to_string(), format!("{:.4}", row[class])]);
+        let steps = ran.steps.as_ref().map_or_else(String::new, |steps| steps[image].to_string());
+        rows.push(with_steps(vec![image.to_string(), class.to_string(), format!("{:.4}", row[class])], steps));
     }
     table(&rows)
 }
