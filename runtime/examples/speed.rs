@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p snnc-runtime --example speed -- MODEL.snn|vgg16-radix|vgg16-rate [NAME=VALUE ..]` prints one line of JSON about an artifact,
 //! or about a network of the size of VGG-16 for 32x32 images with random weights: `batch=N`, `threads=N` (1), `steps=N` of the rate code,
-//! `seconds=S` of measuring (1); of VGG-16 also `digits=N` (8) and `threshold=F`, by which its thresholds are higher (1). Times are those of the
+//! `seconds=S` of measuring (1), `profile=1` for the time of each step; of VGG-16 also `digits=N` (8) and `threshold=F`, by which its thresholds are higher (1). Times are those of the
 //! fastest run, images are random. Without a network: layers by themselves. `SNNC_ISA` chooses the instructions. `scripts/performance.py` runs this;
 //! `snnc bench` says more about one artifact.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
@@ -240,15 +240,42 @@ fn network(name: &str, settings: &Settings) {
     let pixels = pixels(&network, images);
     let run = || network.run_quantised(&pixels, steps, 0).unwrap();
     let cost = network.cost(&run());
+    let peak_kib = peak_kib();
     let [processor, clock] = fastest(settings.get("seconds", 1.0), || drop(run()));
     let (parameters, arena) = network.memory();
+    let profiled = settings.get("profile", 0.0) > 0.0;
+    let steps_us = if profiled { profile(&network, &pixels, steps) } else { json!([]) };
     let line = json!({
         "network": name, "isa": network.isa().name(), "batch": network.batch(), "threads": rayon::current_num_threads(), "steps": steps,
         "images_per_cpu_s": images as f64 / processor, "images_per_s": images as f64 / clock, "load_s": load,
-        "parameter_bytes": parameters, "arena_bytes": arena, "peak_kib": peak_kib(),
-        "spikes_per_neuron": cost.spikes_per_neuron(), "synaptic_ops": cost.synaptic_ops,
+        "parameter_bytes": parameters, "arena_bytes": arena, "peak_kib": peak_kib,
+        "spikes_per_neuron": cost.spikes_per_neuron(), "synaptic_ops": cost.synaptic_ops, "profile": steps_us,
     });
     println!("{line}");
+}
+
+/// Each step's least time an image in microseconds, and its share of what the processor can do.
+fn profile(network: &Network, pixels: &[u16], timesteps: usize) -> serde_json::Value {
+    let steps = network.steps();
+    let mut least = vec![f64::INFINITY; 1 + steps.len()];
+    for _ in 0..20 {
+        let times = network.profile(pixels, timesteps).unwrap();
+        least.iter_mut().zip(times).for_each(|(least, time)| *least = least.min(time));
+    }
+    let images = (pixels.len() / network.image_len()) as f64;
+    let peaks: BTreeMap<u32, f64> = [8, 16, 32].into_iter().map(|bits| (bits, network.isa().measure_peak(bits).unwrap())).collect();
+    let lines = steps.iter().zip(&least[1..]).map(|(step, seconds)| {
+        let times = if step.domain.name() == "time" { timesteps } else { 1 };
+        let speed = step.products as f64 * times as f64 * images / seconds;
+        let share = peaks.get(&step.product_bits).map(|peak| speed / peak);
+        let operators: Vec<&str> =
+            step.nodes.iter().map(|name| network.spec().nodes.iter().find(|node| node.name == *name).unwrap().op.name()).collect();
+        json!({
+            "nodes": step.nodes, "operators": operators, "kernel": step.kernel, "domain": step.domain.name(), "bits": step.operand_bits,
+            "products": step.products, "us": seconds * 1e6 / images, "gmacs_per_s": speed / 1e9, "share_of_peak": share,
+        })
+    });
+    lines.collect()
 }
 
 fn main() {
