@@ -14,6 +14,11 @@ import tempfile
 import threading
 import zipfile
 
+# Options that make of a network what simulators of spikes run: integrate-and-fire neurons, threshold 1, soft reset, start potential 0, constant currents.
+REFERENCE_STEPS, REFERENCE_SCALE = 32, 256
+REFERENCE = (f"--code rate --spikes binary --threshold fixed=1 --v-init zero --train none --audit none --timesteps {REFERENCE_STEPS} "
+             f"--scale {REFERENCE_SCALE}").split()
+
 
 class Failed(Exception):
     """A command failed; `code` is its exit code."""

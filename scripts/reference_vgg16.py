@@ -27,10 +27,10 @@ from onnx import numpy_helper
 from spikingjelly.activation_based import functional, layer, neuron
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fixtures/vectors"))
+import common  # noqa: E402
 import reader  # noqa: E402
 
-STEPS, SCALE = 32, 256
-COMPILE = f"--code rate --spikes binary --threshold fixed=1 --v-init zero --train none --audit none --timesteps {STEPS} --scale {SCALE}".split()
+STEPS, SCALE = common.REFERENCE_STEPS, common.REFERENCE_SCALE
 
 
 def weights(model):
@@ -74,7 +74,7 @@ def ours(args, path, x, folder, options=()):
     """Compiles and runs; the artifact, and the logits by simulator."""
     snn, images = f"{folder}/vgg16.snn", f"{folder}/x.npy"
     np.save(images, x)
-    subprocess.run([args.binary, str(path), "-o", snn, "--quiet", *COMPILE, *options], check=True)
+    subprocess.run([args.binary, str(path), "-o", snn, "--quiet", *common.REFERENCE, *options], check=True)
     logits = {}
     for simulator in args.simulators.split(","):
         out = f"{folder}/{simulator}.npy"

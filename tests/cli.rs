@@ -192,8 +192,9 @@ fn help_shows_every_option() {
     for (subcommand, options) in [
         ("compile", &["--timesteps", "--mean"][..]),
         ("eval", &["--data", "--ann", "--timesteps", "--limit", "--json", "--threads"]),
-        ("run", &["-o <LOGITS.npy>", "--timesteps", "--simulator", "--raster <FILE.svg>", "--image"]),
+        ("run", &["-o <LOGITS.npy>", "--timesteps", "--explain", "--simulator", "--raster <FILE.svg>", "--image"]),
         ("emit", &["-o <MODEL.h>", "--max-flash", "--name"]),
+        ("bench", &["--ann", "--ann8", "--images", "--batch", "--timesteps", "--seconds", "--threads", "--json"]),
         ("inspect", &["FILE.onnx|FILE.snn"]),
         ("opt", &["--passes", "fold-batch-norm"]),
         ("explain", &["CODE"]),
@@ -251,6 +252,10 @@ fn usage_errors() {
     snnc("m.onnx -o m.snn --layuot nchw").error("--layout");
     snnc("m.onnx -o m.snn -q -v").error("cannot be used with");
     snnc("eval m.snn").error("--data");
+    snnc("run m.snn").error("INPUT.npy");
+    snnc("run m.snn --explain -o x.npy").error("INPUT.npy");
+    snnc("bench m.snn --batch 16,0").error("the number of images a step must be a whole number from 1");
+    snnc("bench m.snn --seconds 0").error("more than 0 and at most 3600 seconds");
     snnc("eval m.snn --data x.npz --timesteps 4,0").error("whole number from 1");
 }
 
@@ -982,6 +987,148 @@ fn integers_take_pixels_as_they_are() {
     snnc_in(folder, judge).error("--judge-scale: the model's input `image` takes integers");
 }
 
+/// What `bench` measures of a network, as briefly as it can.
+fn benched(folder: &Path, more: &[&str]) -> Value {
+    let ran = snnc_in(folder, ["bench", "m.snn", "--seconds", "0.05", "--json"].iter().chain(more)).ok();
+    assert_eq!(ran.stdout.lines().count(), 1, "{}", ran.stdout);
+    let result: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_follows("bench.schema.json", &result);
+    result
+}
+
+#[test]
+fn bench_says_where_the_time_goes() {
+    let data = fixture("digits/digits_test.npz");
+    for options in CODES {
+        let compiled = Compiled::with(options);
+        let folder = compiled.folder.path();
+        let result = benched(folder, &["--batch", "8,1"]);
+        let network = snnc_runtime::Network::load(&compiled.bytes("m")).unwrap();
+        assert_eq!((&result["code"], &result["images"]), (&options[1].into(), &Value::Null));
+        assert_eq!((result["timesteps"].as_u64(), result["threads"].as_u64()), (Some(8), Some(1)));
+        assert_eq!(result["isa"], network.isa().name());
+        assert_eq!(result["parameter_bytes"], network.memory().0);
+
+        // The median is no less than the least, and nobody is faster by the clock than by the time that the processor worked.
+        let number = |value: &Value| value.as_f64().unwrap_or_else(|| panic!("{value} in {result}"));
+        assert!(number(&result["latency"]["median_us"]) >= number(&result["latency"]["best_us"]));
+        let batches = result["batches"].as_array().unwrap();
+        assert_eq!(batches.iter().map(|at| at["batch"].as_u64().unwrap()).collect::<Vec<_>>(), [8, 1]);
+        for (at, size) in batches.iter().zip([8, 1]) {
+            assert_eq!(at["arena_bytes"], network.clone().with_batch(size).memory().1);
+            if at["images_per_cpu_s"].is_number() {
+                assert!(number(&at["images_per_cpu_s"]) >= 0.9 * number(&at["images_per_s"]), "{at}");
+            }
+            assert!(at["ann"].is_null() && at["ann8"].is_null());
+        }
+        if result["peak_rss_bytes"].is_number() {
+            assert!(number(&result["peak_rss_bytes"]) > number(&result["parameter_bytes"]) + number(&batches[0]["arena_bytes"]));
+        }
+
+        // The least that each step takes is no more than the least of all together, and most of it.
+        let profile = &result["profile"];
+        let steps = profile["steps"].as_array().unwrap();
+        let sum = number(&profile["input_us"]) + steps.iter().map(|step| number(&step["us"])).sum::<f64>();
+        let total = number(&profile["total_us"]);
+        assert!(sum <= total && sum > total / 3.0, "{sum} of {total} µs");
+        assert_eq!(steps.len(), network.steps().len());
+        for (step, planned) in steps.iter().zip(network.steps()) {
+            let times = if step["domain"] == "time" { 8 } else { 1 };
+            assert_eq!(step["products"], planned.products * times);
+            assert_eq!(planned.products > 0, step["share_of_peak"].is_number(), "{step}");
+            if planned.products > 0 {
+                let (share, speed) = (number(&step["share_of_peak"]), number(&step["gmacs_per_s"]));
+                // What goes by events does not make all products.
+                assert!(share > 0.0 && (share <= 1.5 || planned.most_events > 0.0), "{step}");
+                let peak = result["peaks"].as_array().unwrap().iter().find(|peak| peak["bits"] == step["product_bits"]).unwrap();
+                assert!((share * number(&peak["gmacs_per_s"]) - speed).abs() < 1e-6 * speed, "{step}");
+                assert!((speed * number(&step["us"]) * 1e3 - number(&step["products"])).abs() < 1e-6 * number(&step["products"]), "{step}");
+            }
+        }
+        assert!(steps.iter().any(|step| step["kernel"] == "product"));
+
+        let text = snnc_in(folder, ["bench", "m.snn", "--seconds", "0.05", "--images", data.to_str().unwrap()]).ok().stdout;
+        for part in [options[1], "one image by itself", "images/CPU s", "µs/image", "of peak", "fastest run", "digits_test.npz"] {
+            assert!(text.contains(part), "{part}:\n{text}");
+        }
+        assert!(!text.contains("ONNX Runtime"), "{text}");
+    }
+}
+
+#[test]
+fn bench_measures_beside_onnx_runtime() {
+    let compiled = Compiled::new();
+    let (folder, model) = (compiled.folder.path(), digits());
+    let args = ["--batch", "4", "--threads", "2", "--ann", model.to_str().unwrap()];
+    let bench = |folder: &Path, library: &str| {
+        let args = ["bench", "m.snn", "--seconds", "0.05"].iter().chain(&args);
+        Ran::of(command(folder).args(args).env("ORT_DYLIB_PATH", library).output().unwrap())
+    };
+    if !cfg!(feature = "onnxruntime") {
+        bench(folder, "").error("this build of snnc does not know ONNX Runtime");
+        return;
+    }
+    bench(folder, "none.so").error("ONNX Runtime: ");
+    let without = command(folder).args(["bench", "m.snn"]).args(args).env_remove("ORT_DYLIB_PATH").output().unwrap();
+    Ran::of(without).error("ORT_DYLIB_PATH names no ONNX Runtime");
+    if std::env::var_os("ORT_DYLIB_PATH").is_none() {
+        return;
+    }
+    let result = benched(folder, &[&args[..], &["--ann8", model.to_str().unwrap()]].concat());
+    let at = &result["batches"][0];
+    assert_eq!(result["threads"], 2);
+    for name in ["ann", "ann8"] {
+        let beside = &at[name];
+        let key = if at["images_per_cpu_s"].is_number() { "images_per_cpu_s" } else { "images_per_s" };
+        let ratio = at[key].as_f64().unwrap() / beside[key].as_f64().unwrap();
+        assert!((beside["ratio"].as_f64().unwrap() - ratio).abs() < 1e-9 * ratio, "{result}");
+    }
+    // A network that reads other images.
+    let other = fixture("onnx/conv_classifier.onnx");
+    snnc_in(folder, ["bench", "m.snn", "--seconds", "0.01", "--ann", other.to_str().unwrap()])
+        .error("conv_classifier.onnx: ONNX Runtime: ");
+}
+
+#[test]
+fn run_explains_how_it_goes_about_it() {
+    let data = fixture("digits/digits_test.npz");
+    let data = data.to_str().unwrap();
+    for options in CODES {
+        let compiled = Compiled::with(options);
+        let folder = compiled.folder.path();
+        let text = snnc_in(folder, ["run", "m.snn", "--explain"]).ok().stdout;
+        let network = snnc_runtime::Network::load(&compiled.bytes("m")).unwrap();
+        assert!(text.starts_with(&format!("m.snn: {} code, 8 ", options[1])), "{text}");
+        assert!(text.contains(&format!("instructions: {}\n", network.isa().name())), "{text}");
+        let rows: Vec<&str> = text.lines().skip(3).take_while(|line| !line.is_empty()).collect();
+        assert_eq!(rows.len(), network.steps().len(), "{text}");
+        for (row, step) in rows.iter().zip(network.steps()) {
+            assert!(
+                row.starts_with(&format!("{} ", step.nodes[0])) && row.contains(step.kernel) && row.contains(step.domain.name()),
+                "{row}"
+            );
+            assert!(row.contains(&format!("{} bits", step.operand_bits)), "{row}");
+            assert_eq!(row.contains('%'), step.most_events > 0.0, "{row}");
+        }
+        let is_radix = options[1] == "radix";
+        for (part, is_there) in [
+            ("radix_neuron", is_radix),
+            ("\ncount: ", is_radix),
+            ("if_neuron", !is_radix),
+            ("\ntime: ", !is_radix),
+            ("\nconstant: ", !is_radix),
+        ] {
+            assert_eq!(text.contains(part), is_there, "{part}:\n{text}");
+        }
+        assert_eq!(text.contains("\nevents: "), network.steps().iter().any(|step| step.most_events > 0.0));
+        assert!(text.lines().last().unwrap().starts_with("memory: parameters "), "{text}");
+        // With images they are run too.
+        let both = snnc_in(folder, ["run", "m.snn", data, "--explain"]).ok().stdout;
+        let plain = snnc_in(folder, ["run", "m.snn", data]).ok().stdout;
+        assert_eq!(both, format!("{text}\n{plain}"));
+    }
+}
+
 #[test]
 fn inspect_tells_models_from_artifacts() {
     let compiled = Compiled::new();
@@ -1314,12 +1461,17 @@ fn ctrl_c_keeps_the_best_network() {
 
 /// The report's shape, as documented.
 fn assert_valid(report: &Value) {
-    let path = root().join("docs/report.schema.json");
+    assert_follows("report.schema.json", report);
+}
+
+/// The shape of what is documented in a schema.
+fn assert_follows(schema: &str, value: &Value) {
+    let path = root().join("docs").join(schema);
     let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
-    let schema: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-    compiler.add_resource("report.json", schema).unwrap();
-    let index = compiler.compile("report.json", &mut schemas).unwrap();
-    if let Err(error) = schemas.validate(report, index) {
+    let content: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    compiler.add_resource(schema, content).unwrap();
+    let index = compiler.compile(schema, &mut schemas).unwrap();
+    if let Err(error) = schemas.validate(value, index) {
         panic!("{error:#}");
     }
 }

@@ -1,23 +1,30 @@
-//! How fast the products of whole numbers are, and a network of the size of VGG-16 for 32x32 images in both codes: random weights,
-//! thresholds that make neurons fire now and then.
+//! How fast networks run, and layers and products by themselves.
 //!
-//! `cargo run --release -p snnc-runtime --example speed -- [images] [steps of the rate code]`; `SNNC_ISA` chooses the instructions.
+//! `cargo run --release -p snnc-runtime --example speed -- MODEL.snn|vgg16-radix|vgg16-rate [NAME=VALUE ..]` prints one line of JSON about an artifact,
+//! or about a network of the size of VGG-16 for 32x32 images with random weights: `batch=N`, `threads=N` (1), `steps=N` of the rate code,
+//! `seconds=S` of measuring (1), `profile=1` for the time of each step; of VGG-16 also `digits=N` (8) and `threshold=F`, by which its thresholds are higher (1). Times are those of the
+//! fastest run, images are random. Without a network: layers by themselves. `SNNC_ISA` chooses the instructions. `scripts/performance.py` runs this;
+//! `snnc bench` says more about one artifact.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
+use serde_json::json;
 use snnc_runtime::{
-    Artifact, Code, Coding, Energy, Head, InputSpec, Layout, Network, NetworkSpec, NodeSpec, OpSpec, OutputSpec, Phase, Preprocess,
-    Quantiser, Reset, Source, Tensor,
+    Artifact, Code, Coding, Head, InputSpec, Isa, Layout, Network, NetworkSpec, NodeSpec, OpSpec, OutputSpec, Phase, Preprocess, Quantiser,
+    Reset, Source, Tensor,
 };
 use std::{collections::BTreeMap, time::Instant};
 
 /// A network that grows node by node, each over the one before.
 struct Chain {
     artifact: Artifact,
+    digits: u32,
+    /// What thresholds are multiplied by: the higher they are, the less neurons fire.
+    threshold: f64,
     seed: u64,
 }
 
 impl Chain {
-    fn new(shape: &[usize], code: Code) -> Self {
+    fn new(shape: &[usize], code: Code, digits: u32, threshold: f64) -> Self {
         let graph = NetworkSpec {
             format: "snnc".into(),
             format_version: 2,
@@ -27,7 +34,8 @@ impl Chain {
             code,
             options: BTreeMap::new(),
             seed: 0,
-            timesteps: 8,
+            // Images have eight digits.
+            timesteps: digits.max(8) as usize,
             input: InputSpec {
                 name: "x".into(),
                 shape: shape.to_vec(),
@@ -39,7 +47,7 @@ impl Chain {
             nodes: vec![],
             output: OutputSpec { node: String::new(), name: None, head: Head::None, scale: 1.0 },
         };
-        Self { artifact: Artifact { graph, tensors: BTreeMap::new() }, seed: 1 }
+        Self { artifact: Artifact { graph, tensors: BTreeMap::new() }, digits, threshold, seed: 1 }
     }
 
     fn shape(&self) -> Vec<usize> {
@@ -79,18 +87,23 @@ impl Chain {
     fn neurons(&mut self, inputs: usize) {
         let dims = self.shape();
         let is_first = self.artifact.graph.nodes.len() == 1;
-        let theta = (75.0 * (inputs as f64).sqrt()) as i32;
+        // Behind digits a neuron says about what it reads; behind the image, which has eight of them, as much in its own digits.
+        let levels = (1 << self.digits) - 1;
+        let theta = self.threshold * 75.0 * (inputs as f64).sqrt();
         let (op, theta) = match self.artifact.graph.code {
-            Code::Radix => (OpSpec::RadixNeuron { digits: 8, levels: 255 }, theta),
-            Code::Rate => (OpSpec::IfNeuron { reset: Reset::Soft }, if is_first { theta * 255 } else { theta }),
+            Code::Radix => {
+                (OpSpec::RadixNeuron { digits: self.digits, levels }, if is_first { theta * 255.0 / f64::from(levels) } else { theta })
+            }
+            Code::Rate => (OpSpec::IfNeuron { reset: Reset::Soft }, if is_first { theta * 255.0 } else { theta }),
         };
+        let theta = (theta as i32).max(1);
         let tensors = vec![("threshold", Tensor::new([], [theta])), ("initial", Tensor::new([], [theta / 2]))];
         self.push(op, &dims, true, tensors);
     }
 }
 
-fn vgg16(code: Code) -> Artifact {
-    let mut vgg = Chain::new(&[1, 3, 32, 32], code);
+fn vgg16(code: Code, digits: u32, threshold: f64) -> Artifact {
+    let mut vgg = Chain::new(&[1, 3, 32, 32], code, digits, threshold);
     let mut side = 32;
     let blocks: [&[usize]; 5] = [&[64, 64], &[128, 128], &[256, 256, 256], &[512, 512, 512], &[512, 512, 512]];
     for widths in blocks {
@@ -114,31 +127,73 @@ fn vgg16(code: Code) -> Artifact {
     vgg.artifact
 }
 
-fn image(index: usize) -> u16 {
-    (index * 7919 % 256) as u16
+/// Random pixels, the same every time.
+fn pixels(network: &Network, images: usize) -> Vec<u16> {
+    let values = u64::from(network.spec().input.quantiser.top()) + 1;
+    let random = |index: usize| (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+    (0..images * network.image_len()).map(|index| (random(index + 1) % values) as u16).collect()
+}
+
+/// Seconds of the processor, of all threads of this process; where the system does not tell, those of a clock.
+fn processor_seconds(begin: Instant) -> f64 {
+    #[cfg(unix)]
+    {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: it only writes to `time`.
+        if unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) } == 0 {
+            return time.tv_sec as f64 + time.tv_nsec as f64 / 1e9;
+        }
+    }
+    begin.elapsed().as_secs_f64()
+}
+
+/// Most memory so far in KiB, as Linux counts it.
+fn peak_kib() -> i64 {
+    #[cfg(unix)]
+    {
+        // SAFETY: a structure of numbers, which zeros are valid for.
+        let mut usage: libc::rusage = unsafe { core::mem::zeroed() };
+        // SAFETY: it only writes to `usage`.
+        if unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) } == 0 {
+            return usage.ru_maxrss;
+        }
+    }
+    0
+}
+
+/// Seconds of the processor and of a clock that the fastest of several runs takes.
+fn fastest(seconds: f64, mut run: impl FnMut()) -> [f64; 2] {
+    let begin = Instant::now();
+    let mut least = [f64::INFINITY; 2];
+    let mut runs = 0;
+    while runs < 3 || begin.elapsed().as_secs_f64() < seconds {
+        let (start, processor) = (Instant::now(), processor_seconds(begin));
+        run();
+        least[0] = least[0].min(processor_seconds(begin) - processor);
+        least[1] = least[1].min(start.elapsed().as_secs_f64());
+        runs += 1;
+    }
+    least
 }
 
 /// One layer by itself: products a second.
 fn layer(what: &str, dims: &[usize], images: usize, build: impl Fn(&mut Chain)) {
-    let mut chain = Chain::new(dims, Code::Radix);
+    let mut chain = Chain::new(dims, Code::Radix, 8, 1.0);
     build(&mut chain);
-    let network = Network::new(chain.artifact).unwrap();
-    let pixels: Vec<u16> = (0..images * network.image_len()).map(image).collect();
-    let products: u64 = network.layers().iter().map(|layer| layer.connections).sum();
-    let (mut seconds, mut runs) = (f64::INFINITY, 0);
-    let start = Instant::now();
-    while runs < 3 || start.elapsed().as_secs_f64() < 0.5 {
-        let start = Instant::now();
+    let network = Network::new(chain.artifact).unwrap().with_batch(images);
+    let pixels = pixels(&network, images);
+    let products: u64 = network.steps().iter().map(|step| step.products).sum();
+    let [seconds, _] = fastest(0.5, || {
         network.run_quantised(&pixels, 8, 0).unwrap();
-        seconds = seconds.min(start.elapsed().as_secs_f64());
-        runs += 1;
-    }
+    });
     println!("{what:40} {:8.1} G products a second", products as f64 * images as f64 / seconds / 1e9);
 }
 
-fn main() {
-    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<usize>().unwrap());
-    let (images, steps) = (arguments.next().unwrap_or(32), arguments.next().unwrap_or(8));
+fn layers() {
+    for isa in Isa::available() {
+        let peaks = [8, 16, 32].map(|bits| format!("{:8.1}", isa.measure_peak(bits).unwrap() / 1e9));
+        println!("{:40} {} G products a second of 8, 16 and 32 bits in the nearest cache", isa.name(), peaks.join(" "));
+    }
     layer("conv 3x3, 64 to 64, 32x32, 16 images", &[1, 64, 32, 32], 16, |c| c.conv(64, 3, 1));
     layer("conv 3x3, 64 to 64, 32x32, 1 image", &[1, 64, 32, 32], 1, |c| c.conv(64, 3, 1));
     layer("conv 3x3, 512 to 512, 4x4, 16 images", &[1, 512, 4, 4], 16, |c| c.conv(512, 3, 1));
@@ -149,23 +204,86 @@ fn main() {
         let weight = c.weight(&[1024, 1024]);
         c.push(OpSpec::Linear, &[1, 1024], false, vec![("weight", weight)]);
     });
-    for code in [Code::Radix, Code::Rate] {
-        let bytes = vgg16(code).to_bytes().unwrap();
-        let start = Instant::now();
-        let network = Network::load(&bytes).unwrap();
-        let load = start.elapsed().as_secs_f64() * 1e3;
-        println!("{code:?}, {:?}: load {load:.0} ms, {} MB, batch {}", network.isa(), bytes.len() >> 20, network.batch());
-        let steps = if code == Code::Radix { 8 } else { steps };
-        let pixels: Vec<u16> = (0..images * network.image_len()).map(image).collect();
-        let start = Instant::now();
-        let outcome = network.run_quantised(&pixels, steps, 0).unwrap();
-        let seconds = start.elapsed().as_secs_f64();
-        let cost = network.cost(&outcome);
-        println!("  {:.1} images/s, latency {} steps, interval {}", images as f64 / seconds, cost.latency, cost.interval);
-        println!("  {:.3} spikes per neuron, {:.3} G accumulations", cost.spikes_per_neuron(), cost.synaptic_ops / 1e9);
-        let (energy, ann) = (cost.energy_pj(Energy::INT8_45NM) / 1e9, cost.ann_energy_pj(Energy::INT8_45NM) / 1e9);
-        println!("  {energy:.3} mJ against {ann:.3} mJ of the same in 8 bits");
-        let rates: Vec<String> = cost.rates.iter().map(|rate| format!("{:.2}", rate.rate)).collect();
-        println!("  rates {}", rates.join(" "));
+}
+
+/// What is said of a network in `NAME=VALUE`.
+struct Settings(BTreeMap<String, f64>);
+
+impl Settings {
+    fn new(words: impl Iterator<Item = String>) -> Self {
+        let setting = |word: String| word.split_once('=').map(|(name, value)| (name.to_owned(), value.parse().unwrap())).unwrap();
+        Self(words.map(setting).collect())
     }
+
+    fn get(&self, name: &str, default: f64) -> f64 {
+        self.0.get(name).copied().unwrap_or(default)
+    }
+}
+
+fn network(name: &str, settings: &Settings) {
+    let random = |code| vgg16(code, settings.get("digits", 8.0) as u32, settings.get("threshold", 1.0)).to_bytes().unwrap();
+    let bytes = match name {
+        "vgg16-radix" => random(Code::Radix),
+        "vgg16-rate" => random(Code::Rate),
+        file => std::fs::read(file).unwrap(),
+    };
+    let start = Instant::now();
+    let mut network = Network::load(&bytes).unwrap();
+    let load = start.elapsed().as_secs_f64();
+    drop(bytes);
+    let default = network.batch();
+    network = network.with_batch(settings.get("batch", default as f64) as usize);
+    let steps = settings.get("steps", network.spec().timesteps as f64) as usize;
+    // At least sixteen images, in whole batches for all threads.
+    let together = network.batch() * rayon::current_num_threads();
+    let images = together * 16usize.div_ceil(together);
+    let pixels = pixels(&network, images);
+    let run = || network.run_quantised(&pixels, steps, 0).unwrap();
+    let cost = network.cost(&run());
+    let peak_kib = peak_kib();
+    let [processor, clock] = fastest(settings.get("seconds", 1.0), || drop(run()));
+    let (parameters, arena) = network.memory();
+    let profiled = settings.get("profile", 0.0) > 0.0;
+    let steps_us = if profiled { profile(&network, &pixels, steps) } else { json!([]) };
+    let line = json!({
+        "network": name, "isa": network.isa().name(), "batch": network.batch(), "threads": rayon::current_num_threads(), "steps": steps,
+        "images_per_cpu_s": images as f64 / processor, "images_per_s": images as f64 / clock, "load_s": load,
+        "parameter_bytes": parameters, "arena_bytes": arena, "peak_kib": peak_kib,
+        "spikes_per_neuron": cost.spikes_per_neuron(), "synaptic_ops": cost.synaptic_ops, "profile": steps_us,
+    });
+    println!("{line}");
+}
+
+/// Each step's least time an image in microseconds, and its share of what the processor can do.
+fn profile(network: &Network, pixels: &[u16], timesteps: usize) -> serde_json::Value {
+    let steps = network.steps();
+    let mut least = vec![f64::INFINITY; 1 + steps.len()];
+    for _ in 0..20 {
+        let times = network.profile(pixels, timesteps).unwrap();
+        least.iter_mut().zip(times).for_each(|(least, time)| *least = least.min(time));
+    }
+    let images = (pixels.len() / network.image_len()) as f64;
+    let peaks: BTreeMap<u32, f64> = [8, 16, 32].into_iter().map(|bits| (bits, network.isa().measure_peak(bits).unwrap())).collect();
+    let lines = steps.iter().zip(&least[1..]).map(|(step, seconds)| {
+        let times = if step.domain.name() == "time" { timesteps } else { 1 };
+        let speed = step.products as f64 * times as f64 * images / seconds;
+        let share = peaks.get(&step.product_bits).map(|peak| speed / peak);
+        let operators: Vec<&str> =
+            step.nodes.iter().map(|name| network.spec().nodes.iter().find(|node| node.name == *name).unwrap().op.name()).collect();
+        json!({
+            "nodes": step.nodes, "operators": operators, "kernel": step.kernel, "domain": step.domain.name(), "bits": step.operand_bits,
+            "products": step.products, "us": seconds * 1e6 / images, "gmacs_per_s": speed / 1e9, "share_of_peak": share,
+        })
+    });
+    lines.collect()
+}
+
+fn main() {
+    let mut words = std::env::args().skip(1);
+    let Some(name) = words.next() else { return layers() };
+    let settings = Settings::new(words);
+    // With one thread, all is done in this one.
+    let threads = settings.get("threads", 1.0) as usize;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build().unwrap();
+    pool.install(|| network(&name, &settings));
 }

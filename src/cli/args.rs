@@ -81,6 +81,8 @@ pub enum Command {
     Run(RunArgs),
     /// Write an artifact in another form: C for microcontrollers
     Emit(EmitArgs),
+    /// Measure how fast an artifact runs, step by step
+    Bench(BenchArgs),
     /// Show a model or an artifact, and whether it can be compiled
     Inspect(InspectArgs),
     /// Run passes on a graph in text form and print the result
@@ -417,10 +419,10 @@ pub struct RunArgs {
     #[arg(value_name = "MODEL.snn", value_hint = ValueHint::FilePath)]
     pub artifact: PathBuf,
     /// Images: uint8 N,H,W[,C], or float32 as the model reads them
-    #[arg(value_name = "INPUT.npy", value_hint = ValueHint::FilePath)]
-    pub input: PathBuf,
+    #[arg(value_name = "INPUT.npy", required_unless_present = "explain", value_hint = ValueHint::FilePath)]
+    pub input: Option<PathBuf>,
     /// Write the logits here (float32, one row per image) instead of printing the classes
-    #[arg(short = 'o', value_name = "LOGITS.npy", value_hint = ValueHint::FilePath)]
+    #[arg(short = 'o', value_name = "LOGITS.npy", requires = "input", value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
     /// Time steps [default: the artifact's number, and in the radix code no other]
     #[arg(long, value_name = "N", value_parser = parse_steps)]
@@ -432,14 +434,49 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME", default_value = "runtime", value_parser = simulator())]
     pub simulator: Simulator,
     /// Draw every spike of one image: neurons below each other, time steps to the right
-    #[arg(long, value_name = "FILE.svg", value_parser = parse_raster, value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE.svg", requires = "input", value_parser = parse_raster, value_hint = ValueHint::FilePath)]
     pub raster: Option<PathBuf>,
     /// Which image to draw, counted from 0 [default: 0]
     #[arg(long, value_name = "N", requires = "raster")]
     pub image: Option<usize>,
+    /// Print how the runtime goes about it: the steps, what each costs, and memory; without images, no more than that
+    #[arg(long)]
+    pub explain: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "documented at its type")]
     pub manner: Manner,
+}
+
+/// Arguments of `bench`.
+#[derive(Args, Clone, Debug)]
+pub struct BenchArgs {
+    /// The spiking network
+    #[arg(value_name = "MODEL.snn", value_hint = ValueHint::FilePath)]
+    pub artifact: PathBuf,
+    /// Also time the network that it was compiled from, in ONNX Runtime; the environment variable `ORT_DYLIB_PATH` names its library
+    #[arg(long, value_name = "MODEL.onnx", value_hint = ValueHint::FilePath)]
+    pub ann: Option<PathBuf>,
+    /// Also time what ONNX Runtime's quantiser made of it
+    #[arg(long, value_name = "INT8.onnx", value_hint = ValueHint::FilePath)]
+    pub ann8: Option<PathBuf>,
+    /// Images, as `run` takes them [default: random pixels, the same every time]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub images: Option<PathBuf>,
+    /// Images that go through the network together; steps are measured with the first number [default: what the network chooses, and 1]
+    #[arg(long, value_name = "N[,N..]", value_delimiter = ',', value_parser = parse_batch)]
+    pub batch: Vec<usize>,
+    /// Time steps [default: the artifact's number, and in the radix code no other]
+    #[arg(long, value_name = "N", value_parser = parse_steps)]
+    pub timesteps: Option<usize>,
+    /// How long each measurement goes on, in seconds
+    #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = parse_measuring)]
+    pub seconds: f64,
+    /// Number of threads
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_threads)]
+    pub threads: usize,
+    /// Print one JSON object instead of tables (docs/bench.schema.json)
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `emit`.
@@ -864,6 +901,10 @@ fn parse_seconds(text: &str) -> std::result::Result<f64, String> {
         Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
         _ => Err("the budget is a number of seconds, more than 0".into()),
     }
+}
+
+fn parse_measuring(text: &str) -> std::result::Result<f64, String> {
+    parse_within(text, "a measurement takes more than 0 and at most 3600 seconds", |v| v > 0.0 && v <= 3600.0)
 }
 
 fn parse_epochs(text: &str) -> std::result::Result<usize, String> {

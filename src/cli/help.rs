@@ -6,7 +6,7 @@ use clap::Command;
 type Shown = &'static [(&'static str, &'static str)];
 
 /// By command: the options that `-h` shows, and what it says of them. What it shows of other commands is all that they have.
-const SHORT: [(&str, Shown); 4] = [
+const SHORT: [(&str, Shown); 5] = [
     ("compile", &COMPILE),
     (
         "eval",
@@ -17,6 +17,18 @@ const SHORT: [(&str, Shown); 4] = [
             ("timesteps", "Time steps to measure at, in the rate code"),
             ("limit", "Take only the first N images"),
             ("json", "Print one JSON object instead of a table"),
+        ],
+    ),
+    (
+        "bench",
+        &[
+            ("artifact", "The spiking network"),
+            ("ann", "The network that it was compiled from"),
+            ("ann8", "The same in 8 bits"),
+            ("images", "Images, in place of random ones"),
+            ("batch", "Images that go through together"),
+            ("threads", "Number of threads, else 1"),
+            ("json", "Print one JSON object instead of tables"),
         ],
     ),
     (
@@ -41,6 +53,7 @@ const SHORT: [(&str, Shown); 4] = [
             ("timesteps", "Time steps, in the rate code"),
             ("raster", "Draw every spike of one image"),
             ("image", "Which image to draw, counted from 0"),
+            ("explain", "Print how the runtime goes about it"),
         ],
     ),
 ];
@@ -66,7 +79,8 @@ pub(super) fn short(command: Command) -> Command {
         let more = format!("`snnc {name} --help` shows everything.");
         command.mut_subcommand(name, |sub| only(sub, shown).after_help(more).hide(is_hidden))
     });
-    only(whole, Some(&COMPILE))
+    // `-h` says how to get help already.
+    only(whole.disable_help_subcommand(true), Some(&COMPILE))
         .about("Compiles a trained classifier (ONNX) into a spiking neural network")
         .after_help("`snnc --help` shows everything, with examples.")
 }

@@ -6,6 +6,8 @@
 //! | `help` | what `-h` shows of it |
 //! | `commands` | one file, one command |
 //! | `outcome`, `output` | what a command comes to, and the two streams |
+//! | `plan` | how the runtime goes about a network, as text |
+//! | `rival` | what runs beside an artifact in ONNX Runtime |
 //! | `clipped` | inputs outside of the range of an artifact |
 //! | `numbers` | numbers and tables as text |
 //! | `render` | diagnostics as text |
@@ -31,9 +33,11 @@ mod interrupt;
 mod numbers;
 mod outcome;
 mod output;
+mod plan;
 pub mod process;
 mod progress;
 mod render;
+mod rival;
 mod simulated;
 mod summary;
 
@@ -85,6 +89,7 @@ fn run(cli: &Cli, style: &Style) -> Outcome {
         (Some(Command::Audit(args)), _) => commands::audit::run(args, style),
         (Some(Command::Run(args)), _) => commands::run::run(args, style),
         (Some(Command::Emit(args)), _) => commands::emit::run(args),
+        (Some(Command::Bench(args)), _) => commands::bench::run(args, style),
         (Some(Command::Inspect(args)), _) => commands::inspect::run(args, style),
         (Some(Command::Opt(args)), _) => commands::opt::run(args),
         (Some(Command::Explain(args)), _) => commands::explain::run(args),

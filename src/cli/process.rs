@@ -45,3 +45,32 @@ pub(crate) fn set_threads(threads: Option<usize>) -> Result<(), Error> {
         None => Ok(()),
     }
 }
+
+/// Seconds that the processor has worked for this process, all threads together; none where the system does not tell.
+pub(crate) fn processor_seconds() -> Option<f64> {
+    #[cfg(unix)]
+    {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: it only writes to `time`.
+        if unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) } == 0 {
+            return Some(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9);
+        }
+    }
+    None
+}
+
+/// Most bytes of memory that this process has had so far; none where the system does not tell.
+pub(crate) fn peak_memory() -> Option<u64> {
+    #[cfg(unix)]
+    {
+        // SAFETY: a structure of numbers, of which zeros are some.
+        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+        // SAFETY: it only writes to `usage`.
+        if unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) } == 0 {
+            // Apple counts bytes, the others KiB.
+            let unit = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
+            return u64::try_from(usage.ru_maxrss).ok().map(|most| most * unit);
+        }
+    }
+    None
+}

@@ -9,6 +9,8 @@ mod entries;
 mod events;
 mod isa;
 mod lanes;
+#[cfg(feature = "std")]
+mod peak;
 mod product;
 #[cfg(test)]
 mod tests;

@@ -44,6 +44,11 @@ pub struct PlannedStep {
     pub domain: Domain,
     /// Bits of the operand in memory.
     pub operand_bits: u32,
+    /// Bits of the numbers that it multiplies, for [`crate::Isa::measure_peak`]; 0 of what multiplies no weights.
+    pub product_bits: u32,
+    /// Events for each entry of the operand, up to which a product in the time domain goes by them. It is decided anew in every run, by what the
+    /// neurons before have sent. 0 where it never does.
+    pub most_events: f32,
     /// Products for an image, in the time domain for an image and time step; 0 of what multiplies no weights.
     pub products: u64,
     /// Bytes of its parameters, as they are packed.
@@ -74,12 +79,25 @@ impl Network {
             Source::Move { .. } => ("move", 0),
         };
         let operand = step.operands().first().map_or(Word::Whole, |&place| places[place].format.word);
+        let operand_bits = 8 * operand.bytes() as u32;
+        let product_bits = match &step.source {
+            Source::Product { .. } => operand_bits,
+            // It widens what it reads.
+            Source::Depthwise { .. } => i32::BITS,
+            _ => 0,
+        };
+        let most_events = match &step.source {
+            Source::Product { events: Some(product), .. } => self.isa.most_events(product.readers, product.outputs),
+            _ => 0.0,
+        };
         PlannedStep {
             // The first value of a chain that starts with a stage is its operand.
             nodes: step.nodes().map(|value| self.spec.nodes[value - 1].name.clone()).collect(),
             kernel,
             domain,
-            operand_bits: 8 * operand.bytes() as u32,
+            operand_bits,
+            product_bits,
+            most_events,
             products: products * target.grid.pixels() as u64,
             parameter_bytes: step.bytes(),
             result_bytes: target.padded() * target.format.bytes(),

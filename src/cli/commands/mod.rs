@@ -1,6 +1,7 @@
 //! One file, one command.
 
 pub(super) mod audit;
+pub(super) mod bench;
 pub(super) mod compile;
 pub(super) mod emit;
 pub(super) mod eval;

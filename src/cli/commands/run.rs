@@ -1,4 +1,4 @@
-//! `snnc run MODEL.snn INPUT.npy [--raster SPIKES.svg]`
+//! `snnc run MODEL.snn INPUT.npy [--raster SPIKES.svg]`, and `snnc run --explain MODEL.snn`
 
 use super::{check_timesteps, load_network};
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
         numbers::table,
         outcome::{Failure, Outcome},
         output::print,
+        plan,
         process::set_threads,
         progress::{Console, Verbosity},
         render::Style,
@@ -33,12 +34,18 @@ pub(crate) fn run(args: &RunArgs, style: &Style) -> Outcome {
     for (_, path) in &outputs {
         files::check_target(path).map_err(&about)?;
     }
-    files::check_distinct(&[("the network", &args.artifact), ("the images", &args.input)], &outputs).map_err(&about)?;
+    let images = args.input.iter().map(|images| ("the images", images.as_path()));
+    let inputs: Vec<(&str, &Path)> = std::iter::once(("the network", args.artifact.as_path())).chain(images).collect();
+    files::check_distinct(&inputs, &outputs).map_err(&about)?;
     if args.raster.is_some() && args.simulator == Simulator::Engine {
         return Err(about(Error::Usage("--raster draws the spikes of the runtime; leave `--simulator engine` out".into())));
     }
     set_threads(args.manner.threads).map_err(&about)?;
-    let mut ran = ran(args, &mut console).map_err(&about)?;
+    if args.explain {
+        print(plan::text(&args.artifact, &load_network(&args.artifact).map_err(&about)?))?;
+    }
+    let Some(input) = &args.input else { return Ok(ExitCode::SUCCESS) };
+    let mut ran = ran(args, input, &mut console).map_err(&about)?;
     drop(console);
     let mut batch = files::Batch::default();
     if let (Some(path), Some(picture)) = (&args.raster, ran.picture.take()) {
@@ -49,7 +56,8 @@ pub(crate) fn run(args: &RunArgs, style: &Style) -> Outcome {
     }
     batch.commit().map_err(&about)?;
     if args.out.is_none() {
-        print(readable(&ran))?;
+        let blank = if args.explain { "\n" } else { "" };
+        print(format!("{blank}{}", readable(&ran)))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -65,19 +73,19 @@ struct Ran {
     steps: Option<Vec<usize>>,
 }
 
-fn ran(args: &RunArgs, console: &mut Console) -> Result<Ran> {
+fn ran(args: &RunArgs, path: &Path, console: &mut Console) -> Result<Ran> {
     let network = load_network(&args.artifact)?;
     let timesteps = args.timesteps.unwrap_or(network.spec().timesteps);
     check_timesteps(&args.artifact, &network, &[timesteps])?;
-    let images = Images::read(&args.input)?;
+    let images = Images::read(path)?;
     let input = &network.spec().input;
     let plan = Plan::new(&images, &input.shape, Some(input.layout), &input.preprocess)?;
     let picture = match &args.raster {
-        Some(_) => Some(picture(args, &network, &images, &plan, timesteps)?),
+        Some(_) => Some(picture(args, path, &network, &images, &plan, timesteps)?),
         None => None,
     };
     if let Some(confidence) = args.early_exit {
-        return early(args, confidence, timesteps, &network, &images, &plan, picture, console);
+        return early(args, path, confidence, timesteps, &network, &images, &plan, picture, console);
     }
     let simulated = match args.simulator {
         Simulator::Runtime => None,
@@ -101,8 +109,8 @@ fn ran(args: &RunArgs, console: &mut Console) -> Result<Ran> {
         clipped.count(&network.spec().input, &input);
         // The runtime checks the values, whoever runs them.
         logits.extend(match &simulated {
-            None => network.run(&input, timesteps, first as u64).map_err(|e| Error::format(&args.input, e.to_string()))?.logits,
-            Some(_) if input.iter().any(|v| !v.is_finite()) => return Err(Error::format(&args.input, "a value is not finite")),
+            None => network.run(&input, timesteps, first as u64).map_err(|e| Error::format(path, e.to_string()))?.logits,
+            Some(_) if input.iter().any(|v| !v.is_finite()) => return Err(Error::format(path, "a value is not finite")),
             Some(simulated) => simulated.logits(&input, timesteps, first)?,
         });
         console.progress(end as u64);
@@ -116,6 +124,7 @@ fn ran(args: &RunArgs, console: &mut Console) -> Result<Ran> {
 #[allow(clippy::too_many_arguments, reason = "what the run has read so far")]
 fn early(
     args: &RunArgs,
+    path: &Path,
     confidence: f32,
     timesteps: usize,
     network: &Network,
@@ -125,7 +134,7 @@ fn early(
     console: &mut Console,
 ) -> Result<Ran> {
     check(&args.artifact, network)?;
-    let refused = |e: snnc_runtime::RunError| Error::format(&args.input, e.to_string());
+    let refused = |e: snnc_runtime::RunError| Error::format(path, e.to_string());
     let mut session = network.session().map_err(refused)?;
     let start = Instant::now();
     console.stage("run", Some(images.count as u64));
@@ -145,20 +154,20 @@ fn early(
 }
 
 /// Draws the spikes of the image that is asked for.
-fn picture(args: &RunArgs, network: &Network, images: &Images, plan: &Plan, timesteps: usize) -> Result<String> {
+fn picture(args: &RunArgs, path: &Path, network: &Network, images: &Images, plan: &Plan, timesteps: usize) -> Result<String> {
     let (image, count) = (args.image.unwrap_or(0), images.count);
     if image >= count {
-        let input = args.input.display();
+        let input = path.display();
         return Err(Error::Usage(match count.checked_sub(1) {
             Some(last) => format!("--image {image}: `{input}` has {count} images, counted from 0 to {last}"),
             None => format!("--raster: `{input}` has no image to draw"),
         }));
     }
-    let refused = |e: snnc_runtime::RunError| Error::format(&args.input, e.to_string());
+    let refused = |e: snnc_runtime::RunError| Error::format(path, e.to_string());
     let quantised = network.quantise(&plan.convert(images, image..image + 1)).map_err(refused)?;
     let trace = network.trace(&quantised, timesteps, image as u64).map_err(refused)?;
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(raster::svg(network, &trace, 0, &format!("{}, image {image} of {}", name(&args.artifact), name(&args.input))))
+    Ok(raster::svg(network, &trace, 0, &format!("{}, image {image} of {}", name(&args.artifact), name(path))))
 }
 
 fn readable(ran: &Ran) -> String {
