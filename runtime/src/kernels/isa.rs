@@ -113,7 +113,12 @@ impl Isa {
     /// What operands of at most `most`, none negative if `is_unsigned`, are best kept and multiplied as, by weights of `weight_bits`.
     pub(crate) fn word(self, most: i32, is_unsigned: bool, weight_bits: u32) -> Word {
         let fits_byte = most <= if is_unsigned { i32::from(u8::MAX) } else { i32::from(i8::MAX) };
-        let has_bytes = matches!(self, Self::AvxVnni | Self::Avx512Vnni | Self::Amx | Self::Dotprod);
+        let has_bytes = match self {
+            Self::AvxVnni | Self::Avx512Vnni | Self::Amx | Self::Dotprod => true,
+            // Pairs of products of small numbers fit in 16 bits.
+            Self::Avx2 | Self::Avx512 => is_unsigned && most <= super::MOST_SMALL,
+            _ => false,
+        };
         match (fits_byte && has_bytes && weight_bits == 8, most <= i32::from(i16::MAX)) {
             (true, _) => Word::Bytes,
             (false, true) => Word::Halves,
@@ -139,9 +144,10 @@ impl Isa {
         let (products, event) = match self {
             Self::Amx => (700.0, 3.0),
             Self::Avx512Vnni => (110.0, 3.0),
-            Self::Avx512 | Self::AvxVnni => (45.0, 4.0),
+            Self::Avx512 => (80.0, 4.0),
+            Self::AvxVnni => (45.0, 4.0),
             Self::Dotprod => (30.0, 8.0),
-            Self::Avx2 => (20.0, 4.0),
+            Self::Avx2 => (35.0, 4.0),
             Self::Neon | Self::Simd128 => (8.0, 8.0),
             Self::Portable => (4.0, 16.0),
         };

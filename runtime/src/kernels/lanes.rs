@@ -32,6 +32,17 @@ pub(super) trait Lanes: Copy {
     unsafe fn add_products(self, word: Word, x: Self, w: Self) -> Self;
     /// Writes `LEN` numbers.
     unsafe fn store(self, to: *mut i32);
+
+    /// Whether products of bytes are faster if they are first added up in 16 bits, by [`Lanes::add_pairs`].
+    const HAS_PAIRS: bool = false;
+    /// Adds to both halves of every lane the products of two of its bytes. They must fit.
+    unsafe fn add_pairs(self, _x: Self, _w: Self) -> Self {
+        unreachable!("asked of lanes that have no pairs")
+    }
+    /// Adds both halves of every lane of `pairs`.
+    unsafe fn add_halves(self, _pairs: Self) -> Self {
+        unreachable!("asked of lanes that have no pairs")
+    }
 }
 
 /// Lanes in plain Rust.

@@ -36,14 +36,23 @@ pub(crate) struct Weights {
     lines: Vec<Line>,
     /// What sums start with: one an output, zeros behind.
     bias: Vec<i32>,
+    /// Words of bytes whose products fit in 16 bits, two bytes together: see [`Lanes::add_pairs`].
+    together: usize,
 }
+
+/// Words whose products have to fit in 16 bits for pairs to pay.
+const FEWEST_TOGETHER: usize = 4;
+
+/// Largest number of bytes for which they do: two products of it and -128 a word.
+pub(crate) const MOST_SMALL: i32 = i16::MAX as i32 / (2 * 128 * FEWEST_TOGETHER as i32);
 
 impl Weights {
     /// Packs weights: `weight(output, run, entry)` for every entry of every run. `runs` are offsets in bytes, `len` entries each. `zero` is what
-    /// is kept for a 0 of the operand, see [`Isa::byte_zero`].
+    /// is kept for a 0 of the operand, see [`Isa::byte_zero`]; `most` is the largest number that is kept.
     pub(crate) fn pack(
         word: Word,
         zero: i32,
+        most: i32,
         outputs: usize,
         runs: Vec<u32>,
         len: usize,
@@ -68,7 +77,8 @@ impl Weights {
         }
         let start = |output: usize| if output < outputs { bias(output).wrapping_sub(zero.wrapping_mul(sums[output])) } else { 0 };
         let bias = (0..sums.len()).map(start).collect();
-        Self { word, outputs, runs, len, words, lines, bias }
+        let together = if word == Word::Bytes { i32::from(i16::MAX) / (2 * 128 * most.max(1)) } else { 0 };
+        Self { word, outputs, runs, len, words, lines, bias, together: together as usize }
     }
 
     /// Number of outputs.
@@ -104,6 +114,7 @@ impl Weights {
             runs: &self.runs,
             words: self.words,
             width,
+            together: self.together,
         };
         // SAFETY: as the caller promises.
         unsafe { task.run(isa, rows, sums, panel) }
@@ -119,6 +130,7 @@ pub(super) struct Task<'a> {
     pub(super) runs: &'a [u32],
     pub(super) words: usize,
     pub(super) width: usize,
+    together: usize,
 }
 
 impl Task<'_> {
@@ -212,6 +224,7 @@ impl Task<'_> {
         // SAFETY: as the caller promises.
         unsafe {
             match self.word {
+                Word::Bytes if L::HAS_PAIRS && self.together >= FEWEST_TOGETHER => self.of_words::<L, SMALL, R, V>(rows, sums),
                 Word::Bytes => self.of_words::<L, 0, R, V>(rows, sums),
                 Word::Halves => self.of_words::<L, 1, R, V>(rows, sums),
                 Word::Whole => self.of_words::<L, 2, R, V>(rows, sums),
@@ -252,7 +265,7 @@ impl Task<'_> {
         rows: &[*const u8],
         sums: &mut [i32],
     ) {
-        let word = const { [Word::Bytes, Word::Halves, Word::Whole][WORD] };
+        let word = const { [Word::Bytes, Word::Halves, Word::Whole, Word::Bytes][WORD] };
         let count = rows.len();
         debug_assert!(column + V * L::LEN <= self.width && (1..=R).contains(&count), "the tile lies within the sums");
         // Missing rows are the last one again.
@@ -265,7 +278,15 @@ impl Task<'_> {
         });
         // SAFETY: biases are as many as outputs.
         let bias: [L; V] = core::array::from_fn(|v| unsafe { L::load(self.bias.as_ptr().add(column + v * L::LEN).cast()) });
-        let mut lanes = [bias; R];
+        // Of small bytes, lanes hold pairs, which are added to the sums in memory when they are full: registers are few.
+        // SAFETY: the instructions are there.
+        let mut lanes = if WORD == SMALL { [[unsafe { L::splat(0) }; V]; R] } else { [bias; R] };
+        let mut sums = Sums { first: sums[column..].as_mut_ptr(), width: self.width, count };
+        if WORD == SMALL {
+            // SAFETY: the columns lie within the rows of sums; the instructions are there.
+            unsafe { sums.write(&[bias; R]) };
+        }
+        let mut left = self.together;
         let mut line = 0;
         for &run in self.runs {
             let mut at = run as usize;
@@ -278,18 +299,70 @@ impl Task<'_> {
                     let x = unsafe { L::splat(rows[r].add(at).cast::<u32>().read_unaligned()) };
                     for v in 0..V {
                         // SAFETY: the instructions are there.
-                        lanes[r][v] = unsafe { lanes[r][v].add_products(word, x, w[v]) };
+                        unsafe {
+                            lanes[r][v] = match WORD {
+                                SMALL => lanes[r][v].add_pairs(x, w[v]),
+                                _ => lanes[r][v].add_products(word, x, w[v]),
+                            };
+                        }
+                    }
+                }
+                if WORD == SMALL {
+                    left -= 1;
+                    if left == 0 {
+                        // SAFETY: as before.
+                        unsafe { sums.flush(&mut lanes) };
+                        left = self.together;
                     }
                 }
                 at += 4;
                 line += COLUMNS;
             }
         }
-        for (r, lanes) in lanes.iter().enumerate().take(count) {
+        // SAFETY: as before.
+        unsafe { if WORD == SMALL { sums.flush(&mut lanes) } else { sums.write(&lanes) } }
+    }
+}
+
+/// What [`Task::tile`] calls bytes that are so small that their products are added up in pairs.
+const SMALL: usize = 3;
+
+/// The sums of a tile in memory: `count` rows at a distance of `width`.
+struct Sums {
+    first: *mut i32,
+    width: usize,
+    count: usize,
+}
+
+impl Sums {
+    /// # Safety
+    /// The columns of `V` vectors lie within each row; the processor has the instructions of `L`.
+    #[inline(always)]
+    unsafe fn write<L: Lanes, const R: usize, const V: usize>(&mut self, lanes: &[[L; V]; R]) {
+        for (r, lanes) in lanes.iter().enumerate().take(self.count) {
             for (v, lanes) in lanes.iter().enumerate() {
-                // SAFETY: the columns lie within the row of sums.
-                unsafe { lanes.store(sums.as_mut_ptr().add(r * self.width + column + v * L::LEN)) };
+                // SAFETY: as the caller promises.
+                unsafe { lanes.store(self.first.add(r * self.width + v * L::LEN)) };
             }
         }
+    }
+
+    /// Adds pairs, of which none are left.
+    ///
+    /// # Safety
+    /// As of [`Sums::write`]; the lanes have pairs.
+    #[inline(always)]
+    unsafe fn flush<L: Lanes, const R: usize, const V: usize>(&mut self, pairs: &mut [[L; V]; R]) {
+        for (r, pairs) in pairs.iter_mut().enumerate().take(self.count) {
+            for (v, pairs) in pairs.iter_mut().enumerate() {
+                // SAFETY: as the caller promises.
+                unsafe {
+                    let sum = self.first.add(r * self.width + v * L::LEN);
+                    L::load(sum.cast_const().cast()).add_halves(*pairs).store(sum);
+                }
+            }
+        }
+        // SAFETY: the instructions are there.
+        *pairs = [[unsafe { L::splat(0) }; V]; R];
     }
 }

@@ -42,6 +42,8 @@ const MOST_BIAS: i32 = 1000;
 struct Case {
     word: Word,
     is_unsigned: bool,
+    /// The largest byte.
+    most: i32,
     outputs: usize,
     runs: Vec<usize>,
     len: usize,
@@ -57,8 +59,10 @@ impl Case {
         let count = (runs * len) as i32;
         let is_unsigned = r.below(2) == 0;
         let most = (i32::MAX - MOST_BIAS) / (128 * count);
+        // Products of small bytes are added up otherwise: of the largest such, and of those for which most words fit.
+        let most_byte = [255, MOST_SMALL, MOST_SMALL + 1, 1][r.below(4)];
         let (operand, weight) = match word {
-            Word::Bytes => (if is_unsigned { (0, 255) } else { (-128, 127) }, (-128, 127)),
+            Word::Bytes => (if is_unsigned { (0, most_byte) } else { (-128, 127) }, (-128, 127)),
             // A word of the largest halves only just fits.
             Word::Halves if count <= 2 => ((-32767, 32767), (-32767, 32767)),
             Word::Halves => ((-most.min(32768), most.min(32767)), (-128, 127)),
@@ -74,6 +78,7 @@ impl Case {
         Self {
             word,
             is_unsigned,
+            most: if is_unsigned { most_byte } else { 255 },
             outputs,
             runs: offsets,
             len,
@@ -129,9 +134,12 @@ impl Case {
 
     fn check_format(&self, format: Format, isas: &[Isa], rows: impl Iterator<Item = usize> + Clone, panel: &mut Panel) {
         let bytes = format.bytes();
+        let zero_is_kept = format.zero == 0;
         let weights = Weights::pack(
             self.word,
             format.offset(),
+            // Where a 0 is not kept as 0, any byte may be.
+            if zero_is_kept { self.most } else { 255 },
             self.outputs,
             self.runs.iter().map(|run| (run * bytes) as u32).collect(),
             self.len,

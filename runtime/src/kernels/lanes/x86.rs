@@ -8,7 +8,7 @@ use core::arch::x86_64::*;
 
 /// Lanes of one vector type, with products as `$products` makes them of `(sum, x, w)`.
 macro_rules! lanes {
-    ($name:ident, $what:literal, $vector:ty, $len:literal, $load:ident, $splat:ident, $store:ident, $bytes:expr, $halves:expr, $whole:expr) => {
+    ($name:ident, $what:literal, $vector:ty, $len:literal, $load:ident, $splat:ident, $store:ident, $bytes:expr, $halves:expr, $whole:expr $(, $pairs:expr, $sum:expr)?) => {
         #[doc = $what]
         #[derive(Clone, Copy)]
         pub(in super::super) struct $name($vector);
@@ -45,12 +45,28 @@ macro_rules! lanes {
                 // SAFETY: as the caller promises.
                 unsafe { $store(to.cast(), self.0) }
             }
+
+            $(
+                const HAS_PAIRS: bool = true;
+
+                #[inline(always)]
+                unsafe fn add_pairs(self, x: Self, w: Self) -> Self {
+                    // SAFETY: as the caller promises.
+                    Self(unsafe { $pairs(self.0, x.0, w.0) })
+                }
+
+                #[inline(always)]
+                unsafe fn add_halves(self, pairs: Self) -> Self {
+                    // SAFETY: as the caller promises.
+                    Self(unsafe { $sum(self.0, pairs.0) })
+                }
+            )?
         }
     };
 }
 
-/// Products of bytes without an instruction for them: `vpmaddubsw` would saturate, so bytes become halves first. No network runs on it: values
-/// are kept in halves there. It is here so that every word has a meaning on all lanes.
+/// Products of any bytes without an instruction for them: `vpmaddubsw` would saturate, so bytes become halves first. No network runs on it: values
+/// are kept in halves there, or are so small that pairs of products fit. It is here so that every word has a meaning on all lanes.
 #[inline(always)]
 unsafe fn bytes_256(sum: __m256i, x: __m256i, w: __m256i) -> __m256i {
     // SAFETY: as the caller promises.
@@ -82,7 +98,9 @@ lanes!(
     _mm256_storeu_si256,
     bytes_256,
     |sum, x, w| _mm256_add_epi32(sum, _mm256_madd_epi16(x, w)),
-    |sum, x, w| _mm256_add_epi32(sum, _mm256_mullo_epi32(x, w))
+    |sum, x, w| _mm256_add_epi32(sum, _mm256_mullo_epi32(x, w)),
+    |sum, x, w| _mm256_add_epi16(sum, _mm256_maddubs_epi16(x, w)),
+    |sum, pairs| _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
 );
 lanes!(
     AvxVnni,
@@ -106,7 +124,9 @@ lanes!(
     _mm512_storeu_si512,
     bytes_512,
     |sum, x, w| _mm512_add_epi32(sum, _mm512_madd_epi16(x, w)),
-    |sum, x, w| _mm512_add_epi32(sum, _mm512_mullo_epi32(x, w))
+    |sum, x, w| _mm512_add_epi32(sum, _mm512_mullo_epi32(x, w)),
+    |sum, x, w| _mm512_add_epi16(sum, _mm512_maddubs_epi16(x, w)),
+    |sum, pairs| _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)))
 );
 lanes!(
     Avx512Vnni,
