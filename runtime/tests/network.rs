@@ -403,7 +403,11 @@ fn the_environment_chooses_the_instructions() {
     // In a process of its own, since the environment is that of all tests.
     let run = |isa: &str| {
         let tests = std::env::current_exe().unwrap();
-        let output = std::process::Command::new(tests).args(["--exact", "signed_neurons_by_hand"]).env("SNNC_ISA", isa).output().unwrap();
+        // In emulation a program is started by the emulator.
+        let runner = std::env::var("SNNC_RUNNER").unwrap_or_default();
+        let words: Vec<&str> = runner.split_whitespace().chain([tests.to_str().unwrap()]).collect();
+        let mut command = std::process::Command::new(words[0]);
+        let output = command.args(&words[1..]).args(["--exact", "signed_neurons_by_hand"]).env("SNNC_ISA", isa).output().unwrap();
         (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
     };
     for isa in Isa::ALL {

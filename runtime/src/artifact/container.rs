@@ -62,7 +62,8 @@ impl Artifact {
     /// As [`Artifact::read`], of a mapped file: tensors stay in it.
     #[cfg(feature = "mmap")]
     pub(crate) fn open(path: &std::path::Path) -> Result<(Self, Links), LoadError> {
-        let file = alloc::sync::Arc::new(super::Mapped::open(path)?);
+        let Some(file) = super::Mapped::open(path)? else { return Self::read(&std::fs::read(path)?) };
+        let file = alloc::sync::Arc::new(file);
         let (artifact, links) = Self::read_with(&file, |dtype, bytes| Data::of_file(dtype, &file, bytes))?;
         // All weights were looked at, for the proof that no sum overflows.
         artifact.tensors.values().for_each(|tensor| tensor.data.release());

@@ -13,11 +13,15 @@ use std::{fs::File, path::Path};
 pub(crate) struct Mapped(Mmap);
 
 impl Mapped {
-    /// Maps a file.
-    pub(super) fn open(path: &Path) -> Result<Self, LoadError> {
+    /// Maps a file; none if it is no plain one, which can only be read.
+    pub(super) fn open(path: &Path) -> Result<Option<Self>, LoadError> {
         let file = File::open(path)?;
+        let about = file.metadata()?;
+        if !about.is_file() || about.len() == 0 {
+            return Ok(None);
+        }
         // SAFETY: `Network::open` asks its callers to leave the file alone.
-        Ok(Self(unsafe { Mmap::map(&file) }?))
+        Ok(Some(Self(unsafe { Mmap::map(&file) }?)))
     }
 
     /// Lets the system forget what it has read of some bytes. They can be read again, from the file.

@@ -25,9 +25,13 @@ enum Memory<T> {
 }
 
 /// Numbers of a file: whole, without padding, and any bytes are one.
+#[cfg(feature = "mmap")]
 pub(super) trait Number: Copy {}
+#[cfg(feature = "mmap")]
 impl Number for i8 {}
+#[cfg(feature = "mmap")]
 impl Number for i16 {}
+#[cfg(feature = "mmap")]
 impl Number for i32 {}
 
 impl<T> Numbers<T> {

@@ -71,6 +71,12 @@ impl Weights {
         Self { word, outputs, runs, len, words, lines, bias }
     }
 
+    /// Number of outputs.
+    #[cfg(feature = "threads")]
+    pub(crate) fn outputs(&self) -> usize {
+        self.outputs
+    }
+
     /// Products for one row.
     pub(crate) fn products(&self) -> usize {
         self.outputs * self.len * self.runs.len()

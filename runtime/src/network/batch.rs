@@ -30,10 +30,11 @@ pub(super) enum Input<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// So many images after so many time steps, in the memory that they have been in.
-    pub(super) fn new(network: &'a Network, buffers: &'a mut Buffers, images: usize, done: usize) -> Self {
+    /// So many images after so many time steps, in the memory that they have been in, which so many threads may work on.
+    pub(super) fn new(network: &'a Network, buffers: &'a mut Buffers, images: usize, done: usize, threads: usize) -> Self {
         let Buffers { arrangement, arena, scratch, tally, sums } = buffers;
-        let execution = Execution { plan: &network.plan, arrangement, memory: arena.memory(), isa: network.isa, images, steps: 1, done };
+        let execution =
+            Execution { plan: &network.plan, arrangement, memory: arena.memory(), isa: network.isa, images, steps: 1, done, threads };
         Self { network, execution, scratch, tally, sums: &mut sums[..images * network.classes()] }
     }
 

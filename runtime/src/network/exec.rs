@@ -15,34 +15,49 @@ use crate::kernels::{COLUMNS, Entry, Isa, Loop, MOST_SUMS, Panel, Part, Tiles, W
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
-/// What a thread needs besides the arena.
+/// What a run needs besides the arena.
 pub(super) struct Scratch {
+    desk: Desk,
+    /// Of the operand of the step that is being done.
+    events: Events,
+}
+
+/// What a thread needs to make tiles.
+struct Desk {
     sums: Vec<i32>,
     spans: Vec<Span>,
     rows: Vec<*const u8>,
     panel: Panel,
     line: Vec<i32>,
-    events: Events,
-    /// Whether the step goes by these.
-    has_events: bool,
 }
 
 // SAFETY: the addresses are written before they are read, by one thread.
-unsafe impl Send for Scratch {}
+unsafe impl Send for Desk {}
 
 impl Scratch {
     pub(super) fn new() -> Self {
-        Self {
-            sums: vec![0; Extent::MOST],
-            spans: Vec::new(),
-            rows: Vec::new(),
-            panel: Panel::default(),
-            line: Vec::new(),
-            events: Events::default(),
-            has_events: false,
-        }
+        Self { desk: Desk::new(), events: Events::default() }
     }
 }
+
+impl Desk {
+    fn new() -> Self {
+        Self { sums: vec![0; Extent::MOST], spans: Vec::new(), rows: Vec::new(), panel: Panel::default(), line: Vec::new() }
+    }
+}
+
+/// Some channels of some places, which one thread makes tile by tile.
+#[derive(Clone, Debug)]
+struct Task {
+    channel: usize,
+    channels: usize,
+    /// Places, counted through the images.
+    places: Range<usize>,
+}
+
+/// Products below which waking other threads costs more than it saves.
+#[cfg(feature = "threads")]
+const SERIAL_BELOW: usize = 1 << 20;
 
 /// A batch that goes through the network.
 pub(super) struct Execution<'a> {
@@ -55,6 +70,8 @@ pub(super) struct Execution<'a> {
     pub(super) steps: usize,
     /// Time steps before this pass.
     pub(super) done: usize,
+    /// Threads that may share a step.
+    pub(super) threads: usize,
 }
 
 impl Execution<'_> {
@@ -115,28 +132,55 @@ impl Execution<'_> {
         self.surround(target);
         match &step.source {
             Source::Move { parts, has_gaps } => self.moves(parts, *has_gaps, target),
-            Source::Sum { place, index } => self.sum(self.place(*place), index, target, scratch),
+            Source::Sum { place, index } => self.sum(self.place(*place), index, target, &mut scratch.desk),
             Source::CountMax { place, window, arrived, best } => {
-                self.count_max(self.place(*place), window, self.place(*arrived), self.place(*best), target, scratch);
+                self.count_max(self.place(*place), window, self.place(*arrived), self.place(*best), target, &mut scratch.desk);
             }
             source => {
-                scratch.has_events = self.finds_events(source, scratch);
-                let _tiles = matches!(source, Source::Product { .. }).then(|| Tiles::new(self.isa));
-                self.tiles(source, step, target, scratch, watch);
+                let has_events = self.finds_events(source, &mut scratch.events);
+                let events = has_events.then_some(&scratch.events);
+                self.tiles(step, target, events, &mut scratch.desk, watch);
             }
         }
     }
 
     /// Looks for the events of a product's operand; whether there are so few that it goes by them.
-    fn finds_events(&self, source: &Source, scratch: &mut Scratch) -> bool {
+    fn finds_events(&self, source: &Source, events: &mut Events) -> bool {
         let Source::Product { place, events: Some(product), .. } = source else { return false };
         let x = self.place(*place);
         let most = self.isa.most_events(product.readers, product.outputs);
-        most > 0.0 && scratch.events.find(x, self.memory, self.images, self.steps, product.is_binary, most)
+        most > 0.0 && events.find(x, self.memory, self.images, self.steps, product.is_binary, most)
     }
 
     /// Goes through a value in tiles.
-    fn tiles(&self, source: &Source, step: &Step, target: &Place, scratch: &mut Scratch, watch: &mut Watch<'_>) {
+    fn tiles(&self, step: &Step, target: &Place, events: Option<&Events>, desk: &mut Desk, watch: &mut Watch<'_>) {
+        let tasks = self.tasks(&step.source, target, 1);
+        #[cfg(feature = "threads")]
+        if self.threads > 1 && !matches!(watch, Watch::Recorder(_)) && self.products(&step.source, target) >= SERIAL_BELOW {
+            use rayon::prelude::*;
+            // A few for each thread, for some are done sooner than others.
+            let tasks: Vec<Task> = self.tasks(&step.source, target, 4 * self.threads).collect();
+            tasks.into_par_iter().for_each_init(Desk::new, |desk, task| self.task(step, target, &task, events, desk, &mut Watch::Nobody));
+            return;
+        }
+        for task in tasks {
+            self.task(step, target, &task, events, desk, watch);
+        }
+    }
+
+    /// Products of a step of this pass, with those of stages and poolings counted as one.
+    #[cfg(feature = "threads")]
+    fn products(&self, source: &Source, target: &Place) -> usize {
+        let each = match source {
+            Source::Product { groups, .. } => groups.first().map_or(1, |weights| weights.products() / weights.outputs().max(1)),
+            Source::Depthwise { depthwise, .. } => depthwise.taps(),
+            _ => 1,
+        };
+        each * target.grid.len() * self.images * target.steps(self.steps)
+    }
+
+    /// A value in parts: blocks of channels, and each of these in so many parts of its places, or fewer.
+    fn tasks(&self, source: &Source, target: &Place, parts: usize) -> impl Iterator<Item = Task> {
         let grid = target.grid;
         // Channels of a group are a block of their own.
         let group = match source {
@@ -145,45 +189,39 @@ impl Execution<'_> {
         };
         let places = self.images * grid.pixels();
         let extent = Extent::of(self.isa);
-        for first in (0..grid.channels).step_by(group) {
-            for channel in (first..first + group).step_by(extent.channels) {
+        (0..grid.channels).step_by(group).flat_map(move |first| {
+            (first..first + group).step_by(extent.channels).flat_map(move |channel| {
                 let channels = extent.channels.min(first + group - channel);
-                let width = channels.next_multiple_of(COLUMNS);
-                let rows = extent.numbers / width;
-                for start in (0..places).step_by(rows) {
-                    self.tile(source, step, target, start..(start + rows).min(places), channel, channels, scratch, watch);
-                }
-            }
-        }
+                let rows = extent.numbers / channels.next_multiple_of(COLUMNS);
+                // Whole tiles.
+                let part = places.div_ceil(parts).next_multiple_of(rows);
+                (0..places).step_by(part).map(move |start| Task { channel, channels, places: start..(start + part).min(places) })
+            })
+        })
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the coordinates of a tile")]
-    fn tile(
-        &self,
-        source: &Source,
-        step: &Step,
-        target: &Place,
-        range: Range<usize>,
-        channel: usize,
-        channels: usize,
-        scratch: &mut Scratch,
-        watch: &mut Watch<'_>,
-    ) {
-        let Scratch { sums, spans: parts, rows, panel, events, has_events, .. } = scratch;
-        let events = has_events.then_some(&*events);
+    /// Makes a part of a value, tile by tile.
+    fn task(&self, step: &Step, target: &Place, task: &Task, events: Option<&Events>, desk: &mut Desk, watch: &mut Watch<'_>) {
+        let _tiles = matches!(step.source, Source::Product { .. }).then(|| Tiles::new(self.isa));
+        let Desk { sums, spans: parts, rows, panel, .. } = desk;
+        let &Task { channel, channels, .. } = task;
         let context = self.context();
         let width = channels.next_multiple_of(COLUMNS);
-        spans(target.grid, range.clone(), parts);
-        for time in 0..target.steps(self.steps) {
-            let mut tile =
-                Tile { sums: &mut sums[..range.len() * width], width, spans: parts, channel, channels, step: time, grid: target.grid };
-            self.fill(source, &mut tile, rows, panel, events, &context);
-            match watch {
-                Watch::Recorder(recorder) => {
-                    self.record(step, &mut tile, target, &context, recorder);
-                    self.isa.run(Finish { tile: &mut tile, context: &context, stages: &[], target });
+        let most = Extent::of(self.isa).numbers / width;
+        for start in task.places.clone().step_by(most) {
+            let range = start..(start + most).min(task.places.end);
+            spans(target.grid, range.clone(), parts);
+            for time in 0..target.steps(self.steps) {
+                let mut tile =
+                    Tile { sums: &mut sums[..range.len() * width], width, spans: parts, channel, channels, step: time, grid: target.grid };
+                self.fill(&step.source, &mut tile, rows, panel, events, &context);
+                match watch {
+                    Watch::Recorder(recorder) => {
+                        self.record(step, &mut tile, target, &context, recorder);
+                        self.isa.run(Finish { tile: &mut tile, context: &context, stages: &[], target });
+                    }
+                    _ => self.isa.run(Finish { tile: &mut tile, context: &context, stages: &step.stages, target }),
                 }
-                _ => self.isa.run(Finish { tile: &mut tile, context: &context, stages: &step.stages, target }),
             }
         }
     }
@@ -269,8 +307,8 @@ impl Execution<'_> {
     }
 
     /// All places of one image and time step in tiles, which `fill` makes.
-    fn image(&self, target: &Place, image: usize, time: usize, scratch: &mut Scratch, fill: impl Fn(&mut Tile<'_>, &[i32])) {
-        let Scratch { sums, spans: parts, line, .. } = scratch;
+    fn image(&self, target: &Place, image: usize, time: usize, desk: &mut Desk, fill: impl Fn(&mut Tile<'_>, &[i32])) {
+        let Desk { sums, spans: parts, line, .. } = desk;
         let context = self.context();
         let (grid, pixels) = (target.grid, target.grid.pixels());
         let extent = Extent::of(self.isa);
@@ -288,13 +326,13 @@ impl Execution<'_> {
         }
     }
 
-    fn count_max(&self, x: &Place, window: &Window, arrived: &Place, best: &Place, target: &Place, scratch: &mut Scratch) {
+    fn count_max(&self, x: &Place, window: &Window, arrived: &Place, best: &Place, target: &Place, desk: &mut Desk) {
         let context = self.context();
         for image in 0..self.images {
             for time in 0..target.steps(self.steps) {
                 // What has arrived grows by the operand.
                 self.add_to(x, arrived, image, time);
-                self.image(target, image, time, scratch, |tile, _| {
+                self.image(target, image, time, desk, |tile, _| {
                     let step = core::mem::replace(&mut tile.step, 0);
                     self.isa.run(Pool { tile, memory: self.memory, place: arrived, window, is_max: true });
                     tile.grow(&context, best);
@@ -347,22 +385,22 @@ impl Execution<'_> {
         self.isa.run(AddTo { memory: self.memory, x, sum, image, time });
     }
 
-    fn sum(&self, x: &Place, index: &[u32], target: &Place, scratch: &mut Scratch) {
+    fn sum(&self, x: &Place, index: &[u32], target: &Place, desk: &mut Desk) {
         for image in 0..self.images {
             for time in 0..target.steps(self.steps) {
-                scratch.line.clear();
-                scratch.line.resize(target.grid.len(), 0);
+                desk.line.clear();
+                desk.line.resize(target.grid.len(), 0);
                 let mut entry = 0;
                 for y in 0..x.grid.height {
                     x.format.visit(AddLine {
                         from: self.memory.at(x.byte(image, time, y, 0)),
                         bytes: x.format.bytes(),
                         index: &index[entry..][..x.grid.width * x.grid.channels],
-                        sums: &mut scratch.line,
+                        sums: &mut desk.line,
                     });
                     entry += x.grid.width * x.grid.channels;
                 }
-                self.image(target, image, time, scratch, |tile, sums| {
+                self.image(target, image, time, desk, |tile, sums| {
                     let (channel, grid, width) = (tile.channel, tile.grid, tile.width);
                     let channels = tile.channels;
                     let rows = tile.spans.iter().flat_map(|span| (0..span.len).map(move |x| span.y * grid.width + span.x + x));

@@ -128,7 +128,7 @@ impl Network {
         for images in images.chunks(self.batch * self.image_len()) {
             let mut outcome = [Outcome { timesteps, ..Outcome::default() }];
             let mut clock = Watch::Clock { times: &mut times, last: std::time::Instant::now() };
-            self.run_batch(images, &mut outcome, 0, &mut buffers, &mut clock);
+            self.run_batch(images, &mut outcome, 0, &mut buffers, 1, &mut clock);
         }
         Ok(times.iter().map(core::time::Duration::as_secs_f64).collect())
     }

@@ -56,11 +56,13 @@ impl Network {
         let none = || timesteps.iter().map(|&timesteps| Outcome { timesteps, ..Outcome::default() }).collect::<Vec<_>>();
         let steps = if self.spec.code == Code::Radix { 1 } else { timesteps.last().copied().unwrap_or(1) };
         let batch = self.batch.min(count.div_ceil(threads()).max(1));
+        // Threads share images; if there is one batch of them, they share its steps.
+        let inner = if count > batch { 1 } else { threads() };
         let run = |(index, images): (usize, &[u16])| {
             let mut outcomes = none();
             let mut buffers = self.spare.take(&self.plan, batch, self.pass.min(steps));
             let first = first_image_index.wrapping_add((index * batch) as u64);
-            self.run_batch(images, &mut outcomes, first, &mut buffers, &mut Watch::Nobody);
+            self.run_batch(images, &mut outcomes, first, &mut buffers, inner, &mut Watch::Nobody);
             self.spare.give_back(buffers);
             outcomes
         };
@@ -104,9 +106,17 @@ impl Network {
     }
 
     /// Runs as many images as the buffers hold, or fewer, and appends what they make to the outcomes.
-    pub(super) fn run_batch(&self, images: &[u16], outcomes: &mut [Outcome], first: u64, buffers: &mut Buffers, watch: &mut Watch<'_>) {
+    pub(super) fn run_batch(
+        &self,
+        images: &[u16],
+        outcomes: &mut [Outcome],
+        first: u64,
+        buffers: &mut Buffers,
+        threads: usize,
+        watch: &mut Watch<'_>,
+    ) {
         let input = Input::Images(images, first);
-        let mut batch = Batch::new(self, buffers, images.len() / self.image_len(), 0);
+        let mut batch = Batch::new(self, buffers, images.len() / self.image_len(), 0, threads);
         batch.reset();
         batch.begin(input, watch);
         for outcome in outcomes {

@@ -4,6 +4,7 @@ use super::{
     Network, Outcome,
     batch::{Batch, Input},
     buffers::Buffers,
+    run::threads,
     watch::Watch,
 };
 use crate::{
@@ -62,7 +63,7 @@ impl Session {
     pub fn reset(&mut self) {
         self.steps = 0;
         self.image = None;
-        Batch::new(&self.network, &mut self.buffers, 1, 0).reset();
+        Batch::new(&self.network, &mut self.buffers, 1, 0, threads()).reset();
     }
 
     /// Starts over with an image, the one of that index; see [`Network::quantise`].
@@ -76,7 +77,7 @@ impl Session {
         }
         self.reset();
         self.image = Some((image.to_vec(), index));
-        Batch::new(&self.network, &mut self.buffers, 1, 0).begin(Input::Images(image, index), &mut Watch::Nobody);
+        Batch::new(&self.network, &mut self.buffers, 1, 0, threads()).begin(Input::Images(image, index), &mut Watch::Nobody);
         Ok(())
     }
 
@@ -88,7 +89,7 @@ impl Session {
     pub fn advance(&mut self, steps: usize) -> Result<&[f32], RunError> {
         let Some((image, index)) = &self.image else { return Err(RunError::Images { got: 0, image: self.network.image_len() }) };
         check_steps(&self.network, self.steps + steps)?;
-        let mut batch = Batch::new(&self.network, &mut self.buffers, 1, self.steps);
+        let mut batch = Batch::new(&self.network, &mut self.buffers, 1, self.steps, threads());
         batch.advance(self.steps + steps, Input::Images(image, *index), &mut Watch::Nobody);
         self.steps += steps;
         Ok(read_out(&batch, self.steps, &mut self.outcome))
@@ -126,7 +127,7 @@ impl Session {
         }
         check_steps(&self.network, self.steps + 1)?;
         self.image = None;
-        let mut batch = Batch::new(&self.network, &mut self.buffers, 1, self.steps);
+        let mut batch = Batch::new(&self.network, &mut self.buffers, 1, self.steps, threads());
         // What the constant image makes, the input of this step makes now.
         batch.begin(Input::Step(input), &mut Watch::Nobody);
         batch.pass(1, Input::Step(input), &mut Watch::Nobody);

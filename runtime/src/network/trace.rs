@@ -133,7 +133,7 @@ impl Network {
         if count > 0 {
             let mut buffers = Buffers::new(&self.plan, count, self.pass.min(steps));
             let recorder = Recorder { values: &mut values, lens: &self.lens, is_static: &plan.is_static, images: count, done: 0 };
-            self.run_batch(images, &mut outcomes, first_image_index, &mut buffers, &mut Watch::Recorder(recorder));
+            self.run_batch(images, &mut outcomes, first_image_index, &mut buffers, 1, &mut Watch::Recorder(recorder));
         }
         // What does not change is the same at all steps.
         for (values, &is_static) in values.iter_mut().zip(&plan.is_static) {

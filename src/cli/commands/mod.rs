@@ -10,14 +10,16 @@ pub(super) mod inspect;
 pub(super) mod opt;
 pub(super) mod run;
 
-use super::files;
 use crate::error::{Error, Result};
-use snnc_runtime::{Code, Network};
+use snnc_runtime::{Code, LoadError, Network};
 use std::path::Path;
 
 /// Reads an artifact and makes it ready to run.
 fn load_network(path: &Path) -> Result<Network> {
-    Network::load(&files::read(path)?).map_err(|e| Error::format(path, e.to_string()))
+    Network::open(path).map_err(|error| match error {
+        LoadError::File(error) => Error::io(path, error),
+        error => Error::format(path, error.to_string()),
+    })
 }
 
 /// Refuses numbers of time steps that an artifact does not take.

@@ -74,9 +74,7 @@ struct Ran {
 }
 
 fn ran(args: &RunArgs, path: &Path, console: &mut Console) -> Result<Ran> {
-    let broken = |e: snnc_runtime::LoadError| Error::format(&args.artifact, e.to_string());
-    let artifact = Artifact::from_bytes(&files::read(&args.artifact)?).map_err(broken)?;
-    let network = Network::new(artifact.clone()).map_err(broken)?;
+    let network = load_network(&args.artifact)?;
     let timesteps = args.timesteps.unwrap_or(network.spec().timesteps);
     check_timesteps(&args.artifact, &network, &[timesteps])?;
     let images = Images::read(path)?;
@@ -91,7 +89,10 @@ fn ran(args: &RunArgs, path: &Path, console: &mut Console) -> Result<Ran> {
     }
     let simulated = match args.simulator {
         Simulator::Runtime => None,
-        Simulator::Engine => Some(Simulated::new(&artifact)?),
+        Simulator::Engine => {
+            let artifact = Artifact::from_bytes(&files::read(&args.artifact)?);
+            Some(Simulated::new(&artifact.map_err(|e| Error::format(&args.artifact, e.to_string()))?)?)
+        }
     };
     if simulated.as_ref().is_some_and(Simulated::leaks) {
         console.say("note: leaky neurons round down what is left of a potential, the engine does not: logits differ from the runtime's");

@@ -57,20 +57,24 @@ unsafe fn halves(sum: int32x4_t, x: int16x8_t, w: int16x8_t) -> int32x4_t {
     }
 }
 
-/// The products of the four bytes of each lane, of which those of the operand are signed too: see [`super::super::Isa::byte_zero`].
+/// The products of the four bytes of each lane. No network runs on it: values are kept in halves there. It is here so that every word has a
+/// meaning on all lanes.
 #[inline(always)]
 unsafe fn bytes(sum: int32x4_t, x: int32x4_t, w: int32x4_t) -> int32x4_t {
     // SAFETY: as the caller promises.
     unsafe {
-        let (x, w) = (vreinterpretq_s8_s32(x), vreinterpretq_s8_s32(w));
-        // A sum of two products has 16 bits, with one exception that has 17: (-128)² twice. They are added in 32.
-        let low = vpaddlq_s16(vmull_s8(vget_low_s8(x), vget_low_s8(w)));
-        let high = vpaddlq_s16(vmull_high_s8(x, w));
+        let (x, w) = (vreinterpretq_u8_s32(x), vreinterpretq_s8_s32(w));
+        // The eight products of two lanes, added in pairs.
+        let two = |x: uint8x8_t, w: int8x8_t| {
+            let (x, w) = (vreinterpretq_s16_u16(vmovl_u8(x)), vmovl_s8(w));
+            vpaddq_s32(vmull_s16(vget_low_s16(x), vget_low_s16(w)), vmull_high_s16(x, w))
+        };
+        let (low, high) = (two(vget_low_u8(x), vget_low_s8(w)), two(vget_high_u8(x), vget_high_s8(w)));
         vaddq_s32(sum, vpaddq_s32(low, high))
     }
 }
 
-/// As [`bytes`], by one instruction.
+/// The products of the four bytes of each lane, of which those of the operand have a sign too: see [`super::super::Isa::byte_zero`].
 #[inline(always)]
 unsafe fn dot(mut sum: int32x4_t, x: int32x4_t, w: int32x4_t) -> int32x4_t {
     // SAFETY: the instruction only writes its first operand; the caller promises that the processor has it.
