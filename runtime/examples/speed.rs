@@ -2,9 +2,9 @@
 //!
 //! `cargo run --release -p snnc-runtime --example speed -- MODEL.snn|vgg16-radix|vgg16-rate [NAME=VALUE ..]` prints one line of JSON about an artifact,
 //! or about a network of the size of VGG-16 for 32x32 images with random weights: `batch=N`, `threads=N` (1), `steps=N` of the rate code,
-//! `seconds=S` of measuring (1), `profile=1` for the time of each step; of VGG-16 also `digits=N` (8) and `threshold=F`, by which its thresholds are higher (1). Times are those of the
-//! fastest run, images are random. Without a network: layers by themselves. `SNNC_ISA` chooses the instructions. `scripts/performance.py` runs this;
-//! `snnc bench` says more about one artifact.
+//! `images=N` a run at least (16), `seconds=S` of measuring (1), `profile=1` for the time of each step; of VGG-16 also `digits=N` (8) and
+//! `threshold=F`, by which its thresholds are higher (1). Times are those of the fastest run, images are random. Without a network: products and
+//! layers by themselves. `SNNC_ISA` chooses the instructions. `scripts/performance.py` runs this; `snnc bench` says more about one artifact.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
 use serde_json::json;
@@ -227,9 +227,9 @@ fn network(name: &str, settings: &Settings) {
     let default = network.batch();
     network = network.with_batch(settings.get("batch", default as f64) as usize);
     let steps = settings.get("steps", network.spec().timesteps as f64) as usize;
-    // At least sixteen images, in whole batches for all threads.
+    // In whole batches for all threads.
     let together = network.batch() * rayon::current_num_threads();
-    let images = together * 16usize.div_ceil(together);
+    let images = together * (settings.get("images", 16.0) as usize).div_ceil(together);
     let pixels = pixels(&network, images);
     let run = || network.run_quantised(&pixels, steps, 0).unwrap();
     let cost = network.cost(&run());
