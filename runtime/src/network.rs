@@ -30,6 +30,7 @@ mod tally;
 mod tile;
 mod trace;
 mod watch;
+mod whole;
 mod window;
 
 pub use activity::{Drive, Layer, Population, PopulationKind};

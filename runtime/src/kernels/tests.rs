@@ -41,7 +41,7 @@ const MOST_BIAS: i32 = 1000;
 /// A product: weights `[output][run][entry]`, and rows that start anywhere in the operand.
 struct Case {
     word: Word,
-    format: Format,
+    is_unsigned: bool,
     outputs: usize,
     runs: Vec<usize>,
     len: usize,
@@ -64,7 +64,6 @@ impl Case {
             Word::Halves => ((-most.min(32768), most.min(32767)), (-128, 127)),
             Word::Whole => ((-most, most), (-128, 127)),
         };
-        let zero = if word == Word::Bytes && !is_unsigned { 128 } else { 0 };
         let step = len + r.below(9);
         // Runs in any order, and rows that have some entries in common.
         let mut offsets: Vec<usize> = (0..runs).map(|run| run * step).collect();
@@ -74,7 +73,7 @@ impl Case {
         let rows: Vec<usize> = (0..64).map(|row| if r.below(8) == 0 { r.below(700) } else { row * 11 }).collect();
         Self {
             word,
-            format: Format { word, is_unsigned, zero },
+            is_unsigned,
             outputs,
             runs: offsets,
             len,
@@ -98,7 +97,7 @@ impl Case {
     }
 
     /// Entries as a value has them in memory, and no byte behind the last word that may be read.
-    fn memory(&self) -> Vec<u8> {
+    fn memory(&self, format: Format) -> Vec<u8> {
         struct Store<'c>(&'c [i32], usize);
         impl WithEntry for Store<'_> {
             type Output = Vec<u8>;
@@ -113,22 +112,33 @@ impl Case {
                 bytes
             }
         }
-        self.format.visit(Store(&self.entries, self.format.bytes()))
+        format.visit(Store(&self.entries, format.bytes()))
     }
 
     /// The panel is one that other products left something in.
     fn check(&self, isas: &[Isa], rows: impl Iterator<Item = usize> + Clone, panel: &mut Panel) {
-        let bytes = self.format.bytes();
+        // Instructions differ in what they want a 0 kept as.
+        for zero in [0, 128] {
+            let zero_of = |isa: &Isa| if self.word == Word::Bytes { isa.byte_zero(self.is_unsigned) } else { 0 };
+            let isas: Vec<Isa> = isas.iter().copied().filter(|isa| zero_of(isa) == zero).collect();
+            if !isas.is_empty() {
+                self.check_format(Format { word: self.word, is_unsigned: self.is_unsigned, zero }, &isas, rows.clone(), panel);
+            }
+        }
+    }
+
+    fn check_format(&self, format: Format, isas: &[Isa], rows: impl Iterator<Item = usize> + Clone, panel: &mut Panel) {
+        let bytes = format.bytes();
         let weights = Weights::pack(
             self.word,
-            self.format.offset(),
+            format.offset(),
             self.outputs,
             self.runs.iter().map(|run| (run * bytes) as u32).collect(),
             self.len,
             |output| self.bias[output],
             |output, run, entry| self.weights[(output * self.runs.len() + run) * self.len + entry],
         );
-        let memory = self.memory();
+        let memory = self.memory(format);
         let starts: Vec<*const u8> = self.rows.iter().map(|row| memory[row * bytes..].as_ptr()).collect();
         let padded = self.outputs.next_multiple_of(COLUMNS);
         let expected: Vec<i32> = (0..64 * padded).map(|index| self.expected(index / padded, index % padded)).collect();
@@ -144,7 +154,7 @@ impl Case {
                         let (sums, behind) = sums.split_at(count * width);
                         for (row, sums) in sums.chunks(width).enumerate() {
                             let expected = &expected[row * padded + output..][..width];
-                            let what = format!("{isa:?}, {:?}, {} × {}", self.format, self.runs.len(), self.len);
+                            let what = format!("{isa:?}, {format:?}, {} × {}", self.runs.len(), self.len);
                             assert_eq!(sums, expected, "{what}: row {row} of {count}, {width} outputs from {output}");
                         }
                         assert!(behind.iter().all(|&sum| sum == UNTOUCHED), "{isa:?} writes behind the sums");

@@ -5,13 +5,13 @@ use super::{
     events::Events,
     place::{Place, Span, spans},
     plan::{Arrangement, Plan},
-    step::{EventProduct, MAX_PARTS, Run, Source, Step},
+    step::{EventProduct, MAX_PARTS, Source, Step},
     tile::{Alone, Context, Extent, Finish, Load, Stage, Tile},
     trace::Recorder,
     watch::Watch,
-    window::{Pool, Taps, Window},
+    window::{Pool, Taps},
 };
-use crate::kernels::{COLUMNS, Entry, Isa, Loop, MOST_SUMS, Panel, Part, Tiles, WithEntry, Word};
+use crate::kernels::{COLUMNS, Isa, MOST_SUMS, Panel, Part, Tiles, Word};
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
@@ -23,12 +23,12 @@ pub(super) struct Scratch {
 }
 
 /// What a thread needs to make tiles.
-struct Desk {
-    sums: Vec<i32>,
-    spans: Vec<Span>,
+pub(super) struct Desk {
+    pub(super) sums: Vec<i32>,
+    pub(super) spans: Vec<Span>,
     rows: Vec<*const u8>,
     panel: Panel,
-    line: Vec<i32>,
+    pub(super) line: Vec<i32>,
 }
 
 // SAFETY: the addresses are written before they are read, by one thread.
@@ -75,11 +75,11 @@ pub(super) struct Execution<'a> {
 }
 
 impl Execution<'_> {
-    fn context(&self) -> Context<'_> {
+    pub(super) fn context(&self) -> Context<'_> {
         Context { isa: self.isa, memory: self.memory, places: &self.arrangement.places, regions: &self.arrangement.regions }
     }
 
-    fn place(&self, place: usize) -> &Place {
+    pub(super) fn place(&self, place: usize) -> &Place {
         &self.arrangement.places[place]
     }
 
@@ -304,199 +304,5 @@ impl Execution<'_> {
                 }
             }
         }
-    }
-
-    /// All places of one image and time step in tiles, which `fill` makes.
-    fn image(&self, target: &Place, image: usize, time: usize, desk: &mut Desk, fill: impl Fn(&mut Tile<'_>, &[i32])) {
-        let Desk { sums, spans: parts, line, .. } = desk;
-        let context = self.context();
-        let (grid, pixels) = (target.grid, target.grid.pixels());
-        let extent = Extent::of(self.isa);
-        for channel in (0..grid.channels).step_by(extent.channels) {
-            let channels = extent.channels.min(grid.channels - channel);
-            let width = channels.next_multiple_of(COLUMNS);
-            let rows = extent.numbers / width;
-            for start in (0..pixels).step_by(rows) {
-                let range = start..(start + rows).min(pixels);
-                spans(grid, image * pixels + range.start..image * pixels + range.end, parts);
-                let mut tile = Tile { sums: &mut sums[..range.len() * width], width, spans: parts, channel, channels, step: time, grid };
-                fill(&mut tile, line);
-                self.isa.run(Finish { tile: &mut tile, context: &context, stages: &[], target });
-            }
-        }
-    }
-
-    fn count_max(&self, x: &Place, window: &Window, arrived: &Place, best: &Place, target: &Place, desk: &mut Desk) {
-        let context = self.context();
-        for image in 0..self.images {
-            for time in 0..target.steps(self.steps) {
-                // What has arrived grows by the operand.
-                self.add_to(x, arrived, image, time);
-                self.image(target, image, time, desk, |tile, _| {
-                    let step = core::mem::replace(&mut tile.step, 0);
-                    self.isa.run(Pool { tile, memory: self.memory, place: arrived, window, is_max: true });
-                    tile.grow(&context, best);
-                    tile.step = step;
-                });
-            }
-        }
-    }
-
-    /// Adds a value at a time step of an image to another, of 32 bits and in the same grid.
-    fn add_to(&self, x: &Place, sum: &Place, image: usize, time: usize) {
-        struct AddTo<'a> {
-            memory: Memory,
-            x: &'a Place,
-            sum: &'a Place,
-            image: usize,
-            time: usize,
-        }
-        impl Loop for AddTo<'_> {
-            type Output = ();
-
-            #[inline(always)]
-            fn run(self) {
-                self.x.format.visit(self);
-            }
-        }
-        impl WithEntry for AddTo<'_> {
-            type Output = ();
-
-            #[inline(always)]
-            fn with<E: Entry>(self, entry: E) {
-                let Self { memory, x, sum, image, time } = self;
-                let len = x.grid.width * x.grid.channels;
-                for y in 0..x.grid.height {
-                    let from = memory.at(x.byte(image, time, y, 0));
-                    let to = memory.at(sum.byte(image, 0, y, 0)).cast::<i32>();
-                    for at in (0..len).step_by(COLUMNS) {
-                        // SAFETY: a block that begins within the line can be read; of the sum only the line's own numbers are written.
-                        unsafe {
-                            let block = entry.load(from.wrapping_add(at * x.format.bytes()));
-                            let to = to.wrapping_add(at);
-                            for (lane, number) in block.iter().enumerate().take(len - at) {
-                                *to.add(lane) = (*to.add(lane)).wrapping_add(*number);
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        self.isa.run(AddTo { memory: self.memory, x, sum, image, time });
-    }
-
-    fn sum(&self, x: &Place, index: &[u32], target: &Place, desk: &mut Desk) {
-        for image in 0..self.images {
-            for time in 0..target.steps(self.steps) {
-                desk.line.clear();
-                desk.line.resize(target.grid.len(), 0);
-                let mut entry = 0;
-                for y in 0..x.grid.height {
-                    x.format.visit(AddLine {
-                        from: self.memory.at(x.byte(image, time, y, 0)),
-                        bytes: x.format.bytes(),
-                        index: &index[entry..][..x.grid.width * x.grid.channels],
-                        sums: &mut desk.line,
-                    });
-                    entry += x.grid.width * x.grid.channels;
-                }
-                self.image(target, image, time, desk, |tile, sums| {
-                    let (channel, grid, width) = (tile.channel, tile.grid, tile.width);
-                    let channels = tile.channels;
-                    let rows = tile.spans.iter().flat_map(|span| (0..span.len).map(move |x| span.y * grid.width + span.x + x));
-                    for (row, pixel) in tile.sums.chunks_mut(width).zip(rows) {
-                        row[..channels].copy_from_slice(&sums[pixel * grid.channels + channel..][..channels]);
-                    }
-                });
-            }
-        }
-    }
-
-    fn moves(&self, parts: &[(usize, Vec<Run>)], has_gaps: bool, target: &Place) {
-        let bytes = target.format.bytes();
-        let zero = if target.format.word == Word::Bytes { target.format.zero } else { 0 };
-        for image in 0..self.images {
-            for time in 0..target.steps(self.steps) {
-                let to = self.memory.at(target.at + (image * target.image + time * target.step) * bytes);
-                if has_gaps {
-                    // SAFETY: it is the value itself, which nobody reads yet.
-                    unsafe { to.write_bytes(zero, target.padded() * bytes) };
-                }
-                for (place, runs) in parts {
-                    let x = self.place(*place);
-                    let from = self.memory.at(x.at + (image * x.image + time * x.step) * x.format.bytes());
-                    if x.format == target.format {
-                        for run in runs {
-                            // SAFETY: the runs lie within both values, which are not the same.
-                            unsafe {
-                                let from = from.wrapping_add(run.from as usize * bytes);
-                                core::ptr::copy_nonoverlapping(from, to.wrapping_add(run.to as usize * bytes), run.len as usize * bytes);
-                            }
-                        }
-                    } else {
-                        x.format.visit(Convert { from, bytes: x.format.bytes(), to, target, runs });
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Adds the entries of a line to sums.
-struct AddLine<'a> {
-    from: *const u8,
-    bytes: usize,
-    index: &'a [u32],
-    sums: &'a mut [i32],
-}
-
-impl WithEntry for AddLine<'_> {
-    type Output = ();
-
-    fn with<E: Entry>(self, entry: E) {
-        for (at, places) in self.index.chunks(COLUMNS).enumerate() {
-            // SAFETY: a block that begins within the line can be read.
-            let block = unsafe { entry.load(self.from.wrapping_add(at * COLUMNS * self.bytes)) };
-            for (&number, &place) in block.iter().zip(places) {
-                let sum = &mut self.sums[place as usize];
-                *sum = sum.wrapping_add(number);
-            }
-        }
-    }
-}
-
-/// Moves runs into another format.
-struct Convert<'a> {
-    from: *const u8,
-    bytes: usize,
-    to: *mut u8,
-    target: &'a Place,
-    runs: &'a [Run],
-}
-
-impl WithEntry for Convert<'_> {
-    type Output = ();
-
-    fn with<E: Entry>(self, from: E) {
-        struct To<'a, F>(Convert<'a>, F);
-        impl<F: Entry> WithEntry for To<'_, F> {
-            type Output = ();
-
-            fn with<E: Entry>(self, to: E) {
-                let Self(Convert { from: start, bytes, to: target, target: place, runs }, from) = self;
-                for run in runs {
-                    for at in (0..run.len as usize).step_by(COLUMNS) {
-                        // SAFETY: a block that begins within the value can be read; what is written is the run.
-                        unsafe {
-                            let block = from.load(start.wrapping_add((run.from as usize + at) * bytes));
-                            let place = target.wrapping_add((run.to as usize + at) * place.format.bytes());
-                            to.store(&block, place, run.len as usize - at);
-                        }
-                    }
-                }
-            }
-        }
-        let format = self.target.format;
-        format.visit(To(self, from));
     }
 }

@@ -93,7 +93,7 @@ impl RadixBlock {
             } else {
                 // At most one too much or too little: the product is off by less than 2^-6.
                 let rest = v.wrapping_sub(q.wrapping_mul(self.threshold[lane]));
-                q + i32::from(rest >= self.threshold[lane]) - i32::from(rest < 0)
+                q.wrapping_add(i32::from(rest >= self.threshold[lane])).wrapping_sub(i32::from(rest < 0))
             };
         }
     }
@@ -177,7 +177,7 @@ pub(super) fn fire_signed(x: &mut Block, v: &mut Block, net: &mut Block, thresho
             threshold[lane].wrapping_neg()
         });
         x[lane] = spike;
-        net[lane] += spike;
+        net[lane] = net[lane].wrapping_add(spike);
     }
 }
 

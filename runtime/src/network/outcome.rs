@@ -12,14 +12,14 @@ pub struct Outcome {
     /// `[images, classes]`: the output times its scale, in the rate code its mean over the time steps; rectified if the head is
     /// `relu`; no other head is applied.
     pub logits: Vec<f32>,
-    /// `[images, populations]`: how often the entries of each of [`Network::populations`] have fired, corrections included.
+    /// `[images, populations]`: how often the entries of each of [`Network::populations`](crate::Network::populations) have fired, corrections included.
     pub spikes: Vec<u64>,
     /// `[images, populations]`: how many of these spikes were corrections, -1, of neurons with [`Reset::Signed`]; 0 for all
     /// other populations.
     ///
     /// [`Reset::Signed`]: crate::Reset::Signed
     pub corrections: Vec<u64>,
-    /// `[images, layers]`: accumulations of each of [`Network::layers`] that spikes drive: for every spike that its operand
+    /// `[images, layers]`: accumulations of each of [`Network::layers`](crate::Network::layers) that spikes drive: for every spike that its operand
     /// carried, the number of connections from there. 0 for layers that spikes do not drive. A spike is a digit 1 in the radix code.
     pub synaptic_ops: Vec<u64>,
 }
