@@ -2,9 +2,9 @@
 //!
 //! `cargo run --release -p snnc-runtime --example speed -- MODEL.snn|vgg16-radix|vgg16-rate [NAME=VALUE ..]` prints one line of JSON about an artifact,
 //! or about a network of the size of VGG-16 for 32x32 images with random weights: `batch=N`, `threads=N` (1), `steps=N` of the rate code,
-//! `seconds=S` of measuring (1), `profile=1` for the time of each step; of VGG-16 also `digits=N` (8) and `threshold=F`, by which its thresholds are higher (1). Times are those of the
-//! fastest run, images are random. Without a network: layers by themselves. `SNNC_ISA` chooses the instructions. `scripts/performance.py` runs this;
-//! `snnc bench` says more about one artifact.
+//! `images=N` a run at least (16), `seconds=S` of measuring (1), `profile=1` for the time of each step; of VGG-16 also `digits=N` (8) and
+//! `threshold=F`, by which its thresholds are higher (1). Times are those of the fastest run, images are random. Without a network: products and
+//! layers by themselves. `SNNC_ISA` chooses the instructions. `scripts/performance.py` runs this; `snnc bench` says more about one artifact.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
 use serde_json::json;
@@ -147,18 +147,11 @@ fn processor_seconds(begin: Instant) -> f64 {
     begin.elapsed().as_secs_f64()
 }
 
-/// Most memory so far in KiB, as Linux counts it.
-fn peak_kib() -> i64 {
-    #[cfg(unix)]
-    {
-        // SAFETY: a structure of numbers, which zeros are valid for.
-        let mut usage: libc::rusage = unsafe { core::mem::zeroed() };
-        // SAFETY: it only writes to `usage`.
-        if unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) } == 0 {
-            return usage.ru_maxrss;
-        }
-    }
-    0
+/// Most memory so far in KiB, where Linux says so. `getrusage` would count in what the parent had before it started this.
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.split_whitespace().next().map_or(0, |number| number.parse().unwrap())
 }
 
 /// Seconds of the processor and of a clock that the fastest of several runs takes.
@@ -222,21 +215,21 @@ impl Settings {
 
 fn network(name: &str, settings: &Settings) {
     let random = |code| vgg16(code, settings.get("digits", 8.0) as u32, settings.get("threshold", 1.0)).to_bytes().unwrap();
-    let bytes = match name {
-        "vgg16-radix" => random(Code::Radix),
-        "vgg16-rate" => random(Code::Rate),
-        file => std::fs::read(file).unwrap(),
+    let made = match name {
+        "vgg16-radix" => Some(random(Code::Radix)),
+        "vgg16-rate" => Some(random(Code::Rate)),
+        _ => None,
     };
     let start = Instant::now();
-    let mut network = Network::load(&bytes).unwrap();
+    let mut network = made.as_ref().map_or_else(|| Network::open(name), |bytes| Network::load(bytes)).unwrap();
     let load = start.elapsed().as_secs_f64();
-    drop(bytes);
+    drop(made);
     let default = network.batch();
     network = network.with_batch(settings.get("batch", default as f64) as usize);
     let steps = settings.get("steps", network.spec().timesteps as f64) as usize;
-    // At least sixteen images, in whole batches for all threads.
+    // In whole batches for all threads.
     let together = network.batch() * rayon::current_num_threads();
-    let images = together * 16usize.div_ceil(together);
+    let images = together * (settings.get("images", 16.0) as usize).div_ceil(together);
     let pixels = pixels(&network, images);
     let run = || network.run_quantised(&pixels, steps, 0).unwrap();
     let cost = network.cost(&run());

@@ -29,6 +29,8 @@ Examples:
       Calibrate on images of your own; let snnc find the fewest digits that will do
   snnc eval vgg11.snn --data test.npz --ann vgg11.onnx
       Compare the spiking network with the one that it came from
+  snnc bench vgg11.snn --ann vgg11.onnx
+      Measure how fast it runs, step by step, and beside that one in ONNX Runtime
   snnc audit vgg11.snn --ann vgg11.onnx --judge other.onnx --reference test.npz --html audit.html
       Attack the spiking network, and say what each attacker got
   snnc run vgg11.snn images.npy --raster spikes.svg

@@ -27,7 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Images that a measurement has at least, so that what is random in them weighs little.
+/// Images that each thread has at least in a run, so that what is random in them weighs little, and what it takes to wake a thread.
 const IMAGES: usize = 16;
 /// Runs that a measurement has at least.
 const RUNS: usize = 3;
@@ -218,7 +218,7 @@ fn measure(args: &BenchArgs, network: &Network, load: Duration, console: &mut Co
     let timesteps = args.timesteps.unwrap_or(network.spec().timesteps);
     check_timesteps(&args.artifact, network, &[timesteps])?;
     let sizes = sizes(&args.batch, network.batch());
-    let together = |size: usize| (size * args.threads) * IMAGES.div_ceil(size * args.threads);
+    let together = |size: usize| args.threads * size * IMAGES.div_ceil(size);
     let most = sizes.iter().copied().map(together).max().unwrap_or(IMAGES);
     let material = material(args, network, most, console)?;
     let broken = |e: snnc_runtime::RunError| Error::format(args.images.as_ref().unwrap_or(&args.artifact), e.to_string());
