@@ -22,7 +22,7 @@ pub(crate) use entries::{Block, Entry, Format, SLACK, WithEntry};
 pub(crate) use events::{EventWeights, MOST_SUMS, Part};
 pub use isa::Isa;
 pub(crate) use isa::Loop;
-pub(crate) use product::{COLUMNS, MOST_SMALL, Weights};
+pub(crate) use product::{COLUMNS, Kept, MOST_SMALL, Weights};
 
 /// What 32 bits of an operand hold, which a lane multiplies at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! How fast the products of this processor can be: those of operands that never leave the nearest cache.
 
-use super::{COLUMNS, Isa, Panel, Tiles, Weights, Word};
+use super::{COLUMNS, Isa, Kept, Panel, Tiles, Weights, Word};
 use alloc::{vec, vec::Vec};
 use std::{
     hint::black_box,
@@ -29,7 +29,7 @@ impl Isa {
             return None;
         }
         let weight = |output: usize, _: usize, entry: usize| (output * 7 + entry * 5) as i32 % 127 - 63;
-        let weights = Weights::pack(word, 0, 255, OUTPUTS, vec![0], BYTES / word.bytes(), |_| 0, weight);
+        let weights = Weights::pack(word, Kept { zero: 0, most: 255 }, OUTPUTS, vec![0], BYTES / word.bytes(), |_| 0, weight);
         let operand: Vec<u8> = (0..ROWS * BYTES).map(|byte| (byte * 11 % 128) as u8).collect();
         let rows: Vec<*const u8> = operand.chunks_exact(BYTES).map(<[u8]>::as_ptr).collect();
         let (mut sums, mut panel) = (vec![0; ROWS * OUTPUTS], Panel::default());

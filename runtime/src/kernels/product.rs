@@ -40,6 +40,15 @@ pub(crate) struct Weights {
     together: usize,
 }
 
+/// How the numbers of an operand are kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    /// What is kept for a 0, see [`Isa::byte_zero`].
+    pub(crate) zero: i32,
+    /// The largest number that is kept.
+    pub(crate) most: i32,
+}
+
 /// Words whose products have to fit in 16 bits for pairs to pay.
 const FEWEST_TOGETHER: usize = 4;
 
@@ -47,12 +56,10 @@ const FEWEST_TOGETHER: usize = 4;
 pub(crate) const MOST_SMALL: i32 = i16::MAX as i32 / (2 * 128 * FEWEST_TOGETHER as i32);
 
 impl Weights {
-    /// Packs weights: `weight(output, run, entry)` for every entry of every run. `runs` are offsets in bytes, `len` entries each. `zero` is what
-    /// is kept for a 0 of the operand, see [`Isa::byte_zero`]; `most` is the largest number that is kept.
+    /// Packs weights: `weight(output, run, entry)` for every entry of every run. `runs` are offsets in bytes, `len` entries each.
     pub(crate) fn pack(
         word: Word,
-        zero: i32,
-        most: i32,
+        kept: Kept,
         outputs: usize,
         runs: Vec<u32>,
         len: usize,
@@ -75,9 +82,9 @@ impl Weights {
                 }
             }
         }
-        let start = |output: usize| if output < outputs { bias(output).wrapping_sub(zero.wrapping_mul(sums[output])) } else { 0 };
+        let start = |output: usize| if output < outputs { bias(output).wrapping_sub(kept.zero.wrapping_mul(sums[output])) } else { 0 };
         let bias = (0..sums.len()).map(start).collect();
-        let together = if word == Word::Bytes { i32::from(i16::MAX) / (2 * 128 * most.max(1)) } else { 0 };
+        let together = if word == Word::Bytes { i32::from(i16::MAX) / (2 * 128 * kept.most.max(1)) } else { 0 };
         Self { word, outputs, runs, len, words, lines, bias, together: together as usize }
     }
 

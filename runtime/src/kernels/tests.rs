@@ -134,12 +134,10 @@ impl Case {
 
     fn check_format(&self, format: Format, isas: &[Isa], rows: impl Iterator<Item = usize> + Clone, panel: &mut Panel) {
         let bytes = format.bytes();
-        let zero_is_kept = format.zero == 0;
         let weights = Weights::pack(
             self.word,
-            format.offset(),
             // Where a 0 is not kept as 0, any byte may be.
-            if zero_is_kept { self.most } else { 255 },
+            Kept { zero: format.offset(), most: if format.zero == 0 { self.most } else { 255 } },
             self.outputs,
             self.runs.iter().map(|run| (run * bytes) as u32).collect(),
             self.len,

@@ -71,6 +71,7 @@ pub(super) struct Execution<'a> {
     /// Time steps before this pass.
     pub(super) done: usize,
     /// Threads that may share a step.
+    #[cfg_attr(not(feature = "threads"), allow(dead_code, reason = "there is one"))]
     pub(super) threads: usize,
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     artifact::{NodeSpec, OpSpec, Tensor},
-    kernels::{EventWeights, Format, Weights},
+    kernels::{EventWeights, Format, Kept, Weights},
 };
 use alloc::{sync::Arc, vec, vec::Vec};
 
@@ -33,8 +33,7 @@ impl Builder<'_> {
                 let bias = self.parameter(node, "bias");
                 let weights = Weights::pack(
                     format.word,
-                    format.offset(),
-                    self.most_kept(x),
+                    self.kept(x),
                     outputs,
                     vec![0],
                     inputs,
@@ -132,18 +131,18 @@ impl Builder<'_> {
         // A line of the kernel is one run where its taps and channels stand together.
         let is_line = (dilation[1] == 1 || width == 1) && groups == 1;
         let outer = outputs / groups;
-        let most = self.most_kept(x);
+        let kept = self.kept(x);
         let of_group = |group: usize| {
             let bias = |output: usize| bias(group * outer + output);
             let offsets = |runs: Vec<usize>| runs.into_iter().map(|run| (run * format.bytes()) as u32).collect();
             if is_line {
                 let runs = (0..height).map(|row| tap(row, 0)).collect();
                 let weight = |output: usize, row: usize, index: usize| entry(output, index % inner, row, index / inner);
-                Weights::pack(format.word, format.offset(), most, outer, offsets(runs), width * inner, bias, weight)
+                Weights::pack(format.word, kept, outer, offsets(runs), width * inner, bias, weight)
             } else {
                 let runs = (0..height * width).map(|index| tap(index / width, index % width)).collect();
                 let weight = |output: usize, run: usize, channel: usize| entry(group * outer + output, channel, run / width, run % width);
-                Weights::pack(format.word, format.offset(), most, outer, offsets(runs), inner, bias, weight)
+                Weights::pack(format.word, kept, outer, offsets(runs), inner, bias, weight)
             }
         };
         let events = (is_line && self.has_events(x, weight, height)).then(|| {
@@ -157,9 +156,10 @@ impl Builder<'_> {
         Source::Product { place, groups: Arc::new((0..groups).map(of_group).collect()), stride, origin, events }
     }
 
-    /// The largest number that an operand is kept as.
-    fn most_kept(&self, x: usize) -> i32 {
-        self.links.bounds.values[x] + i32::from(self.format(x).zero)
+    /// How an operand is kept.
+    fn kept(&self, x: usize) -> Kept {
+        let format = self.format(x);
+        Kept { zero: format.offset(), most: self.links.bounds.values[x] + i32::from(format.zero) }
     }
 
     /// Whether a layer may go through time by events: its operand is made of spikes, or few of them together.
