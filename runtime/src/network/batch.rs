@@ -85,13 +85,12 @@ impl<'a> Batch<'a> {
         let (batch, len) = (execution.images, self.network.image_len());
         execution.surround(place);
         match (input, plan.feed) {
-            (Input::Step(numbers), _) => execution.feed(batch, 0, |index| numbers[index]),
-            (Input::Images(images, _), Feed::Once) if plan.input_index.is_none() => execution.feed_lines(images),
-            (Input::Images(images, _), Feed::Once) => execution.feed(batch, 0, |index| i32::from(images[index])),
+            (Input::Step(numbers), _) => execution.feed(batch, 0, &|index| numbers[index]),
+            (Input::Images(images, _), Feed::Once) => execution.feed_images(images),
             (Input::Images(images, first), Feed::Poisson { digits, seed }) => {
                 for step in 0..execution.steps {
                     let draws = |image: usize| Draws::new(seed, first.wrapping_add(image as u64), (execution.done + step) as u64);
-                    execution.feed(batch, step, |index| draws(index / len).spike((index % len) as u64, images[index], digits));
+                    execution.feed(batch, step, &|index| draws(index / len).spike((index % len) as u64, images[index], digits));
                 }
             }
         }

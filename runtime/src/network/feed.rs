@@ -5,14 +5,14 @@ use crate::kernels::{COLUMNS, Entry, Loop, WithEntry};
 
 impl Execution<'_> {
     /// Writes the input at a step of this pass: `of(index)` for every value of the images, all counted through.
-    pub(super) fn feed(&self, images: usize, step: usize, of: impl Fn(usize) -> i32) {
-        struct Write<'e, F> {
+    pub(super) fn feed(&self, images: usize, step: usize, of: &dyn Fn(usize) -> i32) {
+        struct Write<'e> {
             execution: &'e Execution<'e>,
             images: usize,
             step: usize,
-            of: F,
+            of: &'e dyn Fn(usize) -> i32,
         }
-        impl<F: Fn(usize) -> i32> WithEntry for Write<'_, F> {
+        impl WithEntry for Write<'_> {
             type Output = ();
 
             fn with<E: Entry>(self, entry: E) {
@@ -20,27 +20,19 @@ impl Execution<'_> {
                 let place = execution.place_of_input();
                 let (grid, bytes) = (place.grid, place.format.bytes());
                 let line = grid.width * grid.channels;
-                for image in 0..images {
-                    let first = image * grid.len();
-                    for y in 0..grid.height {
-                        // A line at a time: its channels stand together.
-                        let to = execution.memory.at(place.byte(image, step, y, 0));
-                        for at in (0..line).step_by(COLUMNS) {
-                            let len = COLUMNS.min(line - at);
-                            let entry_at = y * line + at;
-                            let mut block = [0; COLUMNS];
-                            match &execution.plan.input_index {
-                                // Of a length that the compiler knows.
-                                None if len == COLUMNS => (0..COLUMNS).for_each(|lane| block[lane] = of(first + entry_at + lane)),
-                                None => (0..len).for_each(|lane| block[lane] = of(first + entry_at + lane)),
-                                Some(index) => {
-                                    let index = &index[entry_at..][..len];
-                                    block.iter_mut().zip(index).for_each(|(number, &index)| *number = of(first + index as usize));
-                                }
-                            }
-                            // SAFETY: the line is one of the value's.
-                            unsafe { entry.store(&block, to.wrapping_add(at * bytes), len) };
+                for row in 0..images * grid.height {
+                    let (image, y) = (row / grid.height, row % grid.height);
+                    // A line at a time: its channels stand together.
+                    let to = execution.memory.at(place.byte(image, step, y, 0));
+                    for at in (0..line).step_by(COLUMNS) {
+                        let len = COLUMNS.min(line - at);
+                        let mut block = [0; COLUMNS];
+                        for (entry, number) in (y * line + at..).zip(&mut block[..len]) {
+                            let index = execution.plan.input_index.as_ref().map_or(entry, |index| index[entry] as usize);
+                            *number = of(image * grid.len() + index);
                         }
+                        // SAFETY: the line is one of the value's.
+                        unsafe { entry.store(&block, to.wrapping_add(at * bytes), len) };
                     }
                 }
             }
@@ -48,8 +40,8 @@ impl Execution<'_> {
         self.place_of_input().format.visit(Write { execution: self, images, step, of });
     }
 
-    /// Writes the input, whose entries stand in memory in the order in which they come.
-    pub(super) fn feed_lines(&self, images: &[u16]) {
+    /// Writes images as the input.
+    pub(super) fn feed_images(&self, images: &[u16]) {
         struct Write<'e>(&'e Execution<'e>, &'e [u16]);
         impl Loop for Write<'_> {
             type Output = ();
@@ -67,15 +59,28 @@ impl Execution<'_> {
                 let Self(execution, images) = self;
                 let place = execution.place_of_input();
                 let (grid, bytes) = (place.grid, place.format.bytes());
-                for (row, line) in images.chunks_exact(grid.width * grid.channels).enumerate() {
-                    let mut to = execution.memory.at(place.byte(row / grid.height, 0, row % grid.height, 0));
-                    for numbers in line.chunks(COLUMNS) {
-                        let block = match numbers.first_chunk::<COLUMNS>() {
-                            Some(numbers) => numbers.map(i32::from),
-                            None => core::array::from_fn(|lane| numbers.get(lane).map_or(0, |&number| i32::from(number))),
+                let (len, line) = (grid.len(), grid.width * grid.channels);
+                for (row, numbers) in images.chunks_exact(line).enumerate() {
+                    let (image, y) = (row / grid.height, row % grid.height);
+                    let mut to = execution.memory.at(place.byte(image, 0, y, 0));
+                    for at in (0..line).step_by(COLUMNS) {
+                        let part = &numbers[at..line.min(at + COLUMNS)];
+                        let block = match &execution.plan.input_index {
+                            // As they come.
+                            None => match part.first_chunk::<COLUMNS>() {
+                                Some(part) => part.map(i32::from),
+                                None => core::array::from_fn(|lane| part.get(lane).map_or(0, |&number| i32::from(number))),
+                            },
+                            Some(index) => {
+                                let mut block = [0; COLUMNS];
+                                let index = &index[y * line + at..][..part.len()];
+                                let image = &images[image * len..][..len];
+                                block.iter_mut().zip(index).for_each(|(number, &index)| *number = i32::from(image[index as usize]));
+                                block
+                            }
                         };
                         // SAFETY: the line is one of the value's.
-                        unsafe { entry.store(&block, to, numbers.len()) };
+                        unsafe { entry.store(&block, to, part.len()) };
                         to = to.wrapping_add(COLUMNS * bytes);
                     }
                 }

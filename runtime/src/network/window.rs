@@ -155,7 +155,6 @@ impl WithEntry for Taps<'_, '_, '_> {
     fn with<E: Entry>(self, entry: E) {
         match self.depthwise.taps.len() {
             9 => self.taps::<E, 9>(entry),
-            25 => self.taps::<E, 25>(entry),
             _ => self.taps::<E, 0>(entry),
         }
     }
