@@ -43,6 +43,8 @@ impl Format {
 
 /// A format that the compiler knows.
 pub(crate) trait Entry: Copy {
+    /// Whether it is one that the operands of a depthwise convolution mostly have: its loops are worth versions of their own.
+    const IS_COMMON: bool;
     /// A block from memory.
     ///
     /// # Safety
@@ -99,6 +101,8 @@ unsafe fn write<T: Copy>(block: &[T; COLUMNS], to: *mut T, len: usize) {
 }
 
 impl Entry for Unsigned {
+    const IS_COMMON: bool = true;
+
     #[inline(always)]
     unsafe fn load(self, from: *const u8) -> Block {
         // SAFETY: as the caller promises.
@@ -114,6 +118,8 @@ impl Entry for Unsigned {
 }
 
 impl Entry for Signed {
+    const IS_COMMON: bool = false;
+
     #[inline(always)]
     unsafe fn load(self, from: *const u8) -> Block {
         // SAFETY: as the caller promises.
@@ -129,6 +135,8 @@ impl Entry for Signed {
 }
 
 impl Entry for Half {
+    const IS_COMMON: bool = true;
+
     #[inline(always)]
     unsafe fn load(self, from: *const u8) -> Block {
         // SAFETY: as the caller promises.
@@ -144,6 +152,8 @@ impl Entry for Half {
 }
 
 impl Entry for Whole {
+    const IS_COMMON: bool = false;
+
     #[inline(always)]
     unsafe fn load(self, from: *const u8) -> Block {
         // SAFETY: as the caller promises.

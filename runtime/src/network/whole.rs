@@ -8,7 +8,7 @@ use super::{
     tile::{Extent, Finish, Tile},
     window::{Pool, Window},
 };
-use crate::kernels::{COLUMNS, Entry, Loop, WithEntry, Word};
+use crate::kernels::{Block, COLUMNS, Entry, Format, Loop, WithEntry, Word};
 use alloc::vec::Vec;
 
 impl Execution<'_> {
@@ -183,26 +183,34 @@ struct Convert<'a> {
 impl WithEntry for Convert<'_> {
     type Output = ();
 
-    fn with<E: Entry>(self, from: E) {
-        struct To<'a, F>(Convert<'a>, F);
-        impl<F: Entry> WithEntry for To<'_, F> {
-            type Output = ();
-
-            fn with<E: Entry>(self, to: E) {
-                let Self(Convert { from: start, bytes, to: target, target: place, runs }, from) = self;
-                for run in runs {
-                    for at in (0..run.len as usize).step_by(COLUMNS) {
-                        // SAFETY: a block that begins within the value can be read; what is written is the run.
-                        unsafe {
-                            let block = from.load(start.wrapping_add((run.from as usize + at) * bytes));
-                            let place = target.wrapping_add((run.to as usize + at) * place.format.bytes());
-                            to.store(&block, place, run.len as usize - at);
-                        }
-                    }
+    fn with<E: Entry>(self, entry: E) {
+        let Self { from, bytes, to, target, runs } = self;
+        for run in runs {
+            for at in (0..run.len as usize).step_by(COLUMNS) {
+                // SAFETY: a block that begins within the value can be read; what is written is the run.
+                unsafe {
+                    let block = entry.load(from.wrapping_add((run.from as usize + at) * bytes));
+                    put(target.format, &block, to.wrapping_add((run.to as usize + at) * target.format.bytes()), run.len as usize - at);
                 }
             }
         }
-        let format = self.target.format;
-        format.visit(To(self, from));
     }
+}
+
+/// Writes the first `len` numbers of a block in some format. A function of its own: there are as many formats to come from as to go to.
+///
+/// # Safety
+/// They can be written.
+#[inline(never)]
+unsafe fn put(format: Format, block: &Block, to: *mut u8, len: usize) {
+    struct Put<'a>(&'a Block, *mut u8, usize);
+    impl WithEntry for Put<'_> {
+        type Output = ();
+
+        fn with<E: Entry>(self, entry: E) {
+            // SAFETY: as the caller promises.
+            unsafe { entry.store(self.0, self.1, self.2) }
+        }
+    }
+    format.visit(Put(block, to, len));
 }

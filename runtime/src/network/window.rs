@@ -154,7 +154,7 @@ impl WithEntry for Taps<'_, '_, '_> {
     #[inline(always)]
     fn with<E: Entry>(self, entry: E) {
         match self.depthwise.taps.len() {
-            9 => self.taps::<E, 9>(entry),
+            9 if E::IS_COMMON => self.taps::<E, 9>(entry),
             _ => self.taps::<E, 0>(entry),
         }
     }
