@@ -18,7 +18,7 @@ pub(crate) struct Format {
     pub(crate) word: Word,
     /// Whether none is negative.
     pub(crate) is_unsigned: bool,
-    /// Of bytes: what a 0 is.
+    /// What a 0 is: every byte of it. Only numbers of one byte have another than 0.
     pub(crate) zero: u8,
 }
 

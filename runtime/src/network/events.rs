@@ -49,7 +49,7 @@ impl Events {
         let mut seen = 0;
         for image in 0..images {
             for step in 0..place.steps(steps) {
-                let start = place.byte(image, step, 0, 0) - place.within(0, 0) * bytes;
+                let start = place.start(image, step);
                 // SAFETY: it is the value with its border.
                 let value = unsafe { core::slice::from_raw_parts(memory.at(start).cast_const(), place.padded() * bytes) };
                 for (index, pixel) in value.chunks_exact(channels * bytes).enumerate() {

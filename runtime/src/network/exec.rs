@@ -11,7 +11,7 @@ use super::{
     watch::Watch,
     window::{Pool, Taps},
 };
-use crate::kernels::{COLUMNS, Isa, MOST_SUMS, Panel, Part, Tiles, Word};
+use crate::kernels::{COLUMNS, Isa, MOST_SUMS, Panel, Part, Tiles};
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
@@ -106,16 +106,15 @@ impl Execution<'_> {
             return;
         }
         let bytes = place.format.bytes();
-        let zero = if place.format.word == Word::Bytes { place.format.zero } else { 0 };
         let (line, height) = (place.line() * bytes, place.grid.height);
         let fill = |at: usize, len: usize| {
             // SAFETY: the border is a part of the value, which nobody reads yet.
-            unsafe { self.memory.at(at).write_bytes(zero, len) };
+            unsafe { self.memory.at(at).write_bytes(place.format.zero, len) };
         };
         let (left, inner) = (place.pads[1] * place.pixel(), place.grid.width * place.pixel());
         for image in 0..self.images {
             for step in 0..place.steps(self.steps) {
-                let start = place.at + (image * place.image + step * place.step) * bytes;
+                let start = place.start(image, step);
                 fill(start, place.pads[0] * line + left);
                 for row in 0..height - 1 {
                     // The right end of a row and the left one of the next stand together.
@@ -250,11 +249,11 @@ impl Execution<'_> {
         events: Option<&Events>,
         context: &Context<'_>,
     ) {
-        match source {
-            Source::Product { place, stride, origin, events: Some(product), .. } if events.is_some() => {
-                self.accumulate(self.place(*place), product, *stride, *origin, tile, events.unwrap_or(&Events::default()));
+        match (source, events) {
+            (Source::Product { place, stride, origin, events: Some(product), .. }, Some(events)) => {
+                self.accumulate(self.place(*place), product, *stride, *origin, tile, events);
             }
-            Source::Product { place, groups, stride, origin, .. } => {
+            (Source::Product { place, groups, stride, origin, .. }, _) => {
                 let x = self.place(*place);
                 let outer = tile.grid.channels / groups.len();
                 let (group, output) = (tile.channel / outer, tile.channel % outer);
@@ -263,10 +262,8 @@ impl Execution<'_> {
                 let first = x.at + (origin + group * inner) * bytes;
                 rows.clear();
                 for span in tile.spans {
-                    let entry = span.image * x.image
-                        + if x.step == 0 { 0 } else { tile.step * x.step }
-                        + span.y * stride[0] * x.line()
-                        + span.x * stride[1] * x.grid.channels;
+                    let entry =
+                        span.image * x.image + tile.step * x.step + span.y * stride[0] * x.line() + span.x * stride[1] * x.grid.channels;
                     let start = self.memory.at(first + entry * bytes).cast_const();
                     let next = stride[1] * x.pixel();
                     rows.extend((0..span.len).map(|index| start.wrapping_add(index * next)));
@@ -275,16 +272,16 @@ impl Execution<'_> {
                 // beyond its end, where the arena goes on. `run` holds the tiles.
                 unsafe { groups[group].product(self.isa, output, rows, tile.sums, tile.width, panel) }
             }
-            Source::Depthwise { place, depthwise, stride, origin } => {
+            (Source::Depthwise { place, depthwise, stride, origin }, _) => {
                 let x = self.place(*place);
                 let origin = x.at + origin * x.format.bytes();
                 self.isa.run(Taps { tile, memory: self.memory, place: x, depthwise, origin, stride: *stride });
             }
-            Source::Load { place } => self.isa.run(Load { tile, context, place: self.place(*place) }),
-            Source::Pool { place, window, is_max } => {
+            (Source::Load { place }, _) => self.isa.run(Load { tile, context, place: self.place(*place) }),
+            (Source::Pool { place, window, is_max }, _) => {
                 self.isa.run(Pool { tile, memory: self.memory, place: self.place(*place), window, is_max: *is_max });
             }
-            Source::CountMax { .. } | Source::Sum { .. } | Source::Move { .. } => unreachable!("they go their own ways"),
+            (Source::CountMax { .. } | Source::Sum { .. } | Source::Move { .. }, _) => unreachable!("they go their own ways"),
         }
     }
 

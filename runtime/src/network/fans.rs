@@ -185,17 +185,7 @@ fn carry(op: &OpSpec, weight: &Weight, operand: &[usize], result: &[usize], befo
             }
         }
         OpSpec::Sum { axes } => {
-            for (entry, each) in each.iter_mut().enumerate() {
-                let (mut index, mut place, mut stride) = (entry, 0, 1);
-                for axis in (0..operand.len()).rev() {
-                    if !axes.contains(&axis) {
-                        place += index % operand[axis] * stride;
-                        stride *= operand[axis];
-                    }
-                    index /= operand[axis];
-                }
-                *each = of(place);
-            }
+            each.iter_mut().enumerate().for_each(|(entry, each)| *each = of(moves::summed(axes, operand, entry)));
         }
         _ => {}
     }

@@ -3,6 +3,19 @@
 use crate::artifact::OpSpec;
 use alloc::{vec, vec::Vec};
 
+/// The entry of a sum over axes, which stay as 1, that an entry of the operand counts for, both counted in the order of their shapes.
+pub(super) fn summed(axes: &[usize], operand: &[usize], mut entry: usize) -> usize {
+    let (mut place, mut stride) = (0, 1);
+    for axis in (0..operand.len()).rev() {
+        if !axes.contains(&axis) {
+            place += entry % operand[axis] * stride;
+            stride *= operand[axis];
+        }
+        entry /= operand[axis];
+    }
+    place
+}
+
 /// For a `concat`, `pad`, `slice` or `transpose`: pairs of an entry of the operand and the entry of the result that it becomes, both counted in
 /// the order of their shapes. `before` is where the operand of a `concat` starts on its axis.
 pub(super) fn entries(op: &OpSpec, operand: &[usize], result: &[usize], before: usize) -> impl Iterator<Item = (usize, usize)> {

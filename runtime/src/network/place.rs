@@ -122,10 +122,16 @@ impl Place {
         (self.pads[0] + y) * self.line() + (self.pads[1] + x) * self.grid.channels
     }
 
+    /// The byte of the value's first entry, border included, counted from the start of the arena.
+    #[inline(always)]
+    pub(super) fn start(&self, image: usize, step: usize) -> usize {
+        self.at + (image * self.image + step * self.step) * self.format.bytes()
+    }
+
     /// The byte of a place's first channel, counted from the start of the arena.
     #[inline(always)]
     pub(super) fn byte(&self, image: usize, step: usize, y: usize, x: usize) -> usize {
-        self.at + (image * self.image + step * self.step + self.within(y, x)) * self.format.bytes()
+        self.start(image, step) + self.within(y, x) * self.format.bytes()
     }
 
     /// Bytes of a pixel.

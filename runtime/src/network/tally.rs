@@ -5,7 +5,7 @@ use super::{
     arena::Memory,
     place::Place,
 };
-use crate::kernels::{Isa, Loop, Word};
+use crate::kernels::{Isa, Loop};
 use alloc::{vec, vec::Vec};
 
 /// Spikes, corrections and operations of a batch so far.
@@ -112,7 +112,7 @@ impl Tally {
         for image in 0..images {
             for step in 0..place.steps(steps) {
                 let operations = &mut self.operations[image * layers..][..layers];
-                let start = memory.at(place.byte(image, step, 0, 0)).wrapping_sub(place.within(0, 0) * place.format.bytes());
+                let start = memory.at(place.start(image, step));
                 // SAFETY: it is the value with its border, which is written before it is counted; behind it the arena goes on.
                 let bytes = unsafe { core::slice::from_raw_parts(start.cast_const(), place.padded() * place.format.bytes() + 8) };
                 let [spikes, corrections] = isa.run(Count { place, counter, bytes, operations });
@@ -171,7 +171,7 @@ fn count(place: &Place, counted: Counted, bytes: &[u8], len: usize, plane: Optio
     let ones = |bits: u32| u64::MAX / ((1 << (bits - 1) << 1) - 1);
     let bits = 8 * format.bytes() as u32;
     let (low, high) = (ones(bits), ones(bits) << (bits - 1));
-    let zero = u64::from_ne_bytes([if format.word == Word::Bytes { format.zero } else { 0 }; 8]);
+    let zero = u64::from_ne_bytes([format.zero; 8]);
     match (counted, format.is_unsigned) {
         // To take 128 from a byte is to turn its highest bit.
         (Counted::Digits, ..) => [set_bits(bytes, len, plane, |word| word ^ zero), 0],

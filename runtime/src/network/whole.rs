@@ -8,7 +8,7 @@ use super::{
     tile::{Extent, Finish, Tile},
     window::{Pool, Window},
 };
-use crate::kernels::{Block, COLUMNS, Entry, Format, Loop, WithEntry, Word};
+use crate::kernels::{Block, COLUMNS, Entry, Format, Loop, WithEntry};
 use alloc::vec::Vec;
 
 impl Execution<'_> {
@@ -120,17 +120,16 @@ impl Execution<'_> {
 
     pub(super) fn moves(&self, parts: &[(usize, Vec<Run>)], has_gaps: bool, target: &Place) {
         let bytes = target.format.bytes();
-        let zero = if target.format.word == Word::Bytes { target.format.zero } else { 0 };
         for image in 0..self.images {
             for time in 0..target.steps(self.steps) {
-                let to = self.memory.at(target.at + (image * target.image + time * target.step) * bytes);
+                let to = self.memory.at(target.start(image, time));
                 if has_gaps {
                     // SAFETY: it is the value itself, which nobody reads yet.
-                    unsafe { to.write_bytes(zero, target.padded() * bytes) };
+                    unsafe { to.write_bytes(target.format.zero, target.padded() * bytes) };
                 }
                 for (place, runs) in parts {
                     let x = self.place(*place);
-                    let from = self.memory.at(x.at + (image * x.image + time * x.step) * x.format.bytes());
+                    let from = self.memory.at(x.start(image, time));
                     if x.format == target.format {
                         for run in runs {
                             // SAFETY: the runs lie within both values, which are not the same.

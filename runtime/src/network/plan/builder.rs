@@ -187,14 +187,17 @@ impl<'a> Builder<'a> {
         }
         let (format, has_steps, made_order) = (made.format, made.step != 0, made.order);
         let target = self.place(format, order, grid, pads, has_steps);
-        let index: Vec<(u32, u32)> = {
-            let from = inverse(made_order, self.dims[value]);
-            logical(order, self.dims[value]).enumerate().map(|(to, index)| (from[index], to as u32)).collect()
-        };
-        let runs = self.runs(place, target, &index);
-        let source = Source::Move { parts: vec![(place, runs)], has_gaps: false };
-        self.push(Step { source, stages: Vec::new(), values: vec![value], target, population: None }, value);
+        let dims = self.dims[value];
+        self.copy(place, (made_order, dims), target, (order, dims), value);
         target
+    }
+
+    /// Appends a step which makes a value by a copy of another with the same entries in the order of its shape.
+    fn copy(&mut self, place: usize, from: (Order, &[usize]), target: usize, to: (Order, &[usize]), value: usize) {
+        let from = inverse(from.0, from.1);
+        let entries: Vec<(u32, u32)> = logical(to.0, to.1).enumerate().map(|(to, index)| (from[index], to as u32)).collect();
+        let source = Source::Move { parts: vec![(place, self.runs(place, target, &entries))], has_gaps: false };
+        self.push(Step { source, stages: Vec::new(), values: vec![value], target, population: None }, value);
     }
 
     /// Runs of entries, counted pixel by pixel without borders: pairs of from and to, the latter ascending.
@@ -322,14 +325,9 @@ impl<'a> Builder<'a> {
             self.of_value[value] = Some(view);
             return;
         }
-        let entries: Vec<(u32, u32)> = {
-            let inverse = inverse(made.order, from);
-            logical(order, to).enumerate().map(|(to, index)| (inverse[index], to as u32)).collect()
-        };
+        let made_order = made.order;
         let target = self.make(value);
-        let runs = self.runs(place, target, &entries);
-        let source = Source::Move { parts: vec![(place, runs)], has_gaps: false };
-        self.push(Step { source, stages: Vec::new(), values: vec![value], target, population: None }, value);
+        self.copy(place, (made_order, from), target, (order, to), value);
     }
 
     /// The place that a value is made in: made before for what moves entries there.

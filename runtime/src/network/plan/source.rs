@@ -76,17 +76,7 @@ impl Builder<'_> {
                     return Source::Pool { place, window, is_max: false };
                 }
                 let to = inverse(order, self.dims[value]);
-                let entry = |mut index: usize| {
-                    let (mut place, mut stride) = (0, 1);
-                    for axis in (0..dims.len()).rev() {
-                        if !axes.contains(&axis) {
-                            place += index % dims[axis] * stride;
-                            stride *= dims[axis];
-                        }
-                        index /= dims[axis];
-                    }
-                    to[place]
-                };
+                let entry = |index: usize| to[moves::summed(axes, dims, index)];
                 Source::Sum { place, index: logical(made.order, dims).map(entry).collect() }
             }
             OpSpec::Concat { .. } | OpSpec::Pad { .. } | OpSpec::Slice { .. } | OpSpec::Transpose { .. } => {
