@@ -92,9 +92,9 @@ impl Execution<'_> {
             let numbers = unsafe { core::slice::from_raw_parts_mut(start, state.len * self.images) };
             match &state.initial {
                 None => numbers.fill(0),
-                Some(neuron) => {
-                    let lines = numbers.chunks_exact_mut(neuron.pitch());
-                    lines.enumerate().for_each(|(line, numbers)| numbers.copy_from_slice(neuron.initial(line % state.pixels)));
+                Some(initial) => {
+                    let lines = numbers.chunks_exact_mut(initial.pitch());
+                    lines.enumerate().for_each(|(line, numbers)| numbers.copy_from_slice(initial.line(line % state.pixels, 0)));
                 }
             }
         }

@@ -110,15 +110,12 @@ pub(super) fn block_of(line: &[i32], at: usize) -> &Block {
 pub(super) struct Neuron {
     threshold: Params,
     leak: Option<Params>,
-    initial: Params,
     pub(super) reset: Reset,
 }
 
 impl Neuron {
-    pub(super) fn new(threshold: Params, leak: Option<Params>, initial: Params, pixels: usize, reset: Reset) -> Self {
-        let differs = threshold.differs() || initial.differs() || leak.as_ref().is_some_and(Params::differs);
-        let [threshold, initial] = [threshold, initial].map(|params| params.spread(differs, pixels));
-        Self { threshold, leak: leak.map(|leak| leak.spread(differs, pixels)), initial, reset }
+    pub(super) fn new(threshold: Params, leak: Option<Params>, reset: Reset) -> Self {
+        Self { threshold, leak, reset }
     }
 
     /// Potentials of a line, with those behind the last channel.
@@ -127,12 +124,7 @@ impl Neuron {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.threshold.bytes() + self.initial.bytes() + self.leak.as_ref().map_or(0, Params::bytes)
-    }
-
-    /// Where the potentials of a place start.
-    pub(super) fn initial(&self, pixel: usize) -> &[i32] {
-        self.initial.line(pixel, 0)
+        self.threshold.bytes() + self.leak.as_ref().map_or(0, Params::bytes)
     }
 
     /// Thresholds and leaks of a place from a channel on.

@@ -10,7 +10,7 @@ mod stage;
 use super::{
     activity::Activity,
     arena::Allocator,
-    neuron::Neuron,
+    params::Params,
     place::{Order, Place},
     step::Step,
     tally::Counter,
@@ -50,7 +50,7 @@ pub(super) struct State {
     /// Numbers for an image.
     pub(super) len: usize,
     /// By place; zeros if there is none.
-    pub(super) initial: Option<Neuron>,
+    pub(super) initial: Option<Params>,
     pub(super) pixels: usize,
 }
 
@@ -100,7 +100,8 @@ impl Plan {
     /// Bytes of all parameters.
     pub(super) fn parameters(&self) -> usize {
         let steps = self.once.iter().chain(&self.each).map(Step::bytes).sum::<usize>();
-        steps + self.counters.iter().flatten().map(Counter::bytes).sum::<usize>()
+        let states = self.states.iter().filter_map(|state| state.initial.as_ref()).map(Params::bytes).sum::<usize>();
+        steps + states + self.counters.iter().flatten().map(Counter::bytes).sum::<usize>()
     }
 
     /// Gives every value its part of the arena.

@@ -57,14 +57,14 @@ impl Builder<'_> {
             }
             OpSpec::IfNeuron { reset } | OpSpec::LifNeuron { reset } => {
                 let leak = matches!(spec.op, OpSpec::LifNeuron { .. }).then(|| params("leak", 0));
-                let neuron = Neuron::new(params("threshold", 1), leak, params("initial", 0), pixels, *reset);
+                let (neuron, initial) = (Neuron::new(params("threshold", 1), leak, *reset), params("initial", 0));
                 let len = neuron.pitch() * pixels;
-                let mut state = |initial: Option<Neuron>| {
+                let mut state = |initial: Option<Params>| {
                     let region = self.region(len * size_of::<i32>(), false);
                     self.states.push(State { region, len, initial, pixels });
                     region
                 };
-                let potentials = state(Some(neuron.clone()));
+                let potentials = state(Some(initial));
                 let nets = (*reset == Reset::Signed).then(|| state(None));
                 Stage::Neuron { neuron, potentials, nets }
             }
