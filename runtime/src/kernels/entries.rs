@@ -45,6 +45,8 @@ impl Format {
 pub(crate) trait Entry: Copy {
     /// Whether it is one that the operands of a depthwise convolution mostly have: its loops are worth versions of their own.
     const IS_COMMON: bool;
+    /// Whether numbers may take more than 16 bits.
+    const IS_WHOLE: bool = false;
     /// A block from memory.
     ///
     /// # Safety
@@ -80,6 +82,9 @@ unsafe fn write<T: Copy>(block: &[T; COLUMNS], to: *mut T, len: usize) {
     unsafe {
         if len >= COLUMNS {
             return to.cast::<[T; COLUMNS]>().write_unaligned(*block);
+        }
+        if len == COLUMNS / 2 {
+            return to.cast::<[T; COLUMNS / 2]>().write_unaligned(core::array::from_fn(|i| block[i]));
         }
         let mut at = 0;
         if len & 8 != 0 {
@@ -153,6 +158,7 @@ impl Entry for Half {
 
 impl Entry for Whole {
     const IS_COMMON: bool = false;
+    const IS_WHOLE: bool = true;
 
     #[inline(always)]
     unsafe fn load(self, from: *const u8) -> Block {

@@ -1,6 +1,9 @@
 //! Instruction sets: which ones there are, and loops that are compiled for each.
 
-use super::Word;
+use super::{
+    Word,
+    narrow::{Narrow, Plain},
+};
 use crate::error::LoadError;
 use alloc::{string::String, vec::Vec};
 
@@ -162,13 +165,15 @@ impl Isa {
     pub(crate) fn run<L: Loop>(self, body: L) -> L::Output {
         #[cfg(target_arch = "x86_64")]
         {
+            use super::narrow::{Avx2, Avx512};
+
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
             fn avx512<L: Loop>(body: L) -> L::Output {
-                body.run()
+                body.run::<Avx512>()
             }
             #[target_feature(enable = "avx2,popcnt")]
             fn avx2<L: Loop>(body: L) -> L::Output {
-                body.run()
+                body.run::<Avx2>()
             }
             debug_assert!(self.is_available(), "instructions that this processor lacks");
             match self {
@@ -179,7 +184,7 @@ impl Isa {
                 _ => {}
             }
         }
-        body.run()
+        body.run::<Plain>()
     }
 }
 
@@ -188,6 +193,6 @@ impl Isa {
 pub(crate) trait Loop {
     /// What it returns.
     type Output;
-    /// The loop.
-    fn run(self) -> Self::Output;
+    /// The loop; products of narrow numbers are made by `N`.
+    fn run<N: Narrow>(self) -> Self::Output;
 }

@@ -9,6 +9,7 @@ mod entries;
 mod events;
 mod isa;
 mod lanes;
+mod narrow;
 #[cfg(feature = "std")]
 mod peak;
 mod product;
@@ -22,6 +23,7 @@ pub(crate) use entries::{Block, Entry, Format, SLACK, WithEntry};
 pub(crate) use events::{EventWeights, MOST_SUMS, Part};
 pub use isa::Isa;
 pub(crate) use isa::Loop;
+pub(crate) use narrow::{Narrow, half};
 pub(crate) use product::{COLUMNS, Kept, MOST_SMALL, Weights};
 
 /// What 32 bits of an operand hold, which a lane multiplies at once.

@@ -240,6 +240,10 @@ fn products_of_bytes_go_by_tiles() {
     check(Word::Bytes, 17, 16, 5, 2);
     check(Word::Bytes, 4, 16, 5, 1);
     check(Word::Bytes, 3, 16, 5, 0);
+    // More steps than are gathered at a time: 22 of them, in three parts.
+    check(Word::Bytes, 40, 16, 700, 3 * 22);
+    check(Word::Bytes, 37, 48, 700, 3 * (3 + 2 * 2 + 3) * 22);
+    check(Word::Bytes, 5, 48, 700, (3 + 2 * 2 + 3) * 22);
     check(Word::Halves, 40, 16, 100, 0);
     check(Word::Whole, 40, 16, 100, 0);
 }

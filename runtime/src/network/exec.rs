@@ -59,6 +59,11 @@ struct Task {
 #[cfg(feature = "threads")]
 const SERIAL_BELOW: usize = 1 << 20;
 
+/// Whether a source is a product that does not go by events.
+fn is_dense(source: &Source, events: Option<&Events>) -> bool {
+    matches!(source, Source::Product { .. }) && events.is_none()
+}
+
 /// A batch that goes through the network.
 pub(super) struct Execution<'a> {
     pub(super) plan: &'a Plan,
@@ -206,21 +211,28 @@ impl Execution<'_> {
         let Desk { sums, spans: parts, rows, panel, .. } = desk;
         let &Task { channel, channels, .. } = task;
         let context = self.context();
-        let width = channels.next_multiple_of(COLUMNS);
-        let most = Extent::of(self.isa).numbers / width;
+        let (width, steps, extent) = (channels.next_multiple_of(COLUMNS), target.steps(self.steps), Extent::of(self.isa));
+        let most = extent.numbers / width;
         for start in task.places.clone().step_by(most) {
             let range = start..(start + most).min(task.places.end);
             spans(target.grid, range.clone(), parts);
-            for time in 0..target.steps(self.steps) {
-                let mut tile =
-                    Tile { sums: &mut sums[..range.len() * width], width, spans: parts, channel, channels, step: time, grid: target.grid };
-                self.fill(&step.source, &mut tile, rows, panel, events, &context);
-                match watch {
-                    Watch::Recorder(recorder) => {
-                        self.record(step, &mut tile, target, &context, recorder);
-                        self.isa.run(Finish { tile: &mut tile, context: &context, stages: &[], target });
+            let numbers = range.len() * width;
+            // Neurons go from step to step, products need not: what few places make at many steps is one product.
+            let together = if is_dense(&step.source, events) { (extent.together / numbers).max(1) } else { 1 };
+            for first in (0..steps).step_by(together) {
+                let times = first..(first + together).min(steps);
+                let sums = &mut sums[..numbers * times.len()];
+                let mut tile = Tile { sums, width, spans: parts, channel, channels, step: first, grid: target.grid };
+                self.fill(&step.source, &mut tile, times.len(), rows, panel, events, &context);
+                for (time, sums) in times.zip(tile.sums.chunks_exact_mut(numbers)) {
+                    let mut tile = Tile { sums, step: time, ..tile };
+                    match watch {
+                        Watch::Recorder(recorder) => {
+                            self.record(step, &mut tile, target, &context, recorder);
+                            self.isa.run(Finish { tile: &mut tile, context: &context, stages: &[], target });
+                        }
+                        _ => self.isa.run(Finish { tile: &mut tile, context: &context, stages: &step.stages, target }),
                     }
-                    _ => self.isa.run(Finish { tile: &mut tile, context: &context, stages: &step.stages, target }),
                 }
             }
         }
@@ -239,11 +251,13 @@ impl Execution<'_> {
         }
     }
 
-    /// Fills a tile.
+    /// Fills a tile; with a product that does not go by events, of `steps` time steps from its own on, one behind the other.
+    #[allow(clippy::too_many_arguments, reason = "what a desk has, apart")]
     fn fill(
         &self,
         source: &Source,
         tile: &mut Tile<'_>,
+        steps: usize,
         rows: &mut Vec<*const u8>,
         panel: &mut Panel,
         events: Option<&Events>,
@@ -260,13 +274,15 @@ impl Execution<'_> {
                 let bytes = x.format.bytes();
                 let inner = x.grid.channels / groups.len();
                 let first = x.at + (origin + group * inner) * bytes;
+                let next = stride[1] * x.pixel();
                 rows.clear();
-                for span in tile.spans {
-                    let entry =
-                        span.image * x.image + tile.step * x.step + span.y * stride[0] * x.line() + span.x * stride[1] * x.grid.channels;
-                    let start = self.memory.at(first + entry * bytes).cast_const();
-                    let next = stride[1] * x.pixel();
-                    rows.extend((0..span.len).map(|index| start.wrapping_add(index * next)));
+                for time in tile.step..tile.step + steps {
+                    for span in tile.spans {
+                        let entry =
+                            span.image * x.image + time * x.step + span.y * stride[0] * x.line() + span.x * stride[1] * x.grid.channels;
+                        let start = self.memory.at(first + entry * bytes).cast_const();
+                        rows.extend((0..span.len).map(|index| start.wrapping_add(index * next)));
+                    }
                 }
                 // SAFETY: rows start at windows of the operand, whose border is as wide as the padding; a run goes less than a word
                 // beyond its end, where the arena goes on. `run` holds the tiles.

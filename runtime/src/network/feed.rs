@@ -1,7 +1,7 @@
 //! How images come in and the output comes out.
 
 use super::{exec::Execution, place::Place};
-use crate::kernels::{COLUMNS, Entry, Loop, WithEntry};
+use crate::kernels::{COLUMNS, Entry, Loop, Narrow, WithEntry};
 
 impl Execution<'_> {
     /// Writes the input at a step of this pass: `of(index)` for every value of the images, all counted through.
@@ -47,7 +47,7 @@ impl Execution<'_> {
             type Output = ();
 
             #[inline(always)]
-            fn run(self) {
+            fn run<N: Narrow>(self) {
                 self.0.place_of_input().format.visit(self);
             }
         }

@@ -5,8 +5,8 @@ use super::{
     arena::Memory,
     place::Place,
 };
-use crate::kernels::{Isa, Loop};
-use alloc::{vec, vec::Vec};
+use crate::kernels::{Isa, Loop, Narrow};
+use alloc::vec::Vec;
 
 /// Spikes, corrections and operations of a batch so far.
 #[derive(Debug, Default)]
@@ -37,32 +37,49 @@ struct CountedFan {
     rows: Vec<usize>,
 }
 
-/// The weights of a line: of an entry `base`, and `unit · 2^k` for every plane k that it is in.
+/// The weights of a line: of an entry `most`, less `unit · 2^k` for every plane k that it is in. Mostly it is those at the ends that weigh less, so that
+/// planes have few words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Line {
-    base: u64,
+    most: u64,
     unit: u64,
-    /// By plane, the bits of its entries in the words of a line.
-    planes: Vec<Vec<u64>>,
+    /// By plane, where it has entries.
+    planes: Vec<Vec<Stretch>>,
 }
+
+/// Words of a line, and in each the bits of a plane's entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stretch {
+    first: usize,
+    masks: Vec<u64>,
+}
+
+/// Words without entries that are not worth a new stretch.
+const GAP: usize = 8;
 
 impl Line {
     /// From the weights of a line's entries, or from one for all.
     fn new(weights: &[u64], bytes: usize) -> Self {
-        let base = weights.iter().copied().min().unwrap_or(0);
-        let unit = weights.iter().fold(0, |unit, weight| greatest_divisor(unit, weight - base)).max(1);
-        let most = weights.iter().map(|weight| (weight - base) / unit).max().unwrap_or(0);
+        let most = weights.iter().copied().max().unwrap_or(0);
+        let unit = weights.iter().fold(0, |unit, weight| greatest_divisor(unit, most - weight)).max(1);
+        let deepest = weights.iter().map(|weight| (most - weight) / unit).max().unwrap_or(0);
         let plane = |bit: u32| {
-            let mut words = vec![0u64; (weights.len() * bytes).div_ceil(8)];
+            let mut stretches: Vec<Stretch> = Vec::new();
             for (entry, weight) in weights.iter().enumerate() {
-                if ((weight - base) / unit) >> bit & 1 == 1 {
-                    let mask = (u64::MAX >> (64 - 8 * bytes)) << (entry * bytes % 8 * 8);
-                    words[entry * bytes / 8] |= mask;
+                if ((most - weight) / unit) >> bit & 1 == 0 {
+                    continue;
                 }
+                let (word, mask) = (entry * bytes / 8, (u64::MAX >> (64 - 8 * bytes)) << (entry * bytes % 8 * 8));
+                if stretches.last().is_none_or(|last| word > last.first + last.masks.len() + GAP) {
+                    stretches.push(Stretch { first: word, masks: Vec::new() });
+                }
+                let last = stretches.last_mut().expect("there is one now");
+                last.masks.resize(last.masks.len().max(word - last.first + 1), 0);
+                last.masks[word - last.first] |= mask;
             }
-            words
+            stretches
         };
-        Self { base, unit, planes: (0..u64::BITS - most.leading_zeros()).map(plane).collect() }
+        Self { most, unit, planes: (0..u64::BITS - deepest.leading_zeros()).map(plane).collect() }
     }
 }
 
@@ -88,8 +105,9 @@ impl Counter {
 
     /// Bytes in memory.
     pub(super) fn bytes(&self) -> usize {
-        let planes = self.fans.iter().flat_map(|fan| &fan.lines).flat_map(|line| &line.planes);
-        planes.map(|plane| size_of_val(&plane[..])).sum::<usize>() + self.fans.iter().map(|fan| size_of_val(&fan.rows[..])).sum::<usize>()
+        let stretches = self.fans.iter().flat_map(|fan| &fan.lines).flat_map(|line| &line.planes).flatten();
+        stretches.map(|stretch| size_of_val(&stretch.masks[..])).sum::<usize>()
+            + self.fans.iter().map(|fan| size_of_val(&fan.rows[..])).sum::<usize>()
     }
 }
 
@@ -138,50 +156,91 @@ impl Loop for Count<'_> {
     type Output = [u64; 2];
 
     #[inline(always)]
-    fn run(self) -> [u64; 2] {
+    fn run<N: Narrow>(self) -> [u64; 2] {
         let Self { place, counter, bytes, operations } = self;
-        let sums = count(place, counter.counted, bytes, bytes.len() - 8, None);
-        if sums[0] == 0 {
-            return sums;
-        }
+        let bits = Bits::of(place, counter.counted);
         let entry = place.format.bytes();
-        let line = place.grid.width * place.grid.channels * entry;
-        for fan in &counter.fans {
-            if fan.rows.is_empty() {
-                operations[fan.layer] = operations[fan.layer].wrapping_add(fan.lines[0].base.wrapping_mul(sums[0]));
-            }
-            for (y, &kind) in fan.rows.iter().enumerate() {
-                let Line { base, unit, planes } = &fan.lines[kind];
+        let mut sums = [0; 2];
+        if counter.fans.iter().all(|fan| fan.rows.is_empty()) {
+            sums = bits.count(bytes, bytes.len() - 8);
+        } else {
+            let line = place.grid.width * place.grid.channels * entry;
+            for y in 0..place.grid.height {
                 let bytes = &bytes[place.within(y, 0) * entry..];
-                let mut sum = base.wrapping_mul(count(place, counter.counted, bytes, line, None)[0]);
-                for (bit, plane) in planes.iter().enumerate() {
-                    sum = sum.wrapping_add(unit.wrapping_mul(count(place, counter.counted, bytes, line, Some(plane))[0]) << bit);
+                let [spikes, corrections] = bits.count(bytes, line);
+                sums = [sums[0] + spikes, sums[1] + corrections];
+                if spikes == 0 {
+                    continue;
                 }
-                operations[fan.layer] = operations[fan.layer].wrapping_add(sum);
+                for fan in counter.fans.iter().filter(|fan| !fan.rows.is_empty()) {
+                    let Line { most, unit, planes } = &fan.lines[fan.rows[y]];
+                    let less = planes.iter().enumerate().map(|(bit, plane)| bits.count_in(bytes, plane) << bit).fold(0, u64::wrapping_add);
+                    let sum = most.wrapping_mul(spikes).wrapping_sub(unit.wrapping_mul(less));
+                    operations[fan.layer] = operations[fan.layer].wrapping_add(sum);
+                }
             }
+        }
+        for fan in counter.fans.iter().filter(|fan| fan.rows.is_empty()) {
+            operations[fan.layer] = operations[fan.layer].wrapping_add(fan.lines[0].most.wrapping_mul(sums[0]));
         }
         sums
     }
 }
 
-/// Spikes and corrections of the first `len` bytes, or of those entries of them that a plane has.
-#[inline(always)]
-fn count(place: &Place, counted: Counted, bytes: &[u8], len: usize, plane: Option<&[u64]>) -> [u64; 2] {
-    let format = place.format;
-    let ones = |bits: u32| u64::MAX / ((1 << (bits - 1) << 1) - 1);
-    let bits = 8 * format.bytes() as u32;
-    let (low, high) = (ones(bits), ones(bits) << (bits - 1));
-    let zero = u64::from_ne_bytes([format.zero; 8]);
-    match (counted, format.is_unsigned) {
-        // To take 128 from a byte is to turn its highest bit.
-        (Counted::Digits, ..) => [set_bits(bytes, len, plane, |word| word ^ zero), 0],
-        (Counted::Signs, true) => [set_bits(bytes, len, plane, |word| word ^ zero), 0],
-        // Of -1 all bits are set.
-        (Counted::Signs, false) => {
-            [set_bits(bytes, len, plane, |word| (word ^ zero) & low), set_bits(bytes, len, plane, |word| (word ^ zero) & high)]
-        }
-        (Counted::Entries, ..) => [set_bits(bytes, len, plane, |word| nonzero(word ^ zero, bits, low)), 0],
+/// What says a spike in the words of a value.
+#[derive(Clone, Copy)]
+struct Bits {
+    counted: Counted,
+    is_unsigned: bool,
+    /// Bits of an entry, and the lowest and the highest one of each.
+    bits: u32,
+    low: u64,
+    high: u64,
+    zero: u64,
+}
+
+impl Bits {
+    fn of(place: &Place, counted: Counted) -> Self {
+        let format = place.format;
+        let bits = 8 * format.bytes() as u32;
+        let low = u64::MAX / ((1 << (bits - 1) << 1) - 1);
+        Self { counted, is_unsigned: format.is_unsigned, bits, low, high: low << (bits - 1), zero: u64::from_ne_bytes([format.zero; 8]) }
     }
+
+    /// Spikes and corrections of the first `len` bytes.
+    #[inline(always)]
+    fn count(self, bytes: &[u8], len: usize) -> [u64; 2] {
+        match (self.counted, self.is_unsigned) {
+            // To take 128 from a byte is to turn its highest bit.
+            (Counted::Digits, _) | (Counted::Signs, true) => [set_bits(bytes, len, |word| word ^ self.zero), 0],
+            // Of -1 all bits are set, and it is a spike too.
+            (Counted::Signs, false) => {
+                [set_bits(bytes, len, |word| (word ^ self.zero) & self.low), set_bits(bytes, len, |word| (word ^ self.zero) & self.high)]
+            }
+            (Counted::Entries, _) => [set_bits(bytes, len, |word| nonzero(word ^ self.zero, self.bits, self.low)), 0],
+        }
+    }
+
+    /// Spikes of the entries of a plane.
+    #[inline(always)]
+    fn count_in(self, bytes: &[u8], plane: &[Stretch]) -> u64 {
+        let of = |stretch: &Stretch| {
+            let words = bytes[8 * stretch.first..].as_chunks::<8>().0;
+            let masked = words.iter().zip(&stretch.masks);
+            match (self.counted, self.is_unsigned) {
+                (Counted::Digits, _) | (Counted::Signs, true) => add_bits(masked, |word| word ^ self.zero),
+                (Counted::Signs, false) => add_bits(masked, |word| (word ^ self.zero) & self.low),
+                (Counted::Entries, _) => add_bits(masked, |word| nonzero(word ^ self.zero, self.bits, self.low)),
+            }
+        };
+        plane.iter().map(of).sum()
+    }
+}
+
+/// Bits that are set in words after `of`, of those of a mask.
+#[inline(always)]
+fn add_bits<'a>(words: impl Iterator<Item = (&'a [u8; 8], &'a u64)>, of: impl Fn(u64) -> u64) -> u64 {
+    words.map(|(word, mask)| u64::from((of(u64::from_le_bytes(*word)) & mask).count_ones())).sum()
 }
 
 /// One bit for every entry of a word that is not zero.
@@ -197,20 +256,13 @@ fn nonzero(word: u64, bits: u32, low: u64) -> u64 {
     folded & low
 }
 
-/// Bits that are set after `of`, which looks at words.
+/// Bits that are set in the first `len` bytes after `of`, which looks at words.
 #[inline(always)]
-fn set_bits(bytes: &[u8], len: usize, plane: Option<&[u64]>, of: impl Fn(u64) -> u64) -> u64 {
+fn set_bits(bytes: &[u8], len: usize, of: impl Fn(u64) -> u64) -> u64 {
     let (words, rest) = (len / 8, len % 8);
     // Behind the end stands something else: it is looked at, and left out.
     let bytes = bytes[..words * 8 + 8].as_chunks::<8>().0;
     let last = if rest == 0 { 0 } else { u64::MAX >> (64 - 8 * rest) };
-    let word = |index: usize| of(u64::from_le_bytes(bytes[index]));
-    let count = |bits: u64| u64::from(bits.count_ones());
-    match plane {
-        None => bytes[..words].iter().map(|&word| count(of(u64::from_le_bytes(word)))).sum::<u64>() + count(word(words) & last),
-        Some(plane) => {
-            let whole = bytes[..words].iter().zip(plane).map(|(&word, plane)| count(of(u64::from_le_bytes(word)) & plane)).sum::<u64>();
-            whole + if rest == 0 { 0 } else { count(word(words) & last & plane[words]) }
-        }
-    }
+    let count = |word: [u8; 8], mask: u64| u64::from((of(u64::from_le_bytes(word)) & mask).count_ones());
+    bytes[..words].iter().map(|&word| count(word, u64::MAX)).sum::<u64>() + count(bytes[words], last)
 }

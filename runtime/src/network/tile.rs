@@ -12,27 +12,29 @@ use super::{
 };
 use crate::{
     artifact::Reset,
-    kernels::{Block, COLUMNS, Entry, Isa, Loop, WithEntry},
+    kernels::{Block, COLUMNS, Entry, Isa, Loop, Narrow, WithEntry},
 };
 
 /// How large tiles are, at most.
 #[derive(Clone, Copy)]
 pub(super) struct Extent {
     pub(super) numbers: usize,
+    /// Numbers of all time steps whose products are made together: rows that share a pass over the weights.
+    pub(super) together: usize,
     /// A multiple of [`COLUMNS`].
     pub(super) channels: usize,
 }
 
 impl Extent {
     /// Numbers of the largest.
-    pub(super) const MOST: usize = 4096;
+    pub(super) const MOST: usize = 16384;
 
     /// Those for certain instructions. AMX gathers the rows of an operand, which has to pay: 32 of them, its two tiles, meet up to 128 outputs. Other
     /// instructions read rows where they are, and want sums in the nearest cache along with them.
     pub(super) fn of(isa: Isa) -> Self {
         match isa {
-            Isa::Amx => Self { numbers: Self::MOST, channels: 128 },
-            _ => Self { numbers: 1024, channels: 64 },
+            Isa::Amx => Self { numbers: 8192, together: Self::MOST, channels: 256 },
+            _ => Self { numbers: 1024, together: 4096, channels: 64 },
         }
     }
 }
@@ -364,7 +366,7 @@ impl Loop for Finish<'_, '_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<N: Narrow>(self) {
         let Self { tile, context, stages, target } = self;
         for stage in stages {
             tile.stage(context, stage);
@@ -384,7 +386,7 @@ impl Loop for Alone<'_, '_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<N: Narrow>(self) {
         self.tile.stage(self.context, self.stage);
     }
 }
@@ -436,7 +438,7 @@ impl Loop for Load<'_, '_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<N: Narrow>(self) {
         self.tile.with_other(self.context, self.place, Replace);
     }
 }

@@ -8,7 +8,7 @@ use super::{
     tile::{Extent, Finish, Tile},
     window::{Pool, Window},
 };
-use crate::kernels::{Block, COLUMNS, Entry, Format, Loop, WithEntry};
+use crate::kernels::{Block, COLUMNS, Entry, Format, Loop, Narrow, WithEntry};
 use alloc::vec::Vec;
 
 impl Execution<'_> {
@@ -61,7 +61,7 @@ impl Execution<'_> {
             type Output = ();
 
             #[inline(always)]
-            fn run(self) {
+            fn run<N: Narrow>(self) {
                 self.x.format.visit(self);
             }
         }

@@ -5,8 +5,9 @@ use super::{
     place::Place,
     tile::{Tile, blocks},
 };
-use crate::kernels::{Block, COLUMNS, Entry, Loop, WithEntry};
+use crate::kernels::{Block, COLUMNS, Entry, Format, Loop, Narrow, WithEntry, Word, half};
 use alloc::{vec, vec::Vec};
+use core::marker::PhantomData;
 
 /// How a pooling's windows lie.
 #[derive(Clone, Debug)]
@@ -38,7 +39,7 @@ impl Loop for Pool<'_, '_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<N: Narrow>(self) {
         self.place.format.visit(self);
     }
 }
@@ -91,7 +92,7 @@ pub(super) fn is_depthwise(groups: usize, weight: &[usize]) -> bool {
 /// A convolution of one channel each.
 #[derive(Clone, Debug)]
 pub(super) struct Depthwise {
-    /// By tap: weights of the channels, in whole blocks.
+    /// By tap: weights of the channels, in whole blocks; by [`half`] where the operand is as narrow as they are.
     weight: Vec<i32>,
     bias: Vec<i32>,
     /// Where each tap is, in bytes from that of the first.
@@ -99,13 +100,20 @@ pub(super) struct Depthwise {
 }
 
 impl Depthwise {
-    /// `weight(channel, tap)`.
-    pub(super) fn new(channels: usize, taps: Vec<usize>, weight: impl Fn(usize, usize) -> i32, bias: impl Fn(usize) -> i32) -> Self {
+    /// For an operand of some format; `weight(channel, tap)`.
+    pub(super) fn new(
+        format: Format,
+        channels: usize,
+        taps: Vec<usize>,
+        weight: impl Fn(usize, usize) -> i32,
+        bias: impl Fn(usize) -> i32,
+    ) -> Self {
+        let kept = |weight: i32| if format.word == Word::Whole { weight } else { half(weight) };
         let pitch = channels.next_multiple_of(COLUMNS);
         let mut lines = vec![0; pitch * taps.len()];
         for tap in 0..taps.len() {
             for channel in 0..channels {
-                lines[tap * pitch + channel] = weight(channel, tap);
+                lines[tap * pitch + channel] = kept(weight(channel, tap));
             }
         }
         let bias = (0..pitch).map(|channel| if channel < channels { bias(channel) } else { 0 }).collect();
@@ -143,19 +151,22 @@ impl Loop for Taps<'_, '_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
-        self.place.format.visit(self);
+    fn run<N: Narrow>(self) {
+        self.place.format.visit(With::<N>(self, PhantomData));
     }
 }
 
-impl WithEntry for Taps<'_, '_, '_> {
+/// A depthwise convolution with products of narrow numbers as `N` makes them.
+struct With<'t, 'a, 'c, N>(Taps<'t, 'a, 'c>, PhantomData<N>);
+
+impl<N: Narrow> WithEntry for With<'_, '_, '_, N> {
     type Output = ();
 
     #[inline(always)]
     fn with<E: Entry>(self, entry: E) {
-        match self.depthwise.taps.len() {
-            9 if E::IS_COMMON => self.taps::<E, 9>(entry),
-            _ => self.taps::<E, 0>(entry),
+        match self.0.depthwise.taps.len() {
+            9 if E::IS_COMMON => self.0.taps::<E, N, 9>(entry),
+            _ => self.0.taps::<E, N, 0>(entry),
         }
     }
 }
@@ -163,7 +174,7 @@ impl WithEntry for Taps<'_, '_, '_> {
 impl Taps<'_, '_, '_> {
     /// With a number of taps that the compiler knows, or 0 for any.
     #[inline(always)]
-    fn taps<E: Entry, const TAPS: usize>(self, entry: E) {
+    fn taps<E: Entry, N: Narrow, const TAPS: usize>(self, entry: E) {
         let Self { tile, memory, place, depthwise, origin, stride } = self;
         let (step, channel, bytes) = (tile.step, tile.channel, place.format.bytes());
         let (line, pixel) = (place.line() * bytes, place.pixel());
@@ -187,9 +198,12 @@ impl Taps<'_, '_, '_> {
                             if TAPS == 0 { (*depthwise.weights(tap, channel + at), depthwise.taps[tap]) } else { few[tap] };
                         // SAFETY: the value has a border as wide as the convolution's padding.
                         let x = unsafe { entry.load(from.wrapping_add(place)) };
-                        for lane in 0..COLUMNS {
-                            sum[lane] = sum[lane].wrapping_add(x[lane].wrapping_mul(weights[lane]));
-                        }
+                        sum = if E::IS_WHOLE {
+                            core::array::from_fn(|lane| sum[lane].wrapping_add(x[lane].wrapping_mul(weights[lane])))
+                        } else {
+                            // SAFETY: the instructions are those of this version of the loop.
+                            unsafe { N::add_products(sum, x, &weights) }
+                        };
                     }
                     *row[at..].first_chunk_mut().expect("rows have whole blocks") = sum;
                     from = from.wrapping_add(next);

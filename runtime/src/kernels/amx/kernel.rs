@@ -27,6 +27,8 @@ const TILE: usize = 16;
 const ROWS: usize = 2 * TILE;
 /// Words of a row of a tile.
 const WORDS: usize = 16;
+/// Most steps of a sum whose rows are gathered at a time: 18 KiB of them stay in the nearest cache while the weights of all outputs go by.
+const MOST_STEPS: usize = 9;
 
 /// What the registers are set up as: all eight of 16 rows and 64 bytes.
 #[repr(align(64))]
@@ -75,9 +77,20 @@ impl Drop for Tiles {
     }
 }
 
-/// Memory to gather rows of an operand in.
+/// Memory of a thread for rows of an operand that are gathered, and for sums of rows that are not there.
 #[derive(Default)]
-pub(crate) struct Panel(Vec<Line>);
+pub(crate) struct Panel {
+    rows: Vec<Line>,
+    spill: Vec<i32>,
+}
+
+/// How far the words of a row have been gathered.
+#[derive(Default)]
+struct Cursor {
+    run: usize,
+    /// Of this run.
+    word: usize,
+}
 
 /// A product of bytes, as of [`super::super::Weights::product`].
 ///
@@ -85,80 +98,101 @@ pub(crate) struct Panel(Vec<Line>);
 /// As of [`super::super::Weights::product`]; there are sums for all rows, and [`BEHIND`] lines behind the weights; the thread has [`Tiles`].
 #[target_feature(enable = "avx512f")]
 pub(crate) unsafe fn product(task: &Task<'_>, panel: &mut Panel, rows: &[*const u8], sums: &mut [i32]) {
+    let width = task.width;
+    if rows.len() >= TILE {
+        // SAFETY: as the caller promises.
+        return unsafe { tiles(task, &mut panel.rows, rows, sums) };
+    }
+    // The rest of the tile has a place of its own.
+    panel.spill.resize(panel.spill.len().max(TILE * width), 0);
+    // SAFETY: there are sums for a whole tile; the rest as the caller promises.
+    unsafe { tiles(task, &mut panel.rows, rows, &mut panel.spill) }
+    let len = rows.len() * width;
+    sums[..len].copy_from_slice(&panel.spill[..len]);
+}
+
+/// A product of rows whose sums, and those of a whole tile at least, have a place.
+///
+/// # Safety
+/// As of [`product`].
+#[target_feature(enable = "avx512f")]
+unsafe fn tiles(task: &Task<'_>, panel: &mut Vec<Line>, rows: &[*const u8], sums: &mut [i32]) {
     let (width, per_block) = (task.width, task.runs.len() * task.words);
     let steps = per_block.div_ceil(WORDS);
-    let panel = &mut panel.0;
-    if panel.len() < steps * ROWS {
-        panel.resize(steps * ROWS, Line([0; COLUMNS]));
+    // Parts of about the same length.
+    let part = steps.div_ceil(steps.div_ceil(MOST_STEPS));
+    if panel.len() < part * ROWS {
+        panel.resize(part * ROWS, Line([0; COLUMNS]));
     }
     let mut done = 0;
     while done < rows.len() {
         // A last tile that is not full starts earlier, and makes some sums again.
         let first = done.min(rows.len().saturating_sub(TILE));
         let count = (rows.len() - first).min(ROWS);
-        // SAFETY: as the caller promises; the panel was made large enough.
-        unsafe { gather(task, &rows[first..][..count], panel) };
+        let rows = &rows[first..][..count];
         done = first + count;
-        for column in (0..width).step_by(2 * COLUMNS) {
-            let outputs = (width - column).min(2 * COLUMNS);
-            let weights = task.lines[column / COLUMNS * per_block..].as_ptr();
-            // The second tile of rows and outputs; where there is none, it is not read.
-            let (below, beside) = (count.saturating_sub(TILE), if outputs > COLUMNS { per_block } else { 0 });
-            let mut job = Job {
-                rows: [panel.as_ptr(), panel[below..].as_ptr()],
-                weights: [weights, weights.wrapping_add(beside)],
-                steps,
-                bias: task.bias[column..][..outputs].as_ptr(),
-                sums: sums[first * width + column..].as_mut_ptr(),
-                pitch: width * size_of::<i32>(),
-                below: below * width * size_of::<i32>(),
-            };
-            if count < TILE {
-                let mut spill = [[0; 2 * COLUMNS]; TILE];
-                (job.sums, job.pitch) = (spill.as_mut_ptr().cast(), size_of_val(&spill[0]));
-                // SAFETY: the tile has a place of its own; the rest as below.
-                unsafe { job.run(false, outputs > COLUMNS) };
-                for (row, spill) in spill.iter().enumerate().take(count) {
-                    sums[row * width + column..][..outputs].copy_from_slice(&spill[..outputs]);
-                }
-            } else {
+        let mut cursor = Cursor::default();
+        for start in (0..steps).step_by(part) {
+            let steps = part.min(steps - start);
+            // SAFETY: as the caller promises; the panel was made large enough.
+            unsafe { gather(task, &mut cursor, steps, rows, panel) };
+            for column in (0..width).step_by(2 * COLUMNS) {
+                let weights = task.lines[column / COLUMNS * per_block + start * WORDS..].as_ptr();
+                // The second tile of rows and outputs; where there is none, it is not read.
+                let is_wide = width - column > COLUMNS;
+                let below = count.saturating_sub(TILE);
+                let pitch = width * size_of::<i32>();
+                let sums = sums[first * width + column..].as_mut_ptr();
+                let bias = task.bias[column..].as_ptr();
+                // A stride of 0 makes every row the same.
+                let (from, stride) = if start == 0 { (bias, 0) } else { (sums.cast_const(), pitch) };
+                let job = Job {
+                    rows: [panel.as_ptr(), panel[below..].as_ptr()],
+                    weights: [weights, weights.wrapping_add(if is_wide { per_block } else { 0 })],
+                    steps,
+                    from,
+                    stride,
+                    sums,
+                    pitch,
+                    below,
+                };
                 // SAFETY: the tiles lie within the panel, the weights with what is behind them, and the sums.
-                unsafe { job.run(count > TILE, outputs > COLUMNS) };
+                unsafe { job.run(count > TILE, is_wide) };
             }
         }
     }
 }
 
-/// Copies rows to a panel: by step of [`WORDS`] words and row. Zeros are behind the last word.
+/// Copies words of rows to a panel, as many as there are left for so many steps: by step of [`WORDS`] words and row. Zeros are behind the last word.
 ///
 /// # Safety
 /// All words of all runs of every row can be read; the panel has [`ROWS`] lines for every step.
 #[target_feature(enable = "avx512f")]
-unsafe fn gather(task: &Task<'_>, rows: &[*const u8], panel: &mut [Line]) {
+unsafe fn gather(task: &Task<'_>, cursor: &mut Cursor, steps: usize, rows: &[*const u8], panel: &mut [Line]) {
     let mut word = 0;
-    for &run in task.runs {
-        let mut from = run as usize;
-        let end = from + task.words * 4;
-        while from < end {
-            let place = word % WORDS;
-            let len = ((end - from) / 4).min(WORDS - place);
-            let mask = u16::MAX >> (WORDS - len);
-            let lines = panel[word / WORDS * ROWS..][..rows.len()].iter_mut();
-            for (&row, line) in rows.iter().zip(lines) {
-                // SAFETY: the caller lets the words be read; a mask has no others read or written.
-                unsafe {
-                    let words = _mm512_maskz_loadu_epi32(mask, row.add(from).cast());
-                    let to = line.0.as_mut_ptr();
-                    if place == 0 {
-                        // The first one of a line makes the rest 0.
-                        _mm512_store_si512(to.cast(), words);
-                    } else {
-                        _mm512_mask_storeu_epi32(to.add(place).cast(), mask, words);
-                    }
+    while word < steps * WORDS && cursor.run < task.runs.len() {
+        let from = task.runs[cursor.run] as usize + cursor.word * 4;
+        let place = word % WORDS;
+        let len = (task.words - cursor.word).min(WORDS - place);
+        let mask = u16::MAX >> (WORDS - len);
+        let lines = panel[word / WORDS * ROWS..][..rows.len()].iter_mut();
+        for (&row, line) in rows.iter().zip(lines) {
+            // SAFETY: the caller lets the words be read; a mask has no others read or written.
+            unsafe {
+                let words = _mm512_maskz_loadu_epi32(mask, row.add(from).cast());
+                let to = line.0.as_mut_ptr();
+                if place == 0 {
+                    // The first one of a line makes the rest 0.
+                    _mm512_store_si512(to.cast(), words);
+                } else {
+                    _mm512_mask_storeu_epi32(to.add(place).cast(), mask, words);
                 }
             }
-            from += 4 * len;
-            word += len;
+        }
+        word += len;
+        cursor.word += len;
+        if cursor.word == task.words {
+            *cursor = Cursor { run: cursor.run + 1, word: 0 };
         }
     }
 }
@@ -170,9 +204,10 @@ struct Job {
     /// The first line of each block of weights.
     weights: [*const Line; 2],
     steps: usize,
-    /// What sums start with, for both blocks of outputs.
-    bias: *const i32,
-    /// The sums, and bytes from a row of them to the next and from the first tile of rows to the second.
+    /// What sums start with, and bytes from a row of it to the next.
+    from: *const i32,
+    stride: usize,
+    /// The sums, bytes from a row of them to the next, and rows from the first tile to the second.
     sums: *mut i32,
     pitch: usize,
     below: usize,
@@ -194,9 +229,9 @@ impl Job {
     }
 }
 
-/// A version of the sum: what sets its registers to the bias, what a step does, and what stores the first and the second tile of rows.
+/// A version of the sum: what its registers start with, what a step does, and what stores the first and the second tile of rows.
 macro_rules! sum {
-    ($name:ident, $what:literal, [$($bias:literal)*], [$($step:literal)*], [$($upper:literal)*], [$($lower:literal)*]) => {
+    ($name:ident, $what:literal, [$($start:literal)*], [$($step:literal)*], [$($upper:literal)*], [$($lower:literal)*]) => {
         impl Job {
             #[doc = $what]
             ///
@@ -206,8 +241,8 @@ macro_rules! sum {
                 // SAFETY: as the caller promises.
                 unsafe {
                     asm!(
-                        // A stride of 0 makes every row the same.
-                        $($bias,)*
+                        "/* {from_below} is for two tiles of rows */",
+                        $($start,)*
                         "2:",
                         $($step,)*
                         "add {x0}, {panel}",
@@ -224,11 +259,12 @@ macro_rules! sum {
                         w0 = inout(reg) self.weights[0] => _,
                         w1 = inout(reg) self.weights[1] => _,
                         steps = inout(reg) self.steps => _,
-                        bias = in(reg) self.bias,
+                        from = in(reg) self.from,
+                        from_below = in(reg) self.from.wrapping_byte_add(self.below * self.stride),
+                        stride = in(reg) self.stride,
                         sums = inout(reg) self.sums => _,
                         pitch = in(reg) self.pitch,
-                        below = in(reg) self.below,
-                        zero = in(reg) 0usize,
+                        below = in(reg) self.below * self.pitch,
                         line = in(reg) size_of::<Line>(),
                         panel = const ROWS * size_of::<Line>(),
                         tile = const WORDS * size_of::<Line>(),
@@ -245,7 +281,7 @@ macro_rules! sum {
 sum!(
     tile,
     "16 rows and 16 outputs.",
-    ["tileloadd tmm0, [{bias} + {zero}*1]"],
+    ["tileloadd tmm0, [{from} + {stride}*1]"],
     ["tileloadd tmm4, [{x0} + {line}*1]" "tileloadd tmm6, [{w0} + {line}*1]" "tdpbusd tmm0, tmm4, tmm6"],
     ["tilestored [{sums} + {pitch}*1], tmm0"],
     []
@@ -253,7 +289,7 @@ sum!(
 sum!(
     wide,
     "16 rows and 32 outputs.",
-    ["tileloadd tmm0, [{bias} + {zero}*1]" "tileloadd tmm1, [{bias} + {zero}*1 + 64]"],
+    ["tileloadd tmm0, [{from} + {stride}*1]" "tileloadd tmm1, [{from} + {stride}*1 + 64]"],
     [
         "tileloadd tmm4, [{x0} + {line}*1]"
         "tileloadd tmm6, [{w0} + {line}*1]"
@@ -267,7 +303,7 @@ sum!(
 sum!(
     high,
     "32 rows and 16 outputs.",
-    ["tileloadd tmm0, [{bias} + {zero}*1]" "tileloadd tmm2, [{bias} + {zero}*1]"],
+    ["tileloadd tmm0, [{from} + {stride}*1]" "tileloadd tmm2, [{from_below} + {stride}*1]"],
     [
         "tileloadd tmm6, [{w0} + {line}*1]"
         "tileloadd tmm4, [{x0} + {line}*1]"
@@ -282,10 +318,10 @@ sum!(
     square,
     "32 rows and 32 outputs.",
     [
-        "tileloadd tmm0, [{bias} + {zero}*1]"
-        "tileloadd tmm1, [{bias} + {zero}*1 + 64]"
-        "tileloadd tmm2, [{bias} + {zero}*1]"
-        "tileloadd tmm3, [{bias} + {zero}*1 + 64]"
+        "tileloadd tmm0, [{from} + {stride}*1]"
+        "tileloadd tmm1, [{from} + {stride}*1 + 64]"
+        "tileloadd tmm2, [{from_below} + {stride}*1]"
+        "tileloadd tmm3, [{from_below} + {stride}*1 + 64]"
     ],
     [
         "tileloadd tmm4, [{x0} + {line}*1]"

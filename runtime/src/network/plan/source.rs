@@ -115,7 +115,7 @@ impl Builder<'_> {
         };
         if is_depthwise(groups, &weight.dims) {
             let taps = (0..height * width).map(|index| tap(index / width, index % width) * format.bytes()).collect();
-            let depthwise = Depthwise::new(channels, taps, |channel, tap| entry(channel, 0, tap / width, tap % width), bias);
+            let depthwise = Depthwise::new(format, channels, taps, |channel, tap| entry(channel, 0, tap / width, tap % width), bias);
             return Source::Depthwise { place, depthwise: Arc::new(depthwise), stride, origin };
         }
         // A line of the kernel is one run where its taps and channels stand together.
