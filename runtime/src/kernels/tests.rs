@@ -248,6 +248,17 @@ fn products_of_bytes_go_by_tiles() {
     check(Word::Whole, 40, 16, 100, 0);
 }
 
+/// Rows as far from each other as the next, of whole steps, are tiles as they stand in memory.
+#[test]
+fn products_of_even_rows_are_exact() {
+    let (r, panel) = (&mut Random(6), &mut Panel::default());
+    for (len, bend) in [(64, 64), (128, 64), (64, 16), (64, 20), (64, 33), (60, 64)] {
+        let mut case = Case::random(r, Word::Bytes, 48, 3, len, DRAWS[0]);
+        case.rows = (0..64).map(|row| row * 10 + if row < bend { 0 } else { 37 }).collect();
+        case.check(&Isa::available(), [15, 16, 31, 32, 40, 64].into_iter(), panel);
+    }
+}
+
 #[test]
 fn sums_of_events_are_exact() {
     let r = &mut Random(4);

@@ -184,6 +184,11 @@ impl Execution<'_> {
         each * target.grid.len() * self.images * target.steps(self.steps)
     }
 
+    /// How large the tiles of a source are.
+    fn extent(&self, source: &Source) -> Extent {
+        if matches!(source, Source::Product { .. }) { Extent::of_products(self.isa) } else { Extent::SMALL }
+    }
+
     /// A value in parts: blocks of channels, and each of these in so many parts of its places, or fewer.
     fn tasks(&self, source: &Source, target: &Place, parts: usize) -> impl Iterator<Item = Task> {
         let grid = target.grid;
@@ -193,11 +198,11 @@ impl Execution<'_> {
             _ => grid.channels,
         };
         let places = self.images * grid.pixels();
-        let extent = Extent::of(self.isa);
+        let extent = self.extent(source);
         (0..grid.channels).step_by(group).flat_map(move |first| {
             (first..first + group).step_by(extent.channels).flat_map(move |channel| {
                 let channels = extent.channels.min(first + group - channel);
-                let rows = extent.numbers / channels.next_multiple_of(COLUMNS);
+                let rows = extent.places(channels);
                 // Whole tiles.
                 let part = places.div_ceil(parts).next_multiple_of(rows);
                 (0..places).step_by(part).map(move |start| Task { channel, channels, places: start..(start + part).min(places) })
@@ -211,8 +216,8 @@ impl Execution<'_> {
         let Desk { sums, spans: parts, rows, panel, .. } = desk;
         let &Task { channel, channels, .. } = task;
         let context = self.context();
-        let (width, steps, extent) = (channels.next_multiple_of(COLUMNS), target.steps(self.steps), Extent::of(self.isa));
-        let most = extent.numbers / width;
+        let (width, steps, extent) = (channels.next_multiple_of(COLUMNS), target.steps(self.steps), self.extent(&step.source));
+        let most = extent.places(channels);
         for start in task.places.clone().step_by(most) {
             let range = start..(start + most).min(task.places.end);
             spans(target.grid, range.clone(), parts);

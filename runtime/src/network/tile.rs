@@ -19,23 +19,32 @@ use crate::{
 #[derive(Clone, Copy)]
 pub(super) struct Extent {
     pub(super) numbers: usize,
-    /// Numbers of all time steps whose products are made together: rows that share a pass over the weights.
-    pub(super) together: usize,
+    pub(super) places: usize,
     /// A multiple of [`COLUMNS`].
     pub(super) channels: usize,
+    /// Numbers of all time steps whose products are made together: rows that share a pass over the weights.
+    pub(super) together: usize,
 }
 
 impl Extent {
     /// Numbers of the largest.
     pub(super) const MOST: usize = 16384;
 
-    /// Those for certain instructions. AMX gathers the rows of an operand, which has to pay: 32 of them, its two tiles, meet up to 128 outputs. Other
-    /// instructions read rows where they are, and want sums in the nearest cache along with them.
-    pub(super) fn of(isa: Isa) -> Self {
+    /// What stays in the nearest cache, with what is read for it and written.
+    pub(super) const SMALL: Self = Self { numbers: 1024, places: 1024, channels: 64, together: 4096 };
+
+    /// Of products with certain instructions. AMX gathers rows, up to 32 of them for its two tiles, which has to pay: they meet up to 512 outputs.
+    /// Other instructions read rows where they are, and want sums in the nearest cache along with them.
+    pub(super) fn of_products(isa: Isa) -> Self {
         match isa {
-            Isa::Amx => Self { numbers: 8192, together: Self::MOST, channels: 256 },
-            _ => Self { numbers: 1024, together: 4096, channels: 64 },
+            Isa::Amx => Self { numbers: Self::MOST, places: 32, channels: 512, together: Self::MOST },
+            _ => Self::SMALL,
         }
+    }
+
+    /// Places of a tile with so many channels.
+    pub(super) fn places(self, channels: usize) -> usize {
+        (self.numbers / channels.next_multiple_of(COLUMNS)).min(self.places)
     }
 }
 

@@ -17,11 +17,10 @@ impl Execution<'_> {
         let Desk { sums, spans: parts, line, .. } = desk;
         let context = self.context();
         let (grid, pixels) = (target.grid, target.grid.pixels());
-        let extent = Extent::of(self.isa);
-        for channel in (0..grid.channels).step_by(extent.channels) {
-            let channels = extent.channels.min(grid.channels - channel);
+        for channel in (0..grid.channels).step_by(Extent::SMALL.channels) {
+            let channels = Extent::SMALL.channels.min(grid.channels - channel);
             let width = channels.next_multiple_of(COLUMNS);
-            let rows = extent.numbers / width;
+            let rows = Extent::SMALL.places(channels);
             for start in (0..pixels).step_by(rows) {
                 let range = start..(start + rows).min(pixels);
                 spans(grid, image * pixels + range.start..image * pixels + range.end, parts);

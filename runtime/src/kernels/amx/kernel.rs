@@ -14,6 +14,8 @@ use alloc::vec::Vec;
 use core::{
     arch::{asm, x86_64::*},
     marker::PhantomData,
+    mem::offset_of,
+    ops::Range,
 };
 
 /// Lines behind packed weights that are read: less than a tile of them.
@@ -77,11 +79,12 @@ impl Drop for Tiles {
     }
 }
 
-/// Memory of a thread for rows of an operand that are gathered, and for sums of rows that are not there.
+/// Memory of a thread for rows of an operand that are gathered, for sums of rows that are not there, and for where each step's words are.
 #[derive(Default)]
 pub(crate) struct Panel {
     rows: Vec<Line>,
     spill: Vec<i32>,
+    places: Vec<u32>,
 }
 
 /// How far the words of a row have been gathered.
@@ -98,17 +101,17 @@ struct Cursor {
 /// As of [`super::super::Weights::product`]; there are sums for all rows, and [`BEHIND`] lines behind the weights; the thread has [`Tiles`].
 #[target_feature(enable = "avx512f")]
 pub(crate) unsafe fn product(task: &Task<'_>, panel: &mut Panel, rows: &[*const u8], sums: &mut [i32]) {
-    let width = task.width;
+    let Panel { rows: panel, spill, places } = panel;
     if rows.len() >= TILE {
         // SAFETY: as the caller promises.
-        return unsafe { tiles(task, &mut panel.rows, rows, sums) };
+        return unsafe { tiles(task, panel, places, rows, sums) };
     }
     // The rest of the tile has a place of its own.
-    panel.spill.resize(panel.spill.len().max(TILE * width), 0);
+    spill.resize(spill.len().max(TILE * task.width), 0);
     // SAFETY: there are sums for a whole tile; the rest as the caller promises.
-    unsafe { tiles(task, &mut panel.rows, rows, &mut panel.spill) }
-    let len = rows.len() * width;
-    sums[..len].copy_from_slice(&panel.spill[..len]);
+    unsafe { tiles(task, panel, places, rows, spill) }
+    let len = rows.len() * task.width;
+    sums[..len].copy_from_slice(&spill[..len]);
 }
 
 /// A product of rows whose sums, and those of a whole tile at least, have a place.
@@ -116,50 +119,92 @@ pub(crate) unsafe fn product(task: &Task<'_>, panel: &mut Panel, rows: &[*const 
 /// # Safety
 /// As of [`product`].
 #[target_feature(enable = "avx512f")]
-unsafe fn tiles(task: &Task<'_>, panel: &mut Vec<Line>, rows: &[*const u8], sums: &mut [i32]) {
-    let (width, per_block) = (task.width, task.runs.len() * task.words);
-    let steps = per_block.div_ceil(WORDS);
+unsafe fn tiles(task: &Task<'_>, panel: &mut Vec<Line>, places: &mut Vec<u32>, rows: &[*const u8], sums: &mut [i32]) {
+    let steps = (task.runs.len() * task.words).div_ceil(WORDS);
     // Parts of about the same length.
     let part = steps.div_ceil(steps.div_ceil(MOST_STEPS));
-    if panel.len() < part * ROWS {
-        panel.resize(part * ROWS, Line([0; COLUMNS]));
-    }
     let mut done = 0;
     while done < rows.len() {
         // A last tile that is not full starts earlier, and makes some sums again.
         let first = done.min(rows.len().saturating_sub(TILE));
-        let count = (rows.len() - first).min(ROWS);
-        let rows = &rows[first..][..count];
-        done = first + count;
+        let rows = &rows[first..][..(rows.len() - first).min(ROWS)];
+        done = first + rows.len();
+        let below = rows.len().saturating_sub(TILE);
+        let sums = &mut sums[first * task.width..];
+        places.clear();
+        if let Some(pitch) = pitch(task, rows) {
+            places.extend(task.runs.iter().flat_map(|run| (0..task.words).step_by(WORDS).map(move |word| run + 4 * word as u32)));
+            // SAFETY: all words of all runs can be read.
+            unsafe { part_of_sums(task, 0..steps, [rows[0], rows[below]], pitch, places, rows.len(), sums) }
+            continue;
+        }
+        places.extend((0..part).map(|step| (step * ROWS * size_of::<Line>()) as u32));
+        if panel.len() < part * ROWS {
+            panel.resize(part * ROWS, Line([0; COLUMNS]));
+        }
         let mut cursor = Cursor::default();
         for start in (0..steps).step_by(part) {
-            let steps = part.min(steps - start);
+            let part = start..steps.min(start + part);
             // SAFETY: as the caller promises; the panel was made large enough.
-            unsafe { gather(task, &mut cursor, steps, rows, panel) };
-            for column in (0..width).step_by(2 * COLUMNS) {
-                let weights = task.lines[column / COLUMNS * per_block + start * WORDS..].as_ptr();
-                // The second tile of rows and outputs; where there is none, it is not read.
-                let is_wide = width - column > COLUMNS;
-                let below = count.saturating_sub(TILE);
-                let pitch = width * size_of::<i32>();
-                let sums = sums[first * width + column..].as_mut_ptr();
-                let bias = task.bias[column..].as_ptr();
-                // A stride of 0 makes every row the same.
-                let (from, stride) = if start == 0 { (bias, 0) } else { (sums.cast_const(), pitch) };
-                let job = Job {
-                    rows: [panel.as_ptr(), panel[below..].as_ptr()],
-                    weights: [weights, weights.wrapping_add(if is_wide { per_block } else { 0 })],
-                    steps,
-                    from,
-                    stride,
-                    sums,
-                    pitch,
-                    below,
-                };
-                // SAFETY: the tiles lie within the panel, the weights with what is behind them, and the sums.
-                unsafe { job.run(count > TILE, is_wide) };
+            unsafe {
+                gather(task, &mut cursor, part.len(), rows, panel);
+                let panel = [panel.as_ptr().cast(), panel[below..].as_ptr().cast()];
+                part_of_sums(task, part, panel, size_of::<Line>(), places, rows.len(), sums);
             }
         }
+    }
+}
+
+/// The distance of rows that are tiles as they stand in memory, if they are: the same from each to the next of a tile, and their words
+/// those of whole steps.
+fn pitch(task: &Task<'_>, rows: &[*const u8]) -> Option<usize> {
+    if !task.words.is_multiple_of(WORDS) || rows.len() < TILE {
+        return None;
+    }
+    let distance = |pair: &[*const u8]| (pair[1] as usize).wrapping_sub(pair[0] as usize);
+    let pitch = distance(rows);
+    let is_even = |tile: &[*const u8]| tile.windows(2).all(|pair| distance(pair) == pitch);
+    (is_even(&rows[..TILE]) && is_even(&rows[rows.len() - TILE..])).then_some(pitch)
+}
+
+/// Some steps of the sums of up to two tiles of rows, with all outputs. Rows are `pitch` bytes apart, from the first of each tile on; `places` says by
+/// step where its words are from there.
+///
+/// # Safety
+/// The words can be read; the rest as of [`product`].
+unsafe fn part_of_sums(
+    task: &Task<'_>,
+    steps: Range<usize>,
+    rows: [*const u8; 2],
+    pitch: usize,
+    places: &[u32],
+    count: usize,
+    sums: &mut [i32],
+) {
+    let (width, per_block) = (task.width, task.runs.len() * task.words);
+    let below = count.saturating_sub(TILE);
+    assert!(places.len() >= steps.len() && sums.len() >= count.max(TILE) * width, "every step and every sum has a place");
+    for column in (0..width).step_by(2 * COLUMNS) {
+        let weights = task.lines[column / COLUMNS * per_block + steps.start * WORDS..].as_ptr();
+        // The second tile of rows and outputs; where there is none, it is not read.
+        let is_wide = width - column > COLUMNS;
+        let sums = sums[column..].as_mut_ptr();
+        let line = width * size_of::<i32>();
+        // A distance of 0 makes every row the same.
+        let (from, from_pitch) = if steps.start == 0 { (task.bias[column..].as_ptr(), 0) } else { (sums.cast_const(), line) };
+        let job = Job {
+            from: [from, from.wrapping_byte_add(below * from_pitch)],
+            from_pitch,
+            rows,
+            pitch,
+            places: places.as_ptr(),
+            steps: steps.len(),
+            weights: [weights, weights.wrapping_add(if is_wide { per_block } else { 0 })],
+            sums: [sums, sums.wrapping_byte_add(below * line)],
+            sums_pitch: line,
+        };
+        // SAFETY: the tiles lie within what can be read, the weights with what is behind them, and the sums.
+        unsafe { job.run(count > TILE, is_wide) };
     }
 }
 
@@ -197,20 +242,22 @@ unsafe fn gather(task: &Task<'_>, cursor: &mut Cursor, steps: usize, rows: &[*co
     }
 }
 
-/// Sums of one tile, two or four.
+/// Sums of one tile, two or four. Pairs are of the first and the second tile of rows or, of weights, of outputs.
+#[repr(C)]
 struct Job {
-    /// The first line of each tile of rows, in a panel.
-    rows: [*const Line; 2],
+    /// What sums start with, and bytes from a row of it to the next.
+    from: [*const i32; 2],
+    from_pitch: usize,
+    /// Rows, bytes from each to the next, and by step where its words are.
+    rows: [*const u8; 2],
+    pitch: usize,
+    places: *const u32,
+    steps: usize,
     /// The first line of each block of weights.
     weights: [*const Line; 2],
-    steps: usize,
-    /// What sums start with, and bytes from a row of it to the next.
-    from: *const i32,
-    stride: usize,
-    /// The sums, bytes from a row of them to the next, and rows from the first tile to the second.
-    sums: *mut i32,
-    pitch: usize,
-    below: usize,
+    /// The sums, and bytes from a row of them to the next.
+    sums: [*mut i32; 2],
+    sums_pitch: usize,
 }
 
 impl Job {
@@ -229,9 +276,11 @@ impl Job {
     }
 }
 
-/// A version of the sum: what its registers start with, what a step does, and what stores the first and the second tile of rows.
+/// A version of the sum: what its registers start with, what a step does, and what stores them. What it works on is looked up in the job, for general
+/// registers are few: `{a}` and `{b}` are the addresses of both tiles, of rows, of weights, of what sums start with or of sums, and `{p}` the distance of
+/// their rows.
 macro_rules! sum {
-    ($name:ident, $what:literal, [$($start:literal)*], [$($step:literal)*], [$($upper:literal)*], [$($lower:literal)*]) => {
+    ($name:ident, $what:literal, [$($start:literal)*], [$($step:literal)*], [$($store:literal)*]) => {
         impl Job {
             #[doc = $what]
             ///
@@ -241,33 +290,52 @@ macro_rules! sum {
                 // SAFETY: as the caller promises.
                 unsafe {
                     asm!(
-                        "/* {from_below} is for two tiles of rows */",
+                        "mov {a}, [{job} + {from}]",
+                        "mov {b}, [{job} + {from} + 8]",
+                        "mov {p}, [{job} + {from_pitch}]",
                         $($start,)*
+                        "mov {x}, [{job} + {rows}]",
+                        "mov {y}, [{job} + {rows} + 8]",
+                        "mov {p}, [{job} + {pitch}]",
+                        "mov {place}, [{job} + {places}]",
+                        "mov {left}, [{job} + {steps}]",
+                        "mov {w}, [{job} + {weights}]",
+                        "mov {v}, [{job} + {weights} + 8]",
                         "2:",
+                        "mov {b:e}, [{place}]",
+                        "lea {a}, [{x} + {b}]",
+                        "add {b}, {y}",
                         $($step,)*
-                        "add {x0}, {panel}",
-                        "add {x1}, {panel}",
-                        "add {w0}, {tile}",
-                        "add {w1}, {tile}",
-                        "dec {steps}",
+                        "add {place}, 4",
+                        "add {w}, {tile}",
+                        "add {v}, {tile}",
+                        "dec {left}",
                         "jnz 2b",
-                        $($upper,)*
-                        "add {sums}, {below}",
-                        $($lower,)*
-                        x0 = inout(reg) self.rows[0] => _,
-                        x1 = inout(reg) self.rows[1] => _,
-                        w0 = inout(reg) self.weights[0] => _,
-                        w1 = inout(reg) self.weights[1] => _,
-                        steps = inout(reg) self.steps => _,
-                        from = in(reg) self.from,
-                        from_below = in(reg) self.from.wrapping_byte_add(self.below * self.stride),
-                        stride = in(reg) self.stride,
-                        sums = inout(reg) self.sums => _,
-                        pitch = in(reg) self.pitch,
-                        below = in(reg) self.below * self.pitch,
+                        "mov {a}, [{job} + {sums}]",
+                        "mov {b}, [{job} + {sums} + 8]",
+                        "mov {p}, [{job} + {sums_pitch}]",
+                        $($store,)*
+                        job = in(reg) self,
+                        a = out(reg) _,
+                        b = out(reg) _,
+                        p = out(reg) _,
+                        x = out(reg) _,
+                        y = out(reg) _,
+                        w = out(reg) _,
+                        v = out(reg) _,
+                        place = out(reg) _,
+                        left = out(reg) _,
                         line = in(reg) size_of::<Line>(),
-                        panel = const ROWS * size_of::<Line>(),
                         tile = const WORDS * size_of::<Line>(),
+                        from = const offset_of!(Job, from),
+                        from_pitch = const offset_of!(Job, from_pitch),
+                        rows = const offset_of!(Job, rows),
+                        pitch = const offset_of!(Job, pitch),
+                        places = const offset_of!(Job, places),
+                        steps = const offset_of!(Job, steps),
+                        weights = const offset_of!(Job, weights),
+                        sums = const offset_of!(Job, sums),
+                        sums_pitch = const offset_of!(Job, sums_pitch),
                         out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
                         out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
                         options(nostack)
@@ -281,58 +349,59 @@ macro_rules! sum {
 sum!(
     tile,
     "16 rows and 16 outputs.",
-    ["tileloadd tmm0, [{from} + {stride}*1]"],
-    ["tileloadd tmm4, [{x0} + {line}*1]" "tileloadd tmm6, [{w0} + {line}*1]" "tdpbusd tmm0, tmm4, tmm6"],
-    ["tilestored [{sums} + {pitch}*1], tmm0"],
-    []
+    ["tileloadd tmm0, [{a} + {p}*1]"],
+    ["tileloadd tmm4, [{a} + {p}*1]" "tileloadd tmm6, [{w} + {line}*1]" "tdpbusd tmm0, tmm4, tmm6"],
+    ["tilestored [{a} + {p}*1], tmm0"]
 );
 sum!(
     wide,
     "16 rows and 32 outputs.",
-    ["tileloadd tmm0, [{from} + {stride}*1]" "tileloadd tmm1, [{from} + {stride}*1 + 64]"],
+    ["tileloadd tmm0, [{a} + {p}*1]" "tileloadd tmm1, [{a} + {p}*1 + 64]"],
     [
-        "tileloadd tmm4, [{x0} + {line}*1]"
-        "tileloadd tmm6, [{w0} + {line}*1]"
+        "tileloadd tmm4, [{a} + {p}*1]"
+        "tileloadd tmm6, [{w} + {line}*1]"
         "tdpbusd tmm0, tmm4, tmm6"
-        "tileloadd tmm7, [{w1} + {line}*1]"
+        "tileloadd tmm7, [{v} + {line}*1]"
         "tdpbusd tmm1, tmm4, tmm7"
     ],
-    ["tilestored [{sums} + {pitch}*1], tmm0" "tilestored [{sums} + {pitch}*1 + 64], tmm1"],
-    []
+    ["tilestored [{a} + {p}*1], tmm0" "tilestored [{a} + {p}*1 + 64], tmm1"]
 );
 sum!(
     high,
     "32 rows and 16 outputs.",
-    ["tileloadd tmm0, [{from} + {stride}*1]" "tileloadd tmm2, [{from_below} + {stride}*1]"],
+    ["tileloadd tmm0, [{a} + {p}*1]" "tileloadd tmm2, [{b} + {p}*1]"],
     [
-        "tileloadd tmm6, [{w0} + {line}*1]"
-        "tileloadd tmm4, [{x0} + {line}*1]"
+        "tileloadd tmm6, [{w} + {line}*1]"
+        "tileloadd tmm4, [{a} + {p}*1]"
         "tdpbusd tmm0, tmm4, tmm6"
-        "tileloadd tmm5, [{x1} + {line}*1]"
+        "tileloadd tmm5, [{b} + {p}*1]"
         "tdpbusd tmm2, tmm5, tmm6"
     ],
-    ["tilestored [{sums} + {pitch}*1], tmm0"],
-    ["tilestored [{sums} + {pitch}*1], tmm2"]
+    ["tilestored [{a} + {p}*1], tmm0" "tilestored [{b} + {p}*1], tmm2"]
 );
 sum!(
     square,
     "32 rows and 32 outputs.",
     [
-        "tileloadd tmm0, [{from} + {stride}*1]"
-        "tileloadd tmm1, [{from} + {stride}*1 + 64]"
-        "tileloadd tmm2, [{from_below} + {stride}*1]"
-        "tileloadd tmm3, [{from_below} + {stride}*1 + 64]"
+        "tileloadd tmm0, [{a} + {p}*1]"
+        "tileloadd tmm1, [{a} + {p}*1 + 64]"
+        "tileloadd tmm2, [{b} + {p}*1]"
+        "tileloadd tmm3, [{b} + {p}*1 + 64]"
     ],
     [
-        "tileloadd tmm4, [{x0} + {line}*1]"
-        "tileloadd tmm6, [{w0} + {line}*1]"
+        "tileloadd tmm4, [{a} + {p}*1]"
+        "tileloadd tmm6, [{w} + {line}*1]"
         "tdpbusd tmm0, tmm4, tmm6"
-        "tileloadd tmm7, [{w1} + {line}*1]"
+        "tileloadd tmm7, [{v} + {line}*1]"
         "tdpbusd tmm1, tmm4, tmm7"
-        "tileloadd tmm5, [{x1} + {line}*1]"
+        "tileloadd tmm5, [{b} + {p}*1]"
         "tdpbusd tmm2, tmm5, tmm6"
         "tdpbusd tmm3, tmm5, tmm7"
     ],
-    ["tilestored [{sums} + {pitch}*1], tmm0" "tilestored [{sums} + {pitch}*1 + 64], tmm1"],
-    ["tilestored [{sums} + {pitch}*1], tmm2" "tilestored [{sums} + {pitch}*1 + 64], tmm3"]
+    [
+        "tilestored [{a} + {p}*1], tmm0"
+        "tilestored [{a} + {p}*1 + 64], tmm1"
+        "tilestored [{b} + {p}*1], tmm2"
+        "tilestored [{b} + {p}*1 + 64], tmm3"
+    ]
 );
