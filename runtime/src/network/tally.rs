@@ -3,6 +3,7 @@
 use super::{
     activity::{Activity, Counted, PopulationKind},
     arena::Memory,
+    fans::Stretch,
     place::Place,
 };
 use crate::kernels::{Isa, Loop};
@@ -47,14 +48,17 @@ struct Line {
 }
 
 impl Line {
-    /// From the weights of a line's entries, or from one for all.
-    fn new(weights: &[u64], bytes: usize) -> Self {
-        let base = weights.iter().copied().min().unwrap_or(0);
-        let unit = weights.iter().fold(0, |unit, weight| greatest_divisor(unit, weight - base)).max(1);
-        let most = weights.iter().map(|weight| (weight - base) / unit).max().unwrap_or(0);
+    /// From the weights of a line's entries, or from one for all; of a stretch of all entries there are no planes.
+    fn new(stretches: &[Stretch], bytes: usize) -> Self {
+        let weights = || stretches.iter().map(|stretch| stretch.weight);
+        let base = weights().min().unwrap_or(0);
+        let unit = weights().fold(0, |unit, weight| greatest_divisor(unit, weight - base)).max(1);
+        let most = weights().map(|weight| (weight - base) / unit).max().unwrap_or(0);
+        let len: usize = stretches.iter().map(|stretch| stretch.len).sum();
         let plane = |bit: u32| {
-            let mut words = vec![0u64; (weights.len() * bytes).div_ceil(8)];
-            for (entry, weight) in weights.iter().enumerate() {
+            let mut words = vec![0u64; (len * bytes).div_ceil(8)];
+            let entries = stretches.iter().flat_map(|stretch| core::iter::repeat_n(stretch.weight, stretch.len));
+            for (entry, weight) in entries.enumerate() {
                 if ((weight - base) / unit) >> bit & 1 == 1 {
                     let mask = (u64::MAX >> (64 - 8 * bytes)) << (entry * bytes % 8 * 8);
                     words[entry * bytes / 8] |= mask;
