@@ -637,6 +637,13 @@ fn eval_prints_one_object() {
     assert_eq!(alone["snn"].as_array().unwrap().len(), 2, "4 and the artifact's own 8");
     assert_eq!(alone["snn"][1]["top1"], snn[1]["top1"]);
 
+    // Threads take images in other groups, of which sums are made.
+    let by = |threads: &str| {
+        let args = ["eval", "m.snn", "--data", data, "--limit", "150", "--json", "--threads", threads];
+        snnc_in(compiled.folder.path(), args).ok().stdout
+    };
+    assert_eq!(by("1"), by("3"));
+
     let table = snnc_in(compiled.folder.path(), &args[..6]).ok().stdout;
     assert!(table.starts_with("50 images of") && table.contains("top-1") && !table.contains("agreement"), "{table}");
     assert!(table.contains("rate code") && table.contains("latency") && table.contains("of -1"), "{table}");

@@ -1,7 +1,7 @@
 //! What a run would cost on spiking hardware.
 
 use crate::network::{Drive, Network, Outcome, PopulationKind};
-use alloc::{string::String, vec, vec::Vec};
+use alloc::{string::String, vec::Vec};
 
 /// Energy of one operation, in picojoules.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,39 +89,73 @@ pub struct Cost {
     pub layers: Vec<LayerCost>,
 }
 
+/// What images took together. All are whole numbers, so it is the same however the images are grouped into runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Number of images.
+    pub images: usize,
+    /// Number of time steps of each.
+    pub timesteps: usize,
+    /// By population: [`Outcome::spikes`] of all images.
+    pub spikes: Vec<u64>,
+    /// By population: [`Outcome::corrections`] of all images.
+    pub corrections: Vec<u64>,
+    /// By layer: [`Outcome::synaptic_ops`] of all images.
+    pub synaptic_ops: Vec<u64>,
+}
+
+impl Totals {
+    /// Adds what the same network made of further images in as many steps.
+    pub fn add(&mut self, outcome: &Outcome) {
+        let add = |sums: &mut Vec<u64>, table: &[u64]| {
+            let columns = table.len() / outcome.images.max(1);
+            sums.resize(sums.len().max(columns), 0);
+            table.chunks(columns.max(1)).for_each(|row| sums.iter_mut().zip(row).for_each(|(sum, count)| *sum += count));
+        };
+        add(&mut self.spikes, &outcome.spikes);
+        add(&mut self.corrections, &outcome.corrections);
+        add(&mut self.synaptic_ops, &outcome.synaptic_ops);
+        self.images += outcome.images;
+        self.timesteps = outcome.timesteps;
+    }
+}
+
 impl Network {
     /// Counts what the images of an outcome took.
     #[must_use]
     pub fn cost(&self, outcome: &Outcome) -> Cost {
-        let images = outcome.images.max(1) as f64;
-        let steps = outcome.timesteps.max(1) as f64;
-        let means = |table: &[u64], columns: usize| {
-            let mut sums = vec![0.0; columns];
-            for row in table.chunks(columns.max(1)) {
-                sums.iter_mut().zip(row).for_each(|(sum, &count)| *sum += count as f64);
-            }
-            sums.iter_mut().for_each(|sum| *sum /= images);
-            sums
+        let mut totals = Totals::default();
+        totals.add(outcome);
+        self.cost_of(&totals)
+    }
+
+    /// As [`Network::cost`], of the images of several outcomes.
+    #[must_use]
+    pub fn cost_of(&self, totals: &Totals) -> Cost {
+        let images = totals.images.max(1) as f64;
+        let steps = totals.timesteps.max(1) as f64;
+        let means = |sums: &[u64], count: usize| -> Vec<f64> {
+            (0..count).map(|index| sums.get(index).map_or(0.0, |&sum| sum as f64 / images)).collect()
         };
-        let spikes = means(&outcome.spikes, self.populations().len());
-        let operations = means(&outcome.synaptic_ops, self.layers().len());
+        let spikes = means(&totals.spikes, self.populations().len());
+        let operations = means(&totals.synaptic_ops, self.layers().len());
         let neurons = || self.populations().iter().zip(&spikes).filter(|(p, _)| p.kind == PopulationKind::Neurons);
         let connections = |drive: Drive| self.layers().iter().filter(|l| l.drive == drive).map(|l| l.connections).sum();
         let currents = self.layers().iter().filter(|l| l.drive == Drive::Current);
-        let schedule = self.schedule_of(outcome.timesteps);
+        let schedule = self.schedule_of(totals.timesteps);
         Cost {
-            images: outcome.images,
-            timesteps: outcome.timesteps,
+            images: totals.images,
+            timesteps: totals.timesteps,
             latency: schedule.latency,
             interval: schedule.interval,
             delay_bits: schedule.delay_bits,
             neurons: neurons().map(|(p, _)| p.size as u64).sum(),
             spikes: neurons().map(|(_, spikes)| spikes).sum(),
-            corrections: means(&outcome.corrections, self.populations().len()).iter().sum(),
+            corrections: means(&totals.corrections, self.populations().len()).iter().sum(),
             synaptic_ops: operations.iter().sum(),
             input_macs_once: connections(Drive::Analog),
             current_macs_per_step: connections(Drive::Current),
-            current_macs: currents.map(|l| l.connections.saturating_mul(l.digits.unwrap_or(outcome.timesteps) as u64)).sum(),
+            current_macs: currents.map(|l| l.connections.saturating_mul(l.digits.unwrap_or(totals.timesteps) as u64)).sum(),
             ann_macs: self.layers().iter().filter(|l| l.is_weighted).map(|l| l.connections).sum(),
             rates: self
                 .populations()
@@ -144,7 +178,7 @@ impl Network {
                     macs: match l.drive {
                         Drive::Analog => l.connections,
                         Drive::Spikes => 0,
-                        Drive::Current => l.connections.saturating_mul(l.digits.unwrap_or(outcome.timesteps) as u64),
+                        Drive::Current => l.connections.saturating_mul(l.digits.unwrap_or(totals.timesteps) as u64),
                     },
                     dense_macs: l.connections,
                     synaptic_ops,

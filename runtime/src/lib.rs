@@ -48,7 +48,7 @@ pub use artifact::{
     Artifact, Code, Coding, Data, Head, InputSpec, Layout, NetworkSpec, NodeSpec, OpSpec, OutputSpec, Phase, Preprocess, Quantiser, Reset,
     Source, Tensor,
 };
-pub use cost::{Cost, Energy, LayerCost, Rate};
+pub use cost::{Cost, Energy, LayerCost, Rate, Totals};
 pub use error::{LoadError, RunError};
 pub use kernels::Isa;
 pub use network::{

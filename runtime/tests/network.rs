@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Builder, Random, random_images, random_network, reference, weight, wide_network};
-use snnc_runtime::{Artifact, Code, Coding, Drive, Energy, Head, Isa, Layout, Network, OpSpec, Outcome, Reset, RunError, Tensor};
+use snnc_runtime::{Artifact, Code, Coding, Drive, Energy, Head, Isa, Layout, Network, OpSpec, Outcome, Reset, RunError, Tensor, Totals};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The number of steps to run a network for: its own, or any in the rate code.
@@ -93,6 +93,12 @@ fn results_depend_on_neither_batch_nor_place() {
         parts.append(&network.run_quantised(head, steps, 10).unwrap());
         parts.append(&network.run_quantised(tail, steps, 13).unwrap());
         assert_eq!(parts, whole, "seed {seed}, in two runs");
+        // Means of parts would not add up to the last digit.
+        let mut totals = Totals::default();
+        for (index, images) in images.chunks(2 * network.image_len()).enumerate() {
+            totals.add(&network.run_quantised(images, steps, 10 + 2 * index as u64).unwrap());
+        }
+        assert_eq!(network.cost_of(&totals), network.cost(&whole), "seed {seed}, two images a run");
     }
 }
 

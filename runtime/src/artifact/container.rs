@@ -42,7 +42,8 @@ impl Artifact {
     #[cfg(feature = "std")]
     pub fn to_bytes(&self) -> Result<alloc::vec::Vec<u8>, LoadError> {
         self.check()?;
-        let metadata = std::collections::HashMap::from([(KEY.to_owned(), serde_json::to_string(&self.graph)?)]);
+        // Of which kind the map is, features of `safetensors` say, which a build may turn on.
+        let metadata = core::iter::once((KEY.to_owned(), serde_json::to_string(&self.graph)?)).collect();
         Ok(safetensors::serialize(self.tensors.iter(), Some(metadata))?)
     }
 

@@ -2,8 +2,8 @@
 
 use super::Code;
 use alloc::{borrow::ToOwned, collections::BTreeMap, format, string::String, vec::Vec};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 /// One operator and the tensor that it makes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,8 +26,8 @@ pub struct NodeSpec {
 }
 
 /// An operator: `x` is the operand, `y` the result. Each pair is height, width; pads are top, left, bottom, right.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OpSpec {
     /// 2-D cross-correlation over `[N, C, H, W]`. Roles `weight` `[C_out, C_in / groups, kernel_h, kernel_w]` and, at
     /// will, `bias` `[C_out]`.
@@ -49,10 +49,10 @@ pub enum OpSpec {
     /// it is `[1, 1 or C, R, Q]`, and the offset of place `(i, j)` of `x` `[1, C, H, W]` is that of `(rows[i], columns[j])`.
     Shift {
         /// For every row of `x` the row of the offset. Given if `columns` is.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         rows: Option<Vec<usize>>,
         /// For every column of `x` the column of the offset. Given if `rows` is.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         columns: Option<Vec<usize>>,
     },
     /// Sum of two or more tensors of one shape.
@@ -238,19 +238,65 @@ struct Json {
     origin: Vec<String>,
 }
 
+/// Attributes of an operator that nothing has taken yet.
+struct Attributes(BTreeMap<String, Value>);
+
+impl Attributes {
+    fn find<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, String> {
+        let value = self.0.remove(name).map(serde_json::from_value);
+        value.transpose().map_err(|error| format!("attribute `{name}`: {error}"))
+    }
+
+    fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, String> {
+        self.find(name)?.ok_or_else(|| format!("attribute `{name}` is missing"))
+    }
+
+    /// The operator of that name, which has these attributes and no others.
+    fn operator(mut self, name: &str) -> Result<OpSpec, String> {
+        // By hand: derived, it would be the largest part of the crate, one reader of all kinds of text for each operator.
+        let op = match name {
+            "conv2d" => OpSpec::Conv2d {
+                stride: self.take("stride")?,
+                dilation: self.take("dilation")?,
+                pads: self.take("pads")?,
+                groups: self.take("groups")?,
+            },
+            "linear" => OpSpec::Linear,
+            "scale" => OpSpec::Scale,
+            "shift" => OpSpec::Shift { rows: self.find("rows")?, columns: self.find("columns")? },
+            "add" => OpSpec::Add,
+            "sum_pool2d" | "count_max_pool2d" | "digit_max_pool2d" => {
+                let (kernel, stride, pads, ceil) = (self.take("kernel")?, self.take("stride")?, self.take("pads")?, self.take("ceil")?);
+                match name {
+                    "sum_pool2d" => OpSpec::SumPool2d { kernel, stride, pads, ceil },
+                    "count_max_pool2d" => OpSpec::CountMaxPool2d { kernel, stride, pads, ceil },
+                    _ => OpSpec::DigitMaxPool2d { kernel, stride, pads, ceil },
+                }
+            }
+            "sum" => OpSpec::Sum { axes: self.take("axes")? },
+            "concat" => OpSpec::Concat { axis: self.take("axis")? },
+            "pad" => OpSpec::Pad { pads: self.take("pads")? },
+            "slice" => OpSpec::Slice { ranges: self.take("ranges")? },
+            "reshape" => OpSpec::Reshape,
+            "transpose" => OpSpec::Transpose { permutation: self.take("permutation")? },
+            "if_neuron" => OpSpec::IfNeuron { reset: self.take("reset")? },
+            "lif_neuron" => OpSpec::LifNeuron { reset: self.take("reset")? },
+            "radix_neuron" => OpSpec::RadixNeuron { digits: self.take("digits")?, levels: self.take("levels")? },
+            _ => return Err(format!("unknown operator `{name}`")),
+        };
+        match self.0.first_key_value() {
+            Some((foreign, _)) => Err(format!("`{name}` has no attribute `{foreign}`")),
+            None => Ok(op),
+        }
+    }
+}
+
 impl TryFrom<Json> for NodeSpec {
     type Error = String;
 
     fn try_from(json: Json) -> Result<Self, String> {
         let Json { name, op, inputs, shape, spikes, tensors, attributes, origin } = json;
-        // An operator without attributes is, to serde, a plain string; one with attributes an object with one key, as is a shift, whose
-        // attributes may all be absent.
-        let value = if attributes.is_empty() && op != "shift" {
-            Value::String(op)
-        } else {
-            Value::Object(Map::from_iter([(op, Value::Object(attributes.into_iter().collect()))]))
-        };
-        let op = serde_json::from_value(value).map_err(|error| format!("node `{name}`: {error}"))?;
+        let op = Attributes(attributes).operator(&op).map_err(|problem| format!("node `{name}`: {problem}"))?;
         Ok(Self { name, op, inputs, shape, spikes, tensors, origin })
     }
 }

@@ -18,9 +18,18 @@ pub(super) struct Fan {
     /// The layer.
     pub(super) layer: usize,
     /// Connections of every entry of a line of the grid, in the order of memory, or one number for all: the lines that there are.
-    pub(super) lines: Vec<Vec<u64>>,
+    pub(super) lines: Vec<Vec<Stretch>>,
     /// For every row which of them.
     pub(super) rows: Vec<usize>,
+}
+
+/// Neighbours with the same number of connections: mostly all channels of a few places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stretch {
+    /// Connections of each.
+    pub(super) weight: u64,
+    /// How many they are.
+    pub(super) len: usize,
 }
 
 /// Connections of the entries of a value.
@@ -196,20 +205,30 @@ fn carry(op: &OpSpec, weight: &Weight, operand: &[usize], result: &[usize], befo
 fn fan(order: Order, layer: usize, weight: Weight, dims: &[usize]) -> Fan {
     let grid = Grid::new(order, dims);
     let each = match weight {
-        Weight::Uniform(common) => return Fan { layer, lines: vec![vec![common]], rows: vec![0; grid.height] },
+        Weight::Uniform(weight) => return Fan { layer, lines: vec![vec![Stretch { weight, len: 1 }]], rows: vec![0; grid.height] },
         Weight::Each(each) => each,
     };
-    let each: Vec<u64> = logical(order, dims).map(|index| each[index]).collect();
-    let mut lines: Vec<Vec<u64>> = Vec::new();
-    let rows = each.chunks(grid.width * grid.channels).map(|line| {
-        let is_one = line.iter().all(|&weight| weight == line[0]);
-        let line = if is_one { &line[..1] } else { line };
+    let mut weights = logical(order, dims).map(|index| each[index]);
+    let mut lines: Vec<Vec<Stretch>> = Vec::new();
+    let rows = (0..grid.height).map(|_| {
+        let line = stretches(weights.by_ref().take(grid.width * grid.channels));
         // The last first: neighbours are mostly the same.
-        lines.iter().rposition(|other| other == line).unwrap_or_else(|| {
-            lines.push(line.to_vec());
+        lines.iter().rposition(|other| *other == line).unwrap_or_else(|| {
+            lines.push(line);
             lines.len() - 1
         })
     });
     let rows = rows.collect();
     Fan { layer, lines, rows }
+}
+
+fn stretches(weights: impl Iterator<Item = u64>) -> Vec<Stretch> {
+    let mut stretches: Vec<Stretch> = Vec::new();
+    for weight in weights {
+        match stretches.last_mut() {
+            Some(last) if last.weight == weight => last.len += 1,
+            _ => stretches.push(Stretch { weight, len: 1 }),
+        }
+    }
+    stretches
 }

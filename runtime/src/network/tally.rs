@@ -3,6 +3,7 @@
 use super::{
     activity::{Activity, Counted, PopulationKind},
     arena::Memory,
+    fans::Stretch,
     place::Place,
 };
 use crate::kernels::{Isa, Loop, Narrow};
@@ -44,40 +45,42 @@ struct Line {
     most: u64,
     unit: u64,
     /// By plane, where it has entries.
-    planes: Vec<Vec<Stretch>>,
+    planes: Vec<Vec<Part>>,
 }
 
 /// Words of a line, and in each the bits of a plane's entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Stretch {
+struct Part {
     first: usize,
     masks: Vec<u64>,
 }
 
-/// Words without entries that are not worth a new stretch.
+/// Words without entries that are not worth a new part.
 const GAP: usize = 8;
 
 impl Line {
     /// From the weights of a line's entries, or from one for all.
-    fn new(weights: &[u64], bytes: usize) -> Self {
-        let most = weights.iter().copied().max().unwrap_or(0);
-        let unit = weights.iter().fold(0, |unit, weight| greatest_divisor(unit, most - weight)).max(1);
-        let deepest = weights.iter().map(|weight| (most - weight) / unit).max().unwrap_or(0);
+    fn new(stretches: &[Stretch], bytes: usize) -> Self {
+        let weights = || stretches.iter().map(|stretch| stretch.weight);
+        let most = weights().max().unwrap_or(0);
+        let unit = weights().fold(0, |unit, weight| greatest_divisor(unit, most - weight)).max(1);
+        let deepest = weights().map(|weight| (most - weight) / unit).max().unwrap_or(0);
         let plane = |bit: u32| {
-            let mut stretches: Vec<Stretch> = Vec::new();
-            for (entry, weight) in weights.iter().enumerate() {
+            let mut parts: Vec<Part> = Vec::new();
+            let entries = stretches.iter().flat_map(|stretch| core::iter::repeat_n(stretch.weight, stretch.len));
+            for (entry, weight) in entries.enumerate() {
                 if ((most - weight) / unit) >> bit & 1 == 0 {
                     continue;
                 }
                 let (word, mask) = (entry * bytes / 8, (u64::MAX >> (64 - 8 * bytes)) << (entry * bytes % 8 * 8));
-                if stretches.last().is_none_or(|last| word > last.first + last.masks.len() + GAP) {
-                    stretches.push(Stretch { first: word, masks: Vec::new() });
+                if parts.last().is_none_or(|last| word > last.first + last.masks.len() + GAP) {
+                    parts.push(Part { first: word, masks: Vec::new() });
                 }
-                let last = stretches.last_mut().expect("there is one now");
+                let last = parts.last_mut().expect("there is one now");
                 last.masks.resize(last.masks.len().max(word - last.first + 1), 0);
                 last.masks[word - last.first] |= mask;
             }
-            stretches
+            parts
         };
         Self { most, unit, planes: (0..u64::BITS - deepest.leading_zeros()).map(plane).collect() }
     }
@@ -105,8 +108,8 @@ impl Counter {
 
     /// Bytes in memory.
     pub(super) fn bytes(&self) -> usize {
-        let stretches = self.fans.iter().flat_map(|fan| &fan.lines).flat_map(|line| &line.planes).flatten();
-        stretches.map(|stretch| size_of_val(&stretch.masks[..])).sum::<usize>()
+        let parts = self.fans.iter().flat_map(|fan| &fan.lines).flat_map(|line| &line.planes).flatten();
+        parts.map(|part| size_of_val(&part.masks[..])).sum::<usize>()
             + self.fans.iter().map(|fan| size_of_val(&fan.rows[..])).sum::<usize>()
     }
 }
@@ -223,10 +226,10 @@ impl Bits {
 
     /// Spikes of the entries of a plane.
     #[inline(always)]
-    fn count_in(self, bytes: &[u8], plane: &[Stretch]) -> u64 {
-        let of = |stretch: &Stretch| {
-            let words = bytes[8 * stretch.first..].as_chunks::<8>().0;
-            let masked = words.iter().zip(&stretch.masks);
+    fn count_in(self, bytes: &[u8], plane: &[Part]) -> u64 {
+        let of = |part: &Part| {
+            let words = bytes[8 * part.first..].as_chunks::<8>().0;
+            let masked = words.iter().zip(&part.masks);
             match (self.counted, self.is_unsigned) {
                 (Counted::Digits, _) | (Counted::Signs, true) => add_bits(masked, |word| word ^ self.zero),
                 (Counted::Signs, false) => add_bits(masked, |word| (word ^ self.zero) & self.low),

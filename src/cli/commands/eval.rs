@@ -19,7 +19,7 @@ use crate::{
     observer::Observer,
 };
 use serde::Serialize;
-use snnc_runtime::{Code, Cost, Energy, Network, RunError, Session, argmax};
+use snnc_runtime::{Code, Cost, Energy, Network, RunError, Session, Totals, argmax};
 use std::{process::ExitCode, time::Instant};
 
 /// Numbers that the artifact is made of: products of 8 bits, sums of 32.
@@ -149,22 +149,13 @@ struct Activity {
 }
 
 impl Activity {
-    /// Adds what each of so many images took.
-    fn add(&mut self, cost: &Cost, images: f64) {
-        self.spikes_per_neuron += cost.spikes_per_neuron() * images;
-        self.corrections_per_neuron += cost.corrections / cost.neurons.max(1) as f64 * images;
-        self.synaptic_ops += cost.synaptic_ops * images;
-        self.energy_pj += cost.energy_pj(OWN) * images;
-        self.energy_pj_without_input_layer += cost.energy_pj_behind_input(OWN) * images;
-    }
-
-    fn each(self, images: f64) -> Self {
+    fn new(cost: &Cost) -> Self {
         Self {
-            spikes_per_neuron: self.spikes_per_neuron / images,
-            corrections_per_neuron: self.corrections_per_neuron / images,
-            synaptic_ops: self.synaptic_ops / images,
-            energy_pj: self.energy_pj / images,
-            energy_pj_without_input_layer: self.energy_pj_without_input_layer / images,
+            spikes_per_neuron: cost.spikes_per_neuron(),
+            corrections_per_neuron: cost.corrections / cost.neurons.max(1) as f64,
+            synaptic_ops: cost.synaptic_ops,
+            energy_pj: cost.energy_pj(OWN),
+            energy_pj_without_input_layer: cost.energy_pj_behind_input(OWN),
         }
     }
 }
@@ -206,7 +197,7 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
     let start = Instant::now();
     console.stage("evaluate", Some(images.count as u64));
     let mut ann_right = 0;
-    let (mut clipped, mut ann_energy) = (Clipped::default(), AnnEnergy::default());
+    let mut clipped = Clipped::default();
     let mut sums: Vec<Sums> = vec![Sums::default(); steps.len()];
     let mut early = match args.early_exit.is_empty() {
         true => None,
@@ -229,12 +220,9 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
         let outcomes = network.run_checkpoints(&input, &steps, range.start as u64).map_err(|e| Error::format(&args.data, e.to_string()))?;
         for (sum, outcome) in sums.iter_mut().zip(&outcomes) {
             let classes = outcome.predictions();
-            let cost = network.cost(outcome);
             sum.right += same(&classes, labels);
             sum.agreeing += expected.as_ref().map_or(0, |expected| same(&classes, expected));
-            sum.activity.add(&cost, range.len() as f64);
-            (sum.latency, sum.interval, sum.delay_bits) = (cost.latency, cost.interval, cost.delay_bits);
-            ann_energy = AnnEnergy::new(&cost);
+            sum.totals.add(outcome);
         }
         if let Some(early) = &mut early {
             early.add(&network, &input, range.start, labels).map_err(|e| Error::format(&args.data, e.to_string()))?;
@@ -246,22 +234,24 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
 
     let count = images.count as f64;
     let percent = |part: usize| 100.0 * part as f64 / count;
-    let at = |(&timesteps, sum): (&usize, &Sums)| AtTimesteps {
+    // Of the sums of all images: how many there were at once must not show in the last digit.
+    let costs: Vec<Cost> = sums.iter().map(|sum| network.cost_of(&sum.totals)).collect();
+    let at = |((&timesteps, sum), cost): ((&usize, &Sums), &Cost)| AtTimesteps {
         timesteps,
-        latency: sum.latency,
-        interval: sum.interval,
-        delay_bits: sum.delay_bits,
+        latency: cost.latency,
+        interval: cost.interval,
+        delay_bits: cost.delay_bits,
         top1: percent(sum.right),
         agreement: ann.as_ref().map(|_| percent(sum.agreeing)),
-        activity: sum.activity.each(count),
+        activity: Activity::new(cost),
     };
     Ok(Measured {
         n: images.count,
         code: network.spec().code,
         ann_top1: ann.as_ref().map(|_| percent(ann_right)),
-        ann_energy,
+        ann_energy: costs.last().map(AnnEnergy::new).unwrap_or_default(),
         clipped_percent: clipped.percent(),
-        snn: steps.iter().zip(&sums).map(at).collect(),
+        snn: steps.iter().zip(&sums).zip(&costs).map(at).collect(),
         early_exit: early.map_or_else(Vec::new, |early| early.each(count)),
     })
 }
@@ -270,10 +260,7 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
 struct Sums {
     right: usize,
     agreeing: usize,
-    latency: usize,
-    interval: usize,
-    delay_bits: u64,
-    activity: Activity,
+    totals: Totals,
 }
 
 fn same(a: &[usize], b: &[usize]) -> usize {
