@@ -161,7 +161,7 @@ def peers(args):
         for _ in range(3 if args.peers_python else 1):
             for isa in args.isas:
                 # Each in the batch that suits it: ours chooses what fits in a cache, the other takes the eight images of its script.
-                ours.setdefault(isa, []).append(speed(args, snn, isa))
+                ours.setdefault(isa, []).append(speed(args, snn, isa, images=4))
             if args.peers_python:
                 ran = subprocess.run([args.peers_python, script, "sinabs", "1"], check=True, capture_output=True, text=True)
                 theirs.append(json.loads(ran.stdout.splitlines()[-1]))

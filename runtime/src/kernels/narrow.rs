@@ -45,8 +45,12 @@ mod x86 {
         unsafe fn add_products(sum: Block, x: Block, w: &Block) -> Block {
             // SAFETY: a block is as large as its vectors; the caller promises the instructions.
             unsafe {
-                let [sum, x, w]: [[__m256i; 2]; 3] = [transmute(sum), transmute(x), transmute(*w)];
-                transmute([0, 1].map(|side: usize| _mm256_add_epi32(sum[side], _mm256_madd_epi16(x[side], w[side]))))
+                let sum = transmute::<Block, [__m256i; 2]>(sum);
+                let x = transmute::<Block, [__m256i; 2]>(x);
+                let w = transmute::<Block, [__m256i; 2]>(*w);
+                let low = _mm256_add_epi32(sum[0], _mm256_madd_epi16(x[0], w[0]));
+                let high = _mm256_add_epi32(sum[1], _mm256_madd_epi16(x[1], w[1]));
+                transmute::<[__m256i; 2], Block>([low, high])
             }
         }
     }
@@ -59,7 +63,10 @@ mod x86 {
         #[inline(always)]
         unsafe fn add_products(sum: Block, x: Block, w: &Block) -> Block {
             // SAFETY: as before.
-            unsafe { transmute(_mm512_add_epi32(transmute(sum), _mm512_madd_epi16(transmute(x), transmute(*w)))) }
+            unsafe {
+                let products = _mm512_madd_epi16(transmute::<Block, __m512i>(x), transmute::<Block, __m512i>(*w));
+                transmute::<__m512i, Block>(_mm512_add_epi32(transmute::<Block, __m512i>(sum), products))
+            }
         }
     }
 }
