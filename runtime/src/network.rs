@@ -126,7 +126,8 @@ impl Network {
         let max_timesteps = links.bounds.timesteps;
         let spec = artifact.graph;
         let steps = if spec.code == Code::Radix { 1 } else { spec.timesteps.min(MAX_PASS) };
-        let fits = |images: usize, steps: usize| plan.arrange(images, steps).bytes <= BATCH_BYTES;
+        // Potentials are needed step by step of the plan, values by the next one.
+        let fits = |images: usize, steps: usize| plan.arrange(images, steps).bytes - images * plan.state_bytes() <= BATCH_BYTES;
         let pass = (1..=steps).rev().find(|&steps| fits(1, steps)).unwrap_or(1);
         let batch = (1..=MAX_BATCH).rev().find(|&images| fits(images, pass)).unwrap_or(1);
         let shapes = core::iter::once(&spec.input.shape).chain(spec.nodes.iter().map(|node| &node.shape));

@@ -104,6 +104,11 @@ impl Plan {
         steps + states + self.counters.iter().flatten().map(Counter::bytes).sum::<usize>()
     }
 
+    /// Bytes of the states of an image.
+    pub(super) fn state_bytes(&self) -> usize {
+        self.states.iter().map(|state| state.len * size_of::<i32>()).sum()
+    }
+
     /// Gives every value its part of the arena.
     pub(super) fn arrange(&self, images: usize, steps: usize) -> Arrangement {
         let bytes = |region: &Region| region.bytes * images * if region.has_steps { steps } else { 1 } + SLACK;
