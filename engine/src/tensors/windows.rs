@@ -56,9 +56,18 @@ impl TensorNetwork<'_> {
         let inside: Vec<f32> = inside.collect();
         let (rows, channels, outputs, taps) = windows.dims4()?;
         let allowed = windows.detach().broadcast_add(&self.upload(&inside, &[1, 1, outputs, taps])?)?;
-        let winner = allowed.argmax_keepdim(D::Minus1)?;
+        let winner = first_largest(&allowed)?;
         windows.contiguous()?.gather(&winner.contiguous()?, D::Minus1)?.reshape((rows, channels * outputs))
     }
+}
+
+/// The place of the first largest value along the last axis, `[.., 1]`. candle's own on a card may take another of equals.
+fn first_largest(x: &Tensor) -> candle_core::Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if x.device().is_cuda() {
+        return crate::cuda::first_largest(&x.to_dtype(candle_core::DType::F32)?);
+    }
+    x.argmax_keepdim(D::Minus1)
 }
 
 /// For every window in row-major order, the place of each of its taps in the plane; none in the padding.
@@ -80,10 +89,17 @@ fn window_places(pool: &Pool2d, size: [usize; 2]) -> Vec<Vec<Option<usize>>> {
     windows
 }
 
-/// A convolution of rows `[rows, channels · height · width]`. candle pads all sides alike, so the padding is made before; and its
-/// backward is wrong for planes that are not square where the stride is more than 1, so those are computed at every place and
-/// thinned out.
+/// A convolution of rows `[rows, channels · height · width]`: on a graphics card by kernels of our own, else by candle. candle pads all
+/// sides alike, so the padding is made before; and its backward is wrong for planes that are not square where the stride is more than 1,
+/// so those are computed at every place and thinned out.
 pub(super) fn convolve(conv: &Conv2d, size: [usize; 2], x: &Tensor, weight: &Tensor, rows: usize) -> candle_core::Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if x.device().is_cuda()
+        && crate::cuda::Convolution::has(x.dtype())
+        && let Some(convolution) = crate::cuda::Convolution::new(conv, rows, size)
+    {
+        return convolution.apply(x, weight);
+    }
     let [top, left, bottom, right] = conv.pads;
     let x = x.reshape((rows, conv.in_channels, size[0], size[1]))?;
     let x = if top + bottom > 0 { x.pad_with_zeros(2, top, bottom)? } else { x };
