@@ -22,7 +22,7 @@ use candle_core::{
     CudaDevice, CudaStorage, Device, Layout, bail,
     cuda::{
         CudaDType,
-        cudarc::driver::{CudaSlice, CudaView, LaunchConfig},
+        cudarc::driver::{CudaView, LaunchConfig},
     },
 };
 
@@ -32,12 +32,8 @@ const BLOCK: usize = 256;
 const SHARE: f64 = 0.85;
 
 fn values<'a, T: CudaDType>(storage: &'a CudaStorage, layout: &Layout) -> candle_core::Result<CudaView<'a, T>> {
-    part(storage.as_cuda_slice::<T>()?, layout)
-}
-
-fn part<'a, T>(slice: &'a CudaSlice<T>, layout: &Layout) -> candle_core::Result<CudaView<'a, T>> {
     match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(slice.slice(start..end)),
+        Some((start, end)) => Ok(storage.as_cuda_slice::<T>()?.slice(start..end)),
         None => bail!("values must lie one after the other"),
     }
 }

@@ -89,9 +89,38 @@ template <typename T> __device__ __forceinline__ void fold_all(const T *unfolded
     put(x[thread], sum);
 }
 
+// The product `[channels, rows, plane]` as rows `[rows, channels, plane]`, each channel with its bias. Threads: one a value.
+template <typename T>
+__device__ __forceinline__ void by_rows_all(const T *product, const float *bias, float *rows_first, size_t rows, size_t channels, size_t plane) {
+    const size_t thread = number_of_thread();
+    if (thread < rows * channels * plane) {
+        const size_t of_row = thread / plane, row = of_row / channels, channel = of_row % channels;
+        rows_first[thread] = wide(product[(channel * rows + row) * plane + thread % plane]) + bias[channel];
+    }
+}
+
+// And back: the gradient of the rows as that of the product.
+template <typename T>
+__device__ __forceinline__ void by_channels_all(const float *rows_first, T *product, size_t rows, size_t channels, size_t plane) {
+    const size_t thread = number_of_thread();
+    if (thread < rows * channels * plane) {
+        const size_t of_channel = thread / plane, channel = of_channel / rows, row = of_channel % rows;
+        put(product[thread], rows_first[(row * channels + channel) * plane + thread % plane]);
+    }
+}
+
 #define WINDOWS(NAME, T)                                                                                                                   \
-    extern "C" __global__ void unfold_##NAME(const T *x, T *unfolded, size_t rows, Windows windows) { unfold_all(x, unfolded, rows, windows); } \
-    extern "C" __global__ void fold_##NAME(const T *unfolded, T *x, size_t rows, Windows windows) { fold_all(unfolded, x, rows, windows); }
+    extern "C" __global__ void unfold_##NAME(const T *x, T *unfolded, size_t rows, Windows windows) {                                      \
+        unfold_all(x, unfolded, rows, windows);                                                                                            \
+    }                                                                                                                                      \
+    extern "C" __global__ void fold_##NAME(const T *unfolded, T *x, size_t rows, Windows windows) { fold_all(unfolded, x, rows, windows); } \
+    extern "C" __global__ void by_rows_##NAME(const T *product, const float *bias, float *rows_first, size_t rows, size_t channels,        \
+                                              size_t plane) {                                                                              \
+        by_rows_all(product, bias, rows_first, rows, channels, plane);                                                                     \
+    }                                                                                                                                      \
+    extern "C" __global__ void by_channels_##NAME(const float *rows_first, T *product, size_t rows, size_t channels, size_t plane) {       \
+        by_channels_all(rows_first, product, rows, channels, plane);                                                                       \
+    }
 
 WINDOWS(f32, float)
 WINDOWS(bf16, Half)

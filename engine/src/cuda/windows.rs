@@ -1,19 +1,20 @@
 //! Windows of planes on a graphics card: convolutions, and the place of a window's maximum.
 //!
-//! candle's gradient for the operand of a convolution is a plain kernel, which takes more than half of a training step, and its `argmax`
+//! candle's gradient for the operand of a convolution is a plain kernel, which took more than half of a training step, and its `argmax`
 //! takes another of equal values than the processor does, to whom their gradient then goes. The kernels here are `windows.cu`, which says
 //! how they go about it; products are cuBLAS's.
 
-use super::{over, part, values};
+use super::{over, values};
 use candle_core::{
-    CpuStorage, CudaDevice, CudaStorage, CustomOp1, CustomOp2, DType, Layout, Shape, Tensor,
-    backend::{BackendDevice, BackendStorage},
+    CpuStorage, CudaStorage, CustomOp1, CustomOp3, DType, Layout, Shape, Tensor,
+    backend::BackendStorage,
     bail,
     cuda::{
-        CudaDType, CudaStorageSlice, WrapErr,
-        cudarc::driver::{CudaSlice, DeviceRepr, PushKernelArg},
+        CudaDType, WrapErr,
+        cudarc::driver::{DeviceRepr, PushKernelArg},
     },
 };
+use half::bf16;
 use snnc_kernels::Conv2d;
 
 const PTX: &str = include_str!(concat!(env!("OUT_DIR"), "/windows.ptx"));
@@ -29,6 +30,7 @@ pub(crate) struct Convolution {
     size: [usize; 2],
     /// Height and width of the result's.
     output: [usize; 2],
+    has_bias: bool,
 }
 
 /// As `Windows` in windows.cu.
@@ -49,40 +51,51 @@ unsafe impl DeviceRepr for Windows {}
 impl Convolution {
     /// For so many rows of planes of this size; none where no window fits.
     pub(crate) fn new(conv: &Conv2d, rows: usize, size: [usize; 2]) -> Option<Self> {
-        Some(Self { conv: conv.clone(), rows, size, output: conv.output_size(size)? })
+        Some(Self { conv: conv.clone(), rows, size, output: conv.output_size(size)?, has_bias: false })
     }
 
-    /// The result `[rows, out_channels, height, width]` of `[rows, in_channels · height · width]` and weights
-    /// `[out_channels, in_channels / groups, kernel]`, both of 32 bits or both of bfloat16. Both are differentiated.
-    ///
-    /// # Errors
-    /// If the shapes are others, or the device is no graphics card, or fails.
-    pub(crate) fn apply(self, x: &Tensor, weight: &Tensor) -> candle_core::Result<Tensor> {
-        x.contiguous()?.apply_op2(&weight.contiguous()?, self)
-    }
-
-    /// Whether there are kernels for a format.
+    /// Whether there are kernels for operands of a format.
     pub(crate) fn has(format: DType) -> bool {
         matches!(format, DType::F32 | DType::BF16)
     }
 
+    /// The result `[rows, out_channels · height · width]` in 32 bits, of `[rows, in_channels · height · width]` and weights
+    /// `[out_channels, in_channels / groups, kernel]`, both of 32 bits or both of bfloat16, and a bias `[out_channels]` of 32 bits. All
+    /// of them are differentiated.
+    ///
+    /// # Errors
+    /// If the shapes are others, or the device is no graphics card, or fails.
+    pub(crate) fn apply(self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> candle_core::Result<Tensor> {
+        let whole = Self { has_bias: bias.is_some(), ..self };
+        let bias = match bias {
+            Some(bias) => bias.clone(),
+            None => Tensor::zeros(whole.conv.out_channels, DType::F32, x.device())?,
+        };
+        x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, whole)
+    }
+
+    /// Values of a channel of the result in a row.
+    fn plane(&self) -> usize {
+        self.output[0] * self.output[1]
+    }
+
     fn places(&self) -> usize {
-        self.rows * self.output[0] * self.output[1]
+        self.rows * self.plane()
     }
 
-    /// Weights of an output, which are as many as values of a place.
-    fn fan_in(&self) -> usize {
-        self.conv.in_channels / self.conv.groups * self.conv.kernel[0] * self.conv.kernel[1]
+    /// Groups, and of each the weights: outputs, and what each of them weighs at a place.
+    fn weights(&self) -> (usize, usize, usize) {
+        let Conv2d { in_channels, out_channels, groups, kernel, .. } = self.conv;
+        (groups, out_channels / groups, in_channels / groups * kernel[0] * kernel[1])
     }
 
-    /// Groups, and of each the weights `[outputs, fan-in]` and the result `[outputs, places]`.
-    fn shapes(&self) -> [(usize, usize, usize); 2] {
-        let (groups, outputs) = (self.conv.groups, self.conv.out_channels / self.conv.groups);
-        [(groups, outputs, self.fan_in()), (groups, outputs, self.places())]
+    /// The product of a group's weights and its unfolded operand.
+    fn product(&self) -> (usize, usize, usize) {
+        (self.conv.groups, self.conv.out_channels / self.conv.groups, self.places())
     }
 
     fn unfolded(&self) -> (usize, usize, usize) {
-        (self.conv.groups, self.fan_in(), self.places())
+        (self.conv.groups, self.weights().2, self.places())
     }
 
     fn operand(&self) -> usize {
@@ -102,14 +115,42 @@ impl Convolution {
             pads: numbers([top, left]),
         }
     }
+
+    /// The product `[out_channels, rows, plane]` as rows, with the bias.
+    fn by_rows<T: CudaDType + DeviceRepr>(
+        &self,
+        product: &CudaStorage,
+        bias: (&CudaStorage, &Layout),
+        format: &str,
+    ) -> candle_core::Result<CudaStorage> {
+        let (channels, plane, device) = (self.conv.out_channels, self.plane(), &product.device);
+        let (product, bias) = (product.as_cuda_slice::<T>()?, values::<f32>(bias.0, bias.1)?);
+        let count = self.rows * channels * plane;
+        // SAFETY: the kernel writes all of it.
+        let mut result = unsafe { device.alloc::<f32>(count)? };
+        let kernel = device.get_or_load_custom_func(&format!("by_rows_{format}"), MODULE, PTX)?;
+        let mut call = kernel.builder();
+        call.arg(product).arg(&bias).arg(&mut result).arg(&self.rows).arg(&channels).arg(&plane);
+        // SAFETY: these are the arguments of `by_rows_..` in windows.cu, and the slices are as long as it says.
+        unsafe { call.launch(over(count)?) }.w()?;
+        Ok(CudaStorage::wrap_cuda_slice(result, device.clone()))
+    }
 }
 
-impl CustomOp2 for Convolution {
+impl CustomOp3 for Convolution {
     fn name(&self) -> &'static str {
         "convolution"
     }
 
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
         bail!("this convolution is one of graphics cards")
     }
 
@@ -119,44 +160,53 @@ impl CustomOp2 for Convolution {
         x_layout: &Layout,
         weight: &CudaStorage,
         weight_layout: &Layout,
+        bias: &CudaStorage,
+        bias_layout: &Layout,
     ) -> candle_core::Result<(CudaStorage, Shape)> {
-        let [weights, _] = self.shapes();
-        let (groups, outputs, fan_in) = weights;
-        if weight_layout.shape().elem_count() != groups * outputs * fan_in || !weight_layout.is_contiguous() {
-            bail!("convolution: weights {:?} for {:?}", weight_layout.dims(), self.conv);
+        let (groups, outputs, fan_in) = self.weights();
+        let channels = self.conv.out_channels;
+        if weight_layout.shape().elem_count() != channels * fan_in || !weight_layout.is_contiguous() || bias_layout.dims() != [channels] {
+            bail!("convolution: weights {:?} and bias {:?} for {:?}", weight_layout.dims(), bias_layout.dims(), self.conv);
         }
         let (unfolded, _) = Unfold(self).cuda_fwd(x, x_layout)?;
-        let weights = Layout::contiguous_with_offset(weights, weight_layout.start_offset());
-        let places = self.places();
-        let product = weight.matmul(&unfolded, (groups, outputs, places, fan_in), &weights, &Layout::contiguous(self.unfolded()))?;
-        drop(unfolded);
-        // Rows come first again.
-        let channels = self.conv.out_channels;
-        let shape = Shape::from((self.rows, channels, self.output[0], self.output[1]));
-        let by_rows = Layout::contiguous((channels, self.rows, places / self.rows)).transpose(0, 1)?;
-        // SAFETY: the copy writes all of it.
-        let mut ordered = unsafe { x.device.alloc_uninit(&shape, product.dtype())? };
-        product.copy_strided_src(&mut ordered, 0, &by_rows)?;
-        Ok((ordered, shape))
+        let weights = Layout::contiguous_with_offset(self.weights(), weight_layout.start_offset());
+        let sizes = (groups, outputs, self.places(), fan_in);
+        let product = weight.matmul(&unfolded, sizes, &weights, &Layout::contiguous(self.unfolded()))?;
+        let bias = (bias, bias_layout);
+        let result = match product.dtype() {
+            DType::F32 => self.by_rows::<f32>(&product, bias, "f32")?,
+            DType::BF16 => self.by_rows::<bf16>(&product, bias, "bf16")?,
+            other => bail!("convolution: there is no kernel for {other:?}"),
+        };
+        Ok((result, (self.rows, channels * self.plane()).into()))
     }
 
-    fn bwd(&self, x: &Tensor, weight: &Tensor, _y: &Tensor, gradient: &Tensor) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        let [weights, result] = self.shapes();
-        let channels = self.conv.out_channels;
-        let gradient =
-            gradient.reshape((self.rows, channels, self.places() / self.rows))?.transpose(0, 1)?.contiguous()?.reshape(result)?;
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        _y: &Tensor,
+        gradient: &Tensor,
+    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         // Nothing here is differentiated again, so nothing of it need be kept; and of the two that are unfolded there is one at a time.
+        let gradient = gradient.contiguous()?.apply_op1_no_bwd(&ByChannels { convolution: self, format: weight.dtype() })?;
+        let of_bias = if self.has_bias {
+            Some(gradient.to_dtype(DType::F32)?.reshape((self.conv.out_channels, self.places()))?.sum(1)?.reshape(bias.shape())?)
+        } else {
+            None
+        };
         let of_weight = {
             let unfolded = x.detach().apply_op1_no_bwd(&Unfold(self))?;
             gradient.matmul(&unfolded.t()?)?.reshape(weight.shape())?
         };
-        let unfolded = weight.detach().reshape(weights)?.t()?.matmul(&gradient)?;
+        let unfolded = weight.detach().reshape(self.weights())?.t()?.matmul(&gradient)?;
         let of_x = unfolded.apply_op1_no_bwd(&Fold(self))?.reshape(x.shape())?;
-        Ok((Some(of_x), Some(of_weight)))
+        Ok((Some(of_x), Some(of_weight), of_bias))
     }
 }
 
-/// One of the two kernels, which makes `gives` values out of `takes`.
+/// One of the two kernels that go through windows, which makes `gives` values out of `takes`.
 struct Way {
     name: &'static str,
     takes: usize,
@@ -169,22 +219,21 @@ impl Way {
         if layout.shape().elem_count() != self.takes || self.threads == 0 {
             bail!("{}: {:?} for {convolution:?}", self.name, layout.dims());
         }
-        match &x.slice {
-            CudaStorageSlice::F32(slice) => self.launch(convolution, slice, layout, &x.device, "f32"),
-            CudaStorageSlice::BF16(slice) => self.launch(convolution, slice, layout, &x.device, "bf16"),
-            _ => bail!("{}: there is no kernel for {:?}", self.name, x.dtype()),
+        match x.dtype() {
+            DType::F32 => self.launch::<f32>(convolution, x, layout, "f32"),
+            DType::BF16 => self.launch::<bf16>(convolution, x, layout, "bf16"),
+            other => bail!("{}: there is no kernel for {other:?}", self.name),
         }
     }
 
     fn launch<T: CudaDType + DeviceRepr>(
         &self,
         convolution: &Convolution,
-        x: &CudaSlice<T>,
+        x: &CudaStorage,
         layout: &Layout,
-        device: &CudaDevice,
         format: &str,
     ) -> candle_core::Result<CudaStorage> {
-        let x = part(x, layout)?;
+        let (x, device) = (values::<T>(x, layout)?, &x.device);
         // SAFETY: the kernel writes all of it.
         let mut result = unsafe { device.alloc::<T>(self.gives)? };
         let kernel = device.get_or_load_custom_func(&format!("{}_{format}", self.name), MODULE, PTX)?;
@@ -236,6 +285,52 @@ impl CustomOp1 for Fold<'_> {
     }
 }
 
+/// The gradient of rows as that of the product, in the format of its operands.
+struct ByChannels<'a> {
+    convolution: &'a Convolution,
+    format: DType,
+}
+
+impl ByChannels<'_> {
+    fn launch<T: DeviceRepr + CudaDType>(&self, x: &CudaStorage, layout: &Layout, format: &str) -> candle_core::Result<CudaStorage> {
+        let (convolution, device) = (self.convolution, &x.device);
+        let (channels, plane) = (convolution.conv.out_channels, convolution.plane());
+        let x = values::<f32>(x, layout)?;
+        let count = convolution.rows * channels * plane;
+        // SAFETY: the kernel writes all of it.
+        let mut result = unsafe { device.alloc::<T>(count)? };
+        let kernel = device.get_or_load_custom_func(&format!("by_channels_{format}"), MODULE, PTX)?;
+        let mut call = kernel.builder();
+        call.arg(&x).arg(&mut result).arg(&convolution.rows).arg(&channels).arg(&plane);
+        // SAFETY: these are the arguments of `by_channels_..` in windows.cu, and the slices are as long as it says.
+        unsafe { call.launch(over(count)?) }.w()?;
+        Ok(CudaStorage::wrap_cuda_slice(result, device.clone()))
+    }
+}
+
+impl CustomOp1 for ByChannels<'_> {
+    fn name(&self) -> &'static str {
+        "by channels"
+    }
+
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+        bail!("this kernel is one of graphics cards")
+    }
+
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> candle_core::Result<(CudaStorage, Shape)> {
+        let shape = Shape::from(self.convolution.product());
+        if layout.shape().elem_count() != shape.elem_count() {
+            bail!("convolution: gradients {:?} for {:?}", layout.dims(), self.convolution);
+        }
+        let result = match self.format {
+            DType::F32 => self.launch::<f32>(x, layout, "f32")?,
+            DType::BF16 => self.launch::<bf16>(x, layout, "bf16")?,
+            other => bail!("convolution: there is no kernel for {other:?}"),
+        };
+        Ok((result, shape))
+    }
+}
+
 /// The place of the first largest value along the last axis, `[.., 1]`, of values of 32 bits.
 ///
 /// # Errors
@@ -281,7 +376,9 @@ mod tests {
 
     #[test]
     fn ptx_has_all_that_is_asked_for() {
-        for name in ["unfold_f32", "unfold_bf16", "fold_f32", "fold_bf16", "first_largest"] {
+        let ways = ["unfold", "fold", "by_rows", "by_channels"];
+        let names = ways.into_iter().flat_map(|way| ["f32", "bf16"].map(|format| format!("{way}_{format}")));
+        for name in names.chain(["first_largest".to_owned()]) {
             assert!(PTX.contains(&format!(".entry {name}(")), "{name}");
         }
     }

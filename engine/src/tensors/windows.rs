@@ -89,17 +89,33 @@ fn window_places(pool: &Pool2d, size: [usize; 2]) -> Vec<Vec<Option<usize>>> {
     windows
 }
 
-/// A convolution of rows `[rows, channels · height · width]`: on a graphics card by kernels of our own, else by candle. candle pads all
-/// sides alike, so the padding is made before; and its backward is wrong for planes that are not square where the stride is more than 1,
-/// so those are computed at every place and thinned out.
-pub(super) fn convolve(conv: &Conv2d, size: [usize; 2], x: &Tensor, weight: &Tensor, rows: usize) -> candle_core::Result<Tensor> {
+/// A convolution of rows `[rows, channels · height · width]`: on a graphics card by kernels of our own, else by candle.
+pub(super) fn convolve(
+    conv: &Conv2d,
+    size: [usize; 2],
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    rows: usize,
+) -> candle_core::Result<Tensor> {
     #[cfg(feature = "cuda")]
     if x.device().is_cuda()
         && crate::cuda::Convolution::has(x.dtype())
         && let Some(convolution) = crate::cuda::Convolution::new(conv, rows, size)
     {
-        return convolution.apply(x, weight);
+        return convolution.apply(x, weight, bias);
     }
+    let y = by_candle(conv, size, x, weight, rows)?;
+    let y = match bias {
+        Some(bias) => y.to_dtype(bias.dtype())?.broadcast_add(&bias.reshape((1, conv.out_channels, 1, 1))?)?,
+        None => y,
+    };
+    y.flatten_from(1)
+}
+
+/// candle pads all sides alike, so the padding is made before; and its backward is wrong for planes that are not square where the stride
+/// is more than 1, so those are computed at every place and thinned out.
+fn by_candle(conv: &Conv2d, size: [usize; 2], x: &Tensor, weight: &Tensor, rows: usize) -> candle_core::Result<Tensor> {
     let [top, left, bottom, right] = conv.pads;
     let x = x.reshape((rows, conv.in_channels, size[0], size[1]))?;
     let x = if top + bottom > 0 { x.pad_with_zeros(2, top, bottom)? } else { x };
