@@ -1,6 +1,7 @@
 //! The neuron kernel of graphics cards, compiled for the processor, against [`snnc_kernels::neuron`]: spikes and every gradient.
 
 #![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 #[path = "common/kernel.rs"]
 mod kernel;

@@ -2,6 +2,7 @@
 //! with products in loops, in 32 bits and in bfloat16, and the places of maxima.
 
 #![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 #[path = "common/kernel.rs"]
 mod kernel;

@@ -166,6 +166,8 @@ impl Sorter {
             _ if is("backward_") || name == "add_parts" => "neurons: backward",
             _ if is("is_") => "gathers (pools, spreading of parameters): forward",
             _ if is("ia_") || is("sa_") => "gathers (pools, spreading of parameters): backward",
+            "pool" => "sums of windows: forward",
+            "spread" => "sums of windows: backward",
             "first_largest" => "places of maxima",
             _ if is("fast_sum") => "sums (pools, gradients of biases)",
             _ if is("cast_") => "casts",

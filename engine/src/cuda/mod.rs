@@ -3,7 +3,7 @@
 //! | file | content |
 //! |---|---|
 //! | `neurons` | neurons over all time steps, forward and backward (`neuron.cu`) |
-//! | `windows` | convolutions, forward and backward, and the place of a window's maximum (`windows.cu`) |
+//! | `windows` | convolutions and sums of windows, forward and backward, and the place of a window's maximum (`windows.cu`) |
 //!
 //! build.rs makes PTX of the kernels. Their text also compiles as C++, so that tests compare them with the processor's where there is no
 //! card.
@@ -12,7 +12,7 @@ mod neurons;
 mod windows;
 
 pub use neurons::Layer;
-pub(crate) use windows::{Convolution, first_largest};
+pub(crate) use windows::{Convolution, Sums, first_largest};
 
 use crate::{
     error::{Error, Result},

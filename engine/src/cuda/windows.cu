@@ -1,4 +1,4 @@
-// Windows of planes: what a convolution multiplies, and where a window has its maximum.
+// Windows of planes: what a convolution multiplies, sums of windows, and where a window has its maximum.
 //
 // A convolution is a product of its weights with its operand unfolded: `[channels * taps, places]`, where a place is one of a row's
 // outputs, row after row, and a tap one of the kernel's weights for a channel. Neighbouring threads have neighbouring places, so they read
@@ -124,6 +124,46 @@ __device__ __forceinline__ void by_channels_all(const float *rows_first, T *prod
 
 WINDOWS(f32, float)
 WINDOWS(bf16, Half)
+
+// Sums of windows, each times its share: `x` is `[planes, size]`, `y` is `[planes, output]`, `share` is `[output]`. Threads: one a sum.
+extern "C" __global__ void pool(const float *x, const float *share, float *y, size_t planes, Windows windows) {
+    const size_t thread = number_of_thread(), plane = windows.output[0] * windows.output[1];
+    if (thread < planes * plane) {
+        const unsigned int at = (unsigned int)(thread % plane), height = windows.size[0], width = windows.size[1];
+        const unsigned int top = at / windows.output[1] * windows.stride[0] - windows.pads[0];
+        const unsigned int left = at % windows.output[1] * windows.stride[1] - windows.pads[1];
+        const float *from = x + thread / plane * height * width;
+        float sum = 0.0f;
+        for (unsigned int row = top; row != top + windows.kernel[0]; row++) {
+            for (unsigned int column = left; column != left + windows.kernel[1]; column++) {
+                if (row < height && column < width) {
+                    sum += from[row * width + column];
+                }
+            }
+        }
+        y[thread] = sum * share[at];
+    }
+}
+
+// And back: an entry collects from the windows that it lies in. Threads: one an entry.
+extern "C" __global__ void spread(const float *dy, const float *share, float *dx, size_t planes, Windows windows) {
+    const size_t thread = number_of_thread(), plane = windows.size[0] * windows.size[1];
+    if (thread < planes * plane) {
+        const unsigned int at = (unsigned int)(thread % plane), width = windows.size[1];
+        const float *from = dy + thread / plane * windows.output[0] * windows.output[1];
+        float sum = 0.0f;
+        for (unsigned int ky = 0; ky < windows.kernel[0]; ky++) {
+            const unsigned int top = at / width + windows.pads[0] - ky, oy = top / windows.stride[0];
+            for (unsigned int kx = 0; kx < windows.kernel[1]; kx++) {
+                const unsigned int left = at % width + windows.pads[1] - kx, ox = left / windows.stride[1];
+                if (oy < windows.output[0] && ox < windows.output[1] && oy * windows.stride[0] == top && ox * windows.stride[1] == left) {
+                    sum += from[oy * windows.output[1] + ox] * share[oy * windows.output[1] + ox];
+                }
+            }
+        }
+        dx[thread] = sum;
+    }
+}
 
 // The first largest of every `taps` values. Threads: `count`.
 extern "C" __global__ void first_largest(const float *x, unsigned int *winner, size_t count, size_t taps) {

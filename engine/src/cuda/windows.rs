@@ -1,4 +1,4 @@
-//! Windows of planes on a graphics card: convolutions, and the place of a window's maximum.
+//! Windows of planes on a graphics card: convolutions, sums of windows, and the place of a window's maximum.
 //!
 //! candle's gradient for the operand of a convolution is a plain kernel, which took more than half of a training step, and its `argmax`
 //! takes another of equal values than the processor does, to whom their gradient then goes. The kernels here are `windows.cu`, which says
@@ -6,7 +6,7 @@
 
 use super::{over, values};
 use candle_core::{
-    CpuStorage, CudaStorage, CustomOp1, CustomOp3, DType, Layout, Shape, Tensor,
+    CpuStorage, CudaStorage, CustomOp1, CustomOp2, CustomOp3, DType, Layout, Shape, Tensor,
     backend::BackendStorage,
     bail,
     cuda::{
@@ -15,7 +15,7 @@ use candle_core::{
     },
 };
 use half::bf16;
-use snnc_kernels::Conv2d;
+use snnc_kernels::{Conv2d, Pool2d};
 
 const PTX: &str = include_str!(concat!(env!("OUT_DIR"), "/windows.ptx"));
 /// Under which the card keeps the kernels.
@@ -331,6 +331,125 @@ impl CustomOp1 for ByChannels<'_> {
     }
 }
 
+/// Sums of windows of rows of planes, each times its share.
+#[derive(Clone, Debug)]
+pub(crate) struct Sums {
+    pool: Pool2d,
+    rows: usize,
+    /// Planes of a row.
+    channels: usize,
+    size: [usize; 2],
+}
+
+impl Sums {
+    /// For so many rows of so many planes of this size.
+    pub(crate) fn new(pool: &Pool2d, rows: usize, channels: usize, size: [usize; 2]) -> Self {
+        Self { pool: pool.clone(), rows, channels, size }
+    }
+
+    /// The sums `[rows, channels · output]` of `[rows, channels · size]`, and shares `[output]`, which are not differentiated; all of 32 bits.
+    ///
+    /// # Errors
+    /// If the shapes are others, or the device is no graphics card, or fails.
+    pub(crate) fn apply(self, x: &Tensor, share: &Tensor) -> candle_core::Result<Tensor> {
+        x.contiguous()?.apply_op2(share, self)
+    }
+
+    fn windows(&self) -> Windows {
+        let numbers = |pair: [usize; 2]| pair.map(|number| number as u32);
+        let Pool2d { kernel, stride, pads, output, .. } = self.pool;
+        Windows {
+            channels: 1,
+            size: numbers(self.size),
+            output: numbers(output),
+            kernel: numbers(kernel),
+            stride: numbers(stride),
+            dilation: [1, 1],
+            pads: numbers([pads[0], pads[1]]),
+        }
+    }
+
+    /// Runs `pool` or `spread`, which make planes of `to` values out of planes of `from`.
+    fn run(
+        &self,
+        name: &str,
+        [from, to]: [usize; 2],
+        x: (&CudaStorage, &Layout),
+        share: (&CudaStorage, &Layout),
+    ) -> candle_core::Result<(CudaStorage, Shape)> {
+        let planes = self.rows * self.channels;
+        let count = planes * to;
+        let outputs = self.pool.output[0] * self.pool.output[1];
+        if x.1.shape().elem_count() != planes * from || share.1.dims() != [outputs] || count == 0 {
+            bail!("{name}: {:?} and shares {:?} for {self:?}", x.1.dims(), share.1.dims());
+        }
+        let (device, x, share) = (&x.0.device, values::<f32>(x.0, x.1)?, values::<f32>(share.0, share.1)?);
+        // SAFETY: the kernel writes all of it.
+        let mut result = unsafe { device.alloc::<f32>(count)? };
+        let kernel = device.get_or_load_custom_func(name, MODULE, PTX)?;
+        let windows = self.windows();
+        let mut call = kernel.builder();
+        call.arg(&x).arg(&share).arg(&mut result).arg(&planes).arg(&windows);
+        // SAFETY: these are the arguments of `pool` and `spread` in windows.cu, and the slices are as long as it says.
+        unsafe { call.launch(over(count)?) }.w()?;
+        Ok((CudaStorage::wrap_cuda_slice(result, device.clone()), (self.rows, self.channels * to).into()))
+    }
+
+    /// Values of a plane, and of its sums.
+    fn lens(&self) -> [usize; 2] {
+        [self.size[0] * self.size[1], self.pool.output[0] * self.pool.output[1]]
+    }
+}
+
+impl CustomOp2 for Sums {
+    fn name(&self) -> &'static str {
+        "sums of windows"
+    }
+
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+        bail!("this kernel is one of graphics cards")
+    }
+
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        x_layout: &Layout,
+        share: &CudaStorage,
+        share_layout: &Layout,
+    ) -> candle_core::Result<(CudaStorage, Shape)> {
+        self.run("pool", self.lens(), (x, x_layout), (share, share_layout))
+    }
+
+    fn bwd(&self, x: &Tensor, share: &Tensor, _: &Tensor, gradient: &Tensor) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
+        let of_x = gradient.contiguous()?.apply_op2_no_bwd(share, &Spread(self))?;
+        Ok((Some(of_x.reshape(x.shape())?), None))
+    }
+}
+
+/// The gradient of sums as that of what they are sums of.
+struct Spread<'a>(&'a Sums);
+
+impl CustomOp2 for Spread<'_> {
+    fn name(&self) -> &'static str {
+        "spread over windows"
+    }
+
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+        bail!("this kernel is one of graphics cards")
+    }
+
+    fn cuda_fwd(
+        &self,
+        gradient: &CudaStorage,
+        gradient_layout: &Layout,
+        share: &CudaStorage,
+        share_layout: &Layout,
+    ) -> candle_core::Result<(CudaStorage, Shape)> {
+        let [size, outputs] = self.0.lens();
+        self.0.run("spread", [outputs, size], (gradient, gradient_layout), (share, share_layout))
+    }
+}
+
 /// The place of the first largest value along the last axis, `[.., 1]`, of values of 32 bits.
 ///
 /// # Errors
@@ -378,7 +497,7 @@ mod tests {
     fn ptx_has_all_that_is_asked_for() {
         let ways = ["unfold", "fold", "by_rows", "by_channels"];
         let names = ways.into_iter().flat_map(|way| ["f32", "bf16"].map(|format| format!("{way}_{format}")));
-        for name in names.chain(["first_largest".to_owned()]) {
+        for name in names.chain(["pool", "spread", "first_largest"].map(str::to_owned)) {
             assert!(PTX.contains(&format!(".entry {name}(")), "{name}");
         }
     }

@@ -32,7 +32,7 @@ impl Plan {
             let rows = self.rows(at, 1);
             let values = rows * step.len;
             kept += match &step.op {
-                Op::AveragePool(pool) | Op::SumPool(pool) | Op::MaxPool(pool) => values * pool.pool.kernel[0] * pool.pool.kernel[1],
+                Op::MaxPool(pool) => values * pool.pool.kernel[0] * pool.pool.kernel[1],
                 _ => values,
             };
             let one = match &step.op {

@@ -8,19 +8,26 @@ use snnc_kernels::{Conv2d, Pool2d};
 impl TensorNetwork<'_> {
     /// Means of windows, `[rows, channels · outputs]`.
     pub(super) fn average_pool(&self, pool: &Pool, x: &Tensor) -> candle_core::Result<Tensor> {
-        let windows = self.windows(pool, x)?;
         let counts = window_places(&pool.pool, pool.size).into_iter().map(|window| {
             let inside = if pool.pool.count_include_pad { window.len() } else { window.iter().flatten().count() };
             1.0 / inside.max(1) as f32
         });
-        let counts: Vec<f32> = counts.collect();
-        let share = self.upload(&counts, &[1, 1, counts.len()])?;
-        windows.sum(D::Minus1)?.broadcast_mul(&share)?.flatten_from(1)
+        self.sums(pool, x, &counts.collect::<Vec<_>>())
     }
 
     /// Sums of windows, `[rows, channels · outputs]`.
     pub(super) fn sum_pool(&self, pool: &Pool, x: &Tensor) -> candle_core::Result<Tensor> {
-        self.windows(pool, x)?.sum(D::Minus1)?.flatten_from(1)
+        self.sums(pool, x, &vec![1.0; pool.pool.output[0] * pool.pool.output[1]])
+    }
+
+    /// Sums of windows, each times its share of its place.
+    fn sums(&self, pool: &Pool, x: &Tensor, shares: &[f32]) -> candle_core::Result<Tensor> {
+        let shares = self.upload(shares, &[shares.len()])?;
+        #[cfg(feature = "cuda")]
+        if self.device.is_cuda() && self.dtype == candle_core::DType::F32 {
+            return crate::cuda::Sums::new(&pool.pool, x.dim(0)?, pool.channels, pool.size).apply(x, &shares);
+        }
+        self.windows(pool, x)?.sum(D::Minus1)?.broadcast_mul(&shares)?.flatten_from(1)
     }
 
     /// The largest accumulated count of every window, as it grows.
