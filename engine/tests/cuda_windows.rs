@@ -1,5 +1,5 @@
 //! The kernels of windows of graphics cards, compiled for the processor, against those of [`snnc_kernels`]: a convolution and its gradients,
-//! with products in loops, in 32 bits and in bfloat16, and the places of maxima.
+//! with products in loops, in 32 bits and in bfloat16, sums of windows and their gradients, and the places of maxima.
 
 #![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
@@ -8,7 +8,7 @@
 mod kernel;
 
 use snnc_ir::text::noise;
-use snnc_kernels::Conv2d;
+use snnc_kernels::{Conv2d, Pool2d};
 use std::path::Path;
 
 const MAIN: &str = r#"
@@ -72,6 +72,19 @@ int main(int count, char **words) {
         std::vector<unsigned int> winner(windows, 12345);
         launch(windows, first_largest, x.data(), winner.data(), windows, taps);
         give(std::vector<float>(winner.begin(), winner.end()));
+        return 0;
+    }
+    if (count == 12) {
+        unsigned int n[11];
+        for (int i = 0; i < 11; i++) n[i] = atoi(words[i + 1]);
+        const Windows windows = {1, {n[1], n[2]}, {n[3], n[4]}, {n[5], n[6]}, {n[7], n[8]}, {1, 1}, {n[9], n[10]}};
+        const size_t planes = n[0], plane = (size_t)n[3] * n[4];
+        const std::vector<float> x = take(planes * n[1] * n[2]), share = take(plane), dy = take(planes * plane);
+        std::vector<float> y(dy.size(), NAN), dx(x.size(), NAN);
+        launch(y.size(), pool, x.data(), share.data(), y.data(), planes, windows);
+        launch(dx.size(), spread, dy.data(), share.data(), dx.data(), planes, windows);
+        give(y);
+        give(dx);
         return 0;
     }
     if (count != 18) return 1;
@@ -147,6 +160,28 @@ fn the_kernels_do_what_the_processor_does() {
         for format in ["f32", "bf16"] {
             compare(&program, size, &conv, format);
         }
+    }
+    let pools = [
+        ([6, 6], Pool2d { kernel: [2, 2], stride: [2, 2], pads: [0; 4], count_include_pad: true, output: [3, 3] }),
+        ([8, 6], Pool2d { kernel: [3, 2], stride: [2, 1], pads: [1, 0, 1, 1], count_include_pad: true, output: [4, 6] }),
+        // The last windows reach past the padding.
+        ([7, 5], Pool2d { kernel: [3, 3], stride: [2, 3], pads: [2, 1, 0, 0], count_include_pad: true, output: [4, 3] }),
+    ];
+    for (size, pool) in pools {
+        let (planes, plane) = (4, pool.output[0] * pool.output[1]);
+        let (x, dy) = (noise(planes * size[0] * size[1], 1, 1.0), noise(planes * plane, 2, 1.0));
+        let (mut y, mut dx) = (vec![0.0; dy.len()], vec![0.0; x.len()]);
+        pool.sum_forward(&x, planes, size, &mut y);
+        pool.sum_input_gradient(&dy, planes, size, &mut dx);
+        // Shares halve some sums.
+        let share: Vec<f32> = (0..plane).map(|k| if k % 2 == 0 { 0.5 } else { 1.0 }).collect();
+        y.iter_mut().enumerate().for_each(|(k, y)| *y *= share[k % plane]);
+        let whole: Vec<f32> = dy.iter().enumerate().map(|(k, dy)| dy / share[k % plane]).collect();
+        let pairs = [size, pool.output, pool.kernel, pool.stride, [pool.pads[0], pool.pads[1]]];
+        let words: Vec<String> = [planes].into_iter().chain(pairs.into_iter().flatten()).map(|n| n.to_string()).collect();
+        let got = kernel::run(&program, &words, &[&x[..], &share, &whole].concat());
+        kernel::close(&format!("sums: {pool:?}"), &got[..y.len()], &y);
+        kernel::close(&format!("operand of sums: {pool:?}"), &got[y.len()..], &dx);
     }
     // Few different values, so most are as large as another.
     for taps in [1, 2, 4, 9, 25] {

@@ -71,22 +71,26 @@ impl Optimiser {
             }
             let kind = parameters[k].kind;
             let decay = if kind == Kind::Weight { (rate * self.descent.weight_decay) as f32 } else { 0.0 };
-            let advance = |(value, m, v, gradient, scale): (&mut f32, &mut f32, &mut f32, &f32, &f32)| {
-                // In units of the scale, so that the averages of a large and of a small parameter are alike.
-                let g = f64::from(gradient * scale) * cut;
-                *m = (BETA[0] * f64::from(*m) + (1.0 - BETA[0]) * g) as f32;
-                *v = (BETA[1] * f64::from(*v) + (1.0 - BETA[1]) * g * g) as f32;
-                let update = f64::from(*m) / correction[0] / ((f64::from(*v) / correction[1]).sqrt() + EPSILON);
-                let step = (rate * update) as f32;
-                *value = match kind {
-                    Kind::Weight | Kind::Bias | Kind::Initial => *value - scale * step - decay * *value,
-                    // Thresholds stay positive.
-                    Kind::Threshold => *value * (-step).exp(),
-                    Kind::Leak => (*value - step).clamp(LEAST_LEAK, 1.0),
-                };
-            };
             let [first, second] = &mut self.moments;
-            (values, &mut first[k], &mut second[k], &gradients[k], &self.scales[k]).into_par_iter().with_min_len(SHARE).for_each(advance);
+            let shares = values.par_chunks_mut(SHARE).zip(gradients[k].par_chunks(SHARE)).zip(self.scales[k].par_chunks(SHARE));
+            let states = first[k].par_chunks_mut(SHARE).zip(second[k].par_chunks_mut(SHARE));
+            shares.zip(states).for_each(|(((values, gradients), scales), (m, v))| {
+                let state = m.iter_mut().zip(v).zip(scales);
+                for ((value, gradient), ((m, v), scale)) in values.iter_mut().zip(gradients).zip(state) {
+                    // In units of the scale, so that the averages of a large and of a small parameter are alike.
+                    let g = f64::from(gradient * scale) * cut;
+                    *m = (BETA[0] * f64::from(*m) + (1.0 - BETA[0]) * g) as f32;
+                    *v = (BETA[1] * f64::from(*v) + (1.0 - BETA[1]) * g * g) as f32;
+                    let update = f64::from(*m) / correction[0] / ((f64::from(*v) / correction[1]).sqrt() + EPSILON);
+                    let step = (rate * update) as f32;
+                    *value = match kind {
+                        Kind::Weight | Kind::Bias | Kind::Initial => *value - scale * step - decay * *value,
+                        // Thresholds stay positive.
+                        Kind::Threshold => *value * (-step).exp(),
+                        Kind::Leak => (*value - step).clamp(LEAST_LEAK, 1.0),
+                    };
+                }
+            });
         }
         length
     }
