@@ -31,7 +31,8 @@ static void convolve(const Shape &s, void (*unfold)(const T *, T *, size_t, Wind
     const size_t share = s.outputs / s.groups;
     const std::vector<T> x = narrow<T>(take(s.rows * entries)), weight = narrow<T>(take(s.outputs * s.fan));
     const std::vector<float> bias = take(s.outputs), dy = take(s.rows * s.outputs * s.plane), never(s.groups * s.fan * s.places, NAN);
-    std::vector<T> unfolded = narrow<T>(never), product(s.outputs * s.places), owed(s.outputs * s.places), of_unfolded(unfolded.size()), dx(x.size());
+    std::vector<T> unfolded = narrow<T>(never), product(s.outputs * s.places), owed(s.outputs * s.places);
+    std::vector<T> of_unfolded(unfolded.size()), dx(x.size());
     std::vector<float> y(dy.size(), NAN), dw(weight.size()), of_x(x.size());
     launch(s.windows.channels * s.places, unfold, x.data(), unfolded.data(), s.rows, s.windows);
     launch(dy.size(), by_channels, dy.data(), owed.data(), s.rows, s.outputs, s.plane);
