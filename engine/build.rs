@@ -1,4 +1,4 @@
-//! With the feature `cuda`, compiles the neuron kernel to PTX, which the driver of a graphics card takes from there. Without it, does
+//! With the feature `cuda`, compiles the kernels to PTX, which the driver of a graphics card takes from there. Without it, does
 //! nothing and needs nothing.
 
 use std::{
@@ -8,23 +8,26 @@ use std::{
     process::Command,
 };
 
-const SOURCE: &str = "src/cuda/neuron.cu";
+const SOURCES: [&str; 2] = ["neuron", "windows"];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     if env::var_os("CARGO_FEATURE_CUDA").is_none() {
         return;
     }
-    println!("cargo::rerun-if-changed={SOURCE}");
     for name in ["NVCC", "CUDA_HOME", "CUDA_PATH", "PATH", "CUDA_COMPUTE_CAP"] {
         println!("cargo::rerun-if-env-changed={name}");
     }
-    if let Err(problem) = compile() {
-        println!("cargo::error={problem}");
+    for name in SOURCES {
+        let source = format!("src/cuda/{name}.cu");
+        println!("cargo::rerun-if-changed={source}");
+        if let Err(problem) = compile(&source, name) {
+            println!("cargo::error={problem}");
+        }
     }
 }
 
-fn compile() -> Result<(), String> {
+fn compile(source: &str, name: &str) -> Result<(), String> {
     let nvcc = nvcc().ok_or(
         "the feature `cuda` needs NVIDIA's compiler: set NVCC to `nvcc`, or CUDA_HOME (or CUDA_PATH) to the toolkit's folder, or put the \
          folder of `nvcc` in PATH; docs/cuda.md says more",
@@ -32,7 +35,7 @@ fn compile() -> Result<(), String> {
     let folder = env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
     let mut command = Command::new(&nvcc);
     // No contraction: the spikes are those of the processor, bit by bit.
-    command.args(["-ptx", "-O3", "-std=c++17", "-fmad=false", SOURCE, "-o"]).arg(Path::new(&folder).join("neuron.ptx"));
+    command.args(["-ptx", "-O3", "-std=c++17", "-fmad=false", source, "-o"]).arg(Path::new(&folder).join(format!("{name}.ptx")));
     if let Some(architecture) = architecture()? {
         command.arg(format!("-arch={architecture}"));
     }
@@ -41,7 +44,7 @@ fn compile() -> Result<(), String> {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr).lines().collect::<Vec<_>>().join(" | ");
-    Err(format!("{} could not compile {SOURCE} ({}): {said}", nvcc.display(), output.status))
+    Err(format!("{} could not compile {source} ({}): {said}", nvcc.display(), output.status))
 }
 
 /// The architecture to compile for. Where nobody says, it is the oldest that the compiler knows: the driver makes of that what the card

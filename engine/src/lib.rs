@@ -16,7 +16,7 @@
 //! | [`plan`] | the list of steps: what each does, how often it runs, what its parameters are |
 //! | [`processor`] | steps on the processor, forward and backward |
 //! | [`tensors`] | steps on candle tensors |
-//! | `cuda` | neurons on a graphics card, in builds for cards |
+//! | `cuda` | kernels for graphics cards, in builds for cards: neurons, convolutions |
 //! | [`loss`] | what is descended: distillation, recorded statistics, layers beside the output |
 //! | [`walk`] | one node after the other |
 //! | [`device`] | where a training runs |

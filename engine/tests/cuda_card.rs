@@ -11,7 +11,10 @@ use snnc_engine::{
     plan::Tail,
 };
 use snnc_ir::text::noise;
-use snnc_kernels::neuron::{Derivation, NeuronGradients, Neurons, Reset, Surrogate};
+use snnc_kernels::{
+    Conv2d,
+    neuron::{Derivation, NeuronGradients, Neurons, Reset, Surrogate},
+};
 
 fn card() -> Option<Device> {
     let card = Device::new_cuda(0).ok();
@@ -26,11 +29,24 @@ fn values(tensor: &Tensor) -> Vec<f32> {
     tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap()
 }
 
-fn assert_close(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
+/// How many values differ by more than the tolerance, relative to the largest, and which does most; none where none does.
+fn difference(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) -> Option<String> {
     assert_eq!(ours.len(), theirs.len(), "{what}");
     let size = theirs.iter().fold(1.0f32, |size, v| size.max(v.abs()));
-    let worst = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, |w: f32, e| if e.is_nan() { f32::NAN } else { w.max(e) });
-    assert!(worst <= tolerance * size, "{what}: {worst} of {size}");
+    // What is no number is the worst.
+    let off = |k: usize| if ours[k].is_nan() { f32::INFINITY } else { (ours[k] - theirs[k]).abs() };
+    let wrong: Vec<usize> = (0..ours.len()).filter(|&k| off(k) > tolerance * size).collect();
+    let worst = wrong.iter().copied().max_by(|&a, &b| off(a).total_cmp(&off(b)))?;
+    let (a, b) = (ours[worst], theirs[worst]);
+    Some(format!("{what}: {} of {} values, most of all number {worst}: {a} instead of {b} (largest {size})", wrong.len(), ours.len()))
+}
+
+fn assert_close(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
+    assert_all_same(difference(what, ours, theirs, tolerance).into_iter().collect());
+}
+
+fn assert_all_same(differences: Vec<String>) {
+    assert!(differences.is_empty(), "{}", differences.join("; "));
 }
 
 #[test]
@@ -88,6 +104,11 @@ fn coarse(values: &[f32]) -> Vec<f32> {
 
 /// Compares forward and gradients of a graph: images that stay, or an input that differs from step to step.
 fn assert_same(card: &Device, what: &str, text: &str, timesteps: usize, is_static: bool, how: Derivation) {
+    assert_all_same(differences(card, what, text, timesteps, is_static, how));
+}
+
+/// What differs of a graph's answers and gradients.
+fn differences(card: &Device, what: &str, text: &str, timesteps: usize, is_static: bool, how: Derivation) -> Vec<String> {
     let graph = snnc_ir::text::parse(text).unwrap_or_else(|e| panic!("{what}: {e}\n{text}"));
     snnc_ir::verify(&graph).unwrap_or_else(|e| panic!("{what}: {e}"));
     let images = 4;
@@ -117,12 +138,97 @@ fn assert_same(card: &Device, what: &str, text: &str, timesteps: usize, is_stati
     assert!(expected.logits.iter().any(|&z| z != 0.0), "{what}: nothing arrives");
     let network = TensorNetwork::new(&plan, card, DType::F32, how).unwrap();
     let found = network.gradients(&parameters, &input, images, &wanted, &Losses { output: &squares, inside: &[] }).unwrap();
-    assert_close(&format!("{what}: logits"), &found.logits, &expected.logits, 1e-5);
-    assert_close(&format!("{what}: input"), &found.input, &expected.input, 1e-4);
-    for (k, (found, expected)) in found.parameters.iter().zip(&expected.parameters).enumerate() {
-        assert_close(&format!("{what}: parameter {k}"), found, expected, 1e-4);
+    let mut differences = Vec::new();
+    differences.extend(difference(&format!("{what}: logits"), &found.logits, &expected.logits, 1e-5));
+    differences.extend(difference(&format!("{what}: input"), &found.input, &expected.input, 1e-4));
+    for ((parameter, found), expected) in plan.parameters.iter().zip(&found.parameters).zip(&expected.parameters) {
+        differences.extend(difference(&format!("{what}: {}", graph.param(parameter.id).name), found, expected, 1e-4));
     }
     assert!(cuda::images_at_once(card, &plan).unwrap() > 1);
+    differences
+}
+
+/// Convolutions by themselves: steps and dilations that differ by axis, groups, pads that differ by side and go beyond the window, planes
+/// that are not square, windows of one place, more channels than threads of a block.
+#[test]
+fn convolutions_are_the_same() {
+    let Some(card) = card() else { return };
+    let conv = |channels: [usize; 2], kernel, stride, dilation, pads, groups| Conv2d {
+        in_channels: channels[0],
+        out_channels: channels[1],
+        kernel,
+        stride,
+        dilation,
+        pads,
+        groups,
+    };
+    let cases = [
+        ([8, 8], conv([3, 5], [3, 3], [1, 1], [1, 1], [1; 4], 1)),
+        ([8, 6], conv([4, 6], [3, 3], [2, 2], [1, 1], [1, 1, 0, 2], 2)),
+        ([9, 7], conv([4, 4], [3, 2], [2, 1], [1, 2], [0, 2, 3, 1], 4)),
+        ([7, 10], conv([2, 3], [2, 3], [1, 3], [3, 1], [2, 0, 1, 0], 1)),
+        ([6, 6], conv([6, 9], [1, 1], [2, 2], [1, 1], [0; 4], 3)),
+        ([5, 5], conv([2, 2], [5, 5], [1, 1], [1, 1], [4; 4], 1)),
+        ([4, 4], conv([2, 3], [4, 4], [1, 1], [1, 1], [0; 4], 1)),
+        ([2, 2], conv([300, 260], [3, 3], [1, 1], [1, 1], [1; 4], 1)),
+    ];
+    let how = Derivation { surrogate: Surrogate::Atan { slope: 2.0 }, through_reset: false };
+    let mut found = Vec::new();
+    for ([height, width], conv) in cases {
+        let Conv2d { in_channels, out_channels, kernel: [kh, kw], stride, dilation, pads, groups } = &conv;
+        let [oh, ow] = conv.output_size([height, width]).unwrap();
+        for bias in ["", ", @b"] {
+            let text = format!(
+                r#"graph @g calibrated {{
+  %0 = input : f32[1x{in_channels}x{height}x{width}] "x"
+  %1 = conv2d %0, @w{bias} {{dilation={dilation:?}, groups={groups}, pads={pads:?}, stride={stride:?}}} : f32[1x{out_channels}x{oh}x{ow}] "/conv"
+  %2 = reshape %1 : f32[1x{count}] "/flatten"
+  output %2 "y"
+{of_bias}  @w : f32[{out_channels}x{fan}x{kh}x{kw}] = noise(1, 1) derived
+}}
+"#,
+                count = out_channels * oh * ow,
+                fan = in_channels / groups,
+                of_bias = if bias.is_empty() { String::new() } else { format!("  @b : f32[{out_channels}] = noise(2, 1) derived\n") },
+            );
+            for is_static in [true, false] {
+                found.extend(differences(&card, &format!("{conv:?}{bias}, static {is_static}"), &text, 3, is_static, how));
+            }
+        }
+    }
+    assert_all_same(found);
+}
+
+/// Of equal counts, the first has all of the gradient: windows of few spikes, where equal counts are the rule.
+#[test]
+fn the_first_of_equal_counts_has_the_gradient() {
+    let Some(card) = card() else { return };
+    let how = Derivation { surrogate: Surrogate::Atan { slope: 2.0 }, through_reset: false };
+    let mut found = Vec::new();
+    for (kernel, stride, pads, output) in [(2, 2, 0, 4), (3, 2, 1, 4), (3, 1, 1, 8), (5, 3, 2, 3)] {
+        let text = |neuron: &str, pool: &str| {
+            format!(
+                r#"graph @g calibrated {{
+  %0 = input : f32[1x3x8x8] "x"
+  %1 = {neuron} : spike[1x3x8x8] "/n"
+  %2 = {pool} %1 {{kernel=[{kernel}, {kernel}], pads={pads}, stride={stride}}} : spike[1x3x{output}x{output}] "/max"
+  %3 = reshape %2 : spike[1x{count}] "/flatten"
+  %4 = linear %3, @w : f32[1x5] "/fc"
+  output %4 "y"
+  @t : f32[1] = splat(0.5) derived
+  @v : f32[1] = splat(0.25) derived
+  @w : f32[5x{count}] = noise(1, 1) derived
+}}
+"#,
+                count = 3 * output * output,
+            )
+        };
+        let rate = text("if_neuron %0, @t, @v {reset=soft}", "count_max_pool2d");
+        found.extend(differences(&card, &format!("counts, window {kernel}, step {stride}"), &rate, 4, true, how));
+        let radix = text("radix_neuron %0, @t, @v {digits=2}", "digit_max_pool2d").replace("input : f32", "input : spike");
+        found.extend(differences(&card, &format!("digits, window {kernel}, step {stride}"), &radix, 1, true, how));
+    }
+    assert_all_same(found);
 }
 
 #[test]
@@ -214,15 +320,17 @@ fn everything(reset: &str, leak: bool) -> String {
 fn everything_that_networks_are_made_of_is_the_same() {
     let Some(card) = card() else { return };
     let surrogates = [Surrogate::Triangle { height: 0.5 }, Surrogate::Atan { slope: 2.0 }, Surrogate::Sigmoid { slope: 4.0 }];
+    let mut found = Vec::new();
     for (reset, surrogate) in ["soft", "hard", "signed"].into_iter().zip(surrogates) {
         for leak in [false, true] {
             for is_static in [true, false] {
                 let how = Derivation { surrogate, through_reset: is_static };
                 let what = format!("{reset}, leak {leak}, static {is_static}");
-                assert_same(&card, &what, &everything(reset, leak), 5, is_static, how);
+                found.extend(differences(&card, &what, &everything(reset, leak), 5, is_static, how));
             }
         }
     }
+    assert_all_same(found);
 }
 
 /// The radix code: counts have no time, and digits of different length meet. All is coarse enough for both to count the same.

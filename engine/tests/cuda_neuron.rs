@@ -1,53 +1,17 @@
 //! The neuron kernel of graphics cards, compiled for the processor, against [`snnc_kernels::neuron`]: spikes and every gradient.
-//!
-//! The harness gives the kernel's text what a host compiler does not have (qualifiers, the number of a thread) and runs its threads one
-//! after the other. What this leaves unchecked is how the kernel is launched.
 
 #![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+#[path = "common/kernel.rs"]
+mod kernel;
+
+use kernel::close;
 use snnc_ir::text::noise;
 use snnc_kernels::neuron::{Derivation, NeuronGradients, Neurons, Reset, Surrogate};
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use std::path::Path;
 
-const HARNESS: &str = r#"
-#include <math.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <vector>
-
-#define __host__
-#define __device__
-#define __global__
-#define __forceinline__ inline
-struct Place { unsigned int x; };
-static Place blockIdx, blockDim, threadIdx;
-#include NEURON_CU
-
-#define BLOCK 4
-
-template <typename Kernel, typename... Arguments> void launch(size_t threads, Kernel kernel, Arguments... arguments) {
-    blockDim.x = BLOCK;
-    for (blockIdx.x = 0; blockIdx.x * BLOCK < threads; blockIdx.x++) {
-        for (threadIdx.x = 0; threadIdx.x < BLOCK; threadIdx.x++) {
-            kernel(arguments...);
-        }
-    }
-}
-
-static std::vector<float> take(size_t count) {
-    std::vector<float> values(count);
-    if (fread(values.data(), sizeof(float), count, stdin) != count) exit(2);
-    return values;
-}
-
-static void give(const std::vector<float> &values) { fwrite(values.data(), sizeof(float), values.size(), stdout); }
-
+const MAIN: &str = r#"
 int main(int count, char **words) {
     if (count != 11) return 1;
     const char *reset = words[1];
@@ -74,25 +38,6 @@ int main(int count, char **words) {
 }
 "#;
 
-/// The harness as a program in a folder; none where there is no compiler.
-fn harness(folder: &Path) -> Option<PathBuf> {
-    let source = folder.join("harness.cpp");
-    std::fs::write(&source, HARNESS).unwrap();
-    let program = folder.join("harness");
-    let kernel = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cuda/neuron.cu");
-    let own = std::env::var("CXX").ok();
-    for compiler in own.as_deref().into_iter().chain(["c++", "g++", "clang++"]) {
-        let mut command = Command::new(compiler);
-        command.args(["-std=c++17", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas"]);
-        // An address that is out of bounds should be seen where the compiler can.
-        command.arg("-D_GLIBCXX_ASSERTIONS").arg(format!("-DNEURON_CU=\"{}\"", kernel.display()));
-        let Ok(output) = command.arg(&source).arg("-o").arg(&program).output() else { continue };
-        assert!(output.status.success(), "{compiler}: {}", String::from_utf8_lossy(&output.stderr));
-        return Some(program);
-    }
-    None
-}
-
 struct Case {
     reset: Reset,
     derivation: Derivation,
@@ -100,14 +45,6 @@ struct Case {
     images: usize,
     len: usize,
     varies: bool,
-}
-
-fn close(what: &str, ours: &[f32], theirs: &[f32]) -> f32 {
-    assert_eq!(ours.len(), theirs.len(), "{what}");
-    let error = |(a, b): (&f32, &f32)| (a - b).abs() / b.abs().max(1.0);
-    let worst = ours.iter().zip(theirs).map(error).fold(0.0, |worst: f32, e| if e.is_nan() { f32::NAN } else { worst.max(e) });
-    assert!(worst <= 1e-5, "{what}: {worst}");
-    worst
 }
 
 impl Case {
@@ -142,18 +79,12 @@ impl Case {
             Surrogate::Atan { slope } => ("1", slope),
             Surrogate::Sigmoid { slope } => ("2", slope),
         };
-        let mut command = Command::new(program);
-        command.args([reset, &room.to_string(), &steps.to_string(), if varies { "1" } else { "0" }, surrogate, &strength.to_string()]);
-        command.arg(if derivation.through_reset { "1" } else { "0" });
-        command.args([images, len, parts].map(|n| n.to_string()));
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let sent: Vec<f32> = [&x[..], &threshold, &initial, &leak, &gradient].concat();
-        let bytes: Vec<u8> = sent.iter().flat_map(|v| v.to_le_bytes()).collect();
-        // It reads all before it writes.
-        child.stdin.take().unwrap().write_all(&bytes).unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", output.status);
-        let got: Vec<f32> = output.stdout.chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+        let flag = |is: bool| if is { "1" } else { "0" }.to_owned();
+        let mut words =
+            vec![reset.to_owned(), room.to_string(), steps.to_string(), flag(varies), surrogate.to_owned(), strength.to_string()];
+        words.push(flag(derivation.through_reset));
+        words.extend([images, len, parts].map(|n| n.to_string()));
+        let got = kernel::run(program, &words, &[&x[..], &threshold, &initial, &leak, &gradient].concat());
         assert_eq!(got.len(), steps * layer + dx.len() + 3 * len);
 
         let expected: Vec<f32> = spikes.iter().map(|&s| f32::from(s)).collect();
@@ -179,10 +110,7 @@ impl std::fmt::Debug for Case {
 #[test]
 fn the_kernel_does_what_the_processor_does() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(program) = harness(folder.path()) else {
-        eprintln!("skipped: there is no C++ compiler to compile the kernel with (CXX says which to use)");
-        return;
-    };
+    let Some(program) = kernel::compiled(folder.path(), "neuron", MAIN) else { return };
     let surrogates = [Surrogate::Triangle { height: 0.3 }, Surrogate::Atan { slope: 2.0 }, Surrogate::Sigmoid { slope: 4.0 }];
     // Fewer steps than a block, as many, one more, and several blocks with a rest.
     let shapes = [(1, 2, 3), (5, 3, 7), (8, 1, 9), (9, 4, 5), (16, 2, 5), (37, 3, 6)];

@@ -133,37 +133,42 @@ fn longest(totals: Totals, count: usize) -> Value {
 struct Sorter {
     /// An operand was unfolded, and its product has not come yet.
     is_unfolded: bool,
-    /// That product has come, but not the copy that puts its axes in order.
-    is_multiplied: bool,
+    /// The product for the gradient of the weight has come, but not the one for that of the operand.
+    is_owed: bool,
 }
 
 impl Sorter {
     fn kind(&mut self, launch: &Launch) -> &'static str {
         let name = launch.name.as_str();
         let is = |prefix: &str| name.starts_with(prefix);
+        let of_operand = "convolution: gradient of the input";
         let convolution = if launch.is_backward { "convolution: gradient of the weight" } else { "convolution: forward" };
         match name {
-            _ if is("im2col") => {
+            _ if is("unfold") => {
                 self.is_unfolded = true;
                 convolution
             }
-            _ if is("conv_transpose2d") => "convolution: gradient of the input",
             "product" if self.is_unfolded => {
-                (self.is_unfolded, self.is_multiplied) = (false, true);
+                (self.is_unfolded, self.is_owed) = (false, launch.is_backward);
                 convolution
             }
+            "product" if self.is_owed => {
+                self.is_owed = false;
+                of_operand
+            }
+            _ if is("fold") => of_operand,
+            _ if is("by_rows") => convolution,
+            _ if is("by_channels") => "convolution: axes of the gradient",
             "product" if launch.is_backward => "linear: backward",
             "product" => "linear: forward",
-            _ if is("ucopy") && self.is_unfolded => convolution,
-            _ if is("ucopy") && self.is_multiplied => {
-                self.is_multiplied = false;
-                convolution
-            }
             _ if is("ucopy") || is("copy2d") || name == "copy on the card" => "copies on the card",
             _ if is("forward_") => "neurons: forward",
             _ if is("backward_") || name == "add_parts" => "neurons: backward",
             _ if is("is_") => "gathers (pools, spreading of parameters): forward",
             _ if is("ia_") || is("sa_") => "gathers (pools, spreading of parameters): backward",
+            "pool" => "sums of windows: forward",
+            "spread" => "sums of windows: backward",
+            "first_largest" => "places of maxima",
             _ if is("fast_sum") => "sums (pools, gradients of biases)",
             _ if is("cast_") => "casts",
             "shape to the card" => "shapes to the card",

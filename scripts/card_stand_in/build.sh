@@ -18,25 +18,31 @@ flags=(-std=c++17 -O2 -fPIC -w -ffp-contract=off -fno-strict-aliasing -I "$here"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$dest"
+objects=()
 
-# Each file of kernels, with a table of what it defines. Kernels whose threads wait for each other are in driver.cpp.
-for source in "$kernels"/src/{affine,binary,cast,conv,fill,indexing,reduce,ternary,unary}.cu "$here/../../engine/src/cuda/neuron.cu"; do
+# Each file of kernels, with tables of what it defines. Threads wait for each other in reductions, but for those of a thread each.
+for source in "$kernels"/src/{affine,binary,cast,conv,fill,indexing,reduce,ternary,unary}.cu "$here"/../../engine/src/cuda/*.cu; do
     name=$(basename "$source" .cu)
     "$compiler" "${flags[@]}" -x c++ -include device.h -E "$source" > "$work/$name.text"
     tr '\n' ' ' < "$work/$name.text" | grep -oE 'extern "C" +void +[A-Za-z0-9_]+' | awk '{ print $NF }' | sort -u > "$work/$name.names"
-    if [ "$name" = reduce ]; then
-        grep '^fast_sum_small_' "$work/$name.names" > "$work/kept" || true
-        mv "$work/kept" "$work/$name.names"
-    fi
+    waiting='^$'
+    if [ "$name" = reduce ]; then waiting='^(fast|softmax|layernorm|rmsnorm)_'; fi
     {
-        printf '#include "device.h"\n#include "%s"\n#include "kernels.h"\nstatic const Kernels TABLE(false, {\n' "$source"
-        sed 's/.*/    {"&", callable(\&&)},/' "$work/$name.names"
+        printf '#include "device.h"\n#include "%s"\n#include "kernels.h"\n' "$source"
+        printf 'static const Kernels ALONE(false, {\n'
+        { grep -vE "$waiting" "$work/$name.names" || true; grep '^fast_sum_small_' "$work/$name.names" || true; } | sed 's/.*/    {"&", callable(\&&)},/'
+        printf '});\nstatic const Kernels TOGETHER(true, {\n'
+        grep -E "$waiting" "$work/$name.names" | grep -v '^fast_sum_small_' | sed 's/.*/    {"&", callable(\&&)},/' || true
         printf '});\n'
     } > "$work/$name.cpp"
     "$compiler" "${flags[@]}" -c "$work/$name.cpp" -o "$work/$name.o"
     echo "$name: $(wc -l < "$work/$name.names") kernels"
+    objects+=("$work/$name.o")
 done
-"$compiler" "${flags[@]}" -c "$here/driver.cpp" -o "$work/driver.o"
+for name in driver fibers; do
+    "$compiler" "${flags[@]}" -c "$here/$name.cpp" -o "$work/$name.o"
+    objects+=("$work/$name.o")
+done
 "$compiler" "${flags[@]}" -c "$here/libraries.cpp" -o "$work/libraries.o"
 
 # A function that a program is linked with and that nothing calls in a training says that it is unknown.
@@ -46,7 +52,7 @@ nm -D --undefined-only "$@" | awk '{ print $NF }' | grep -E '^(cu[A-Z]|cublas|cu
 nm --defined-only "$work"/*.o | awk 'NF == 3 { print $3 }' | sort -u > "$work/had"
 comm -23 "$work/wanted" "$work/had" | sed 's/.*/extern "C" int &() { return 999; }/' > "$work/rest.cpp"
 "$compiler" "${flags[@]}" -c "$work/rest.cpp" -o "$work/rest.o"
-"$compiler" -shared -Wl,-soname,libcuda.so.1 "$work"/{affine,binary,cast,conv,fill,indexing,reduce,ternary,unary,neuron,driver,rest}.o -o "$dest/libcuda.so.1"
+"$compiler" -shared -Wl,-soname,libcuda.so.1 "${objects[@]}" "$work/rest.o" -o "$dest/libcuda.so.1"
 "$compiler" -shared -Wl,-soname,libcublas.so.13 "$work/libraries.o" -o "$dest/libcublas.so.13"
 "$compiler" -shared -Wl,-soname,libcurand.so.10 "$work/curand.o" -o "$dest/libcurand.so.10"
 echo "$dest: put it into LD_LIBRARY_PATH, or into CARD_LIBRARIES of on_card.sh"

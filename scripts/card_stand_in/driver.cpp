@@ -1,7 +1,8 @@
 // The functions of the CUDA driver that candle calls, on the processor: memory is memory, streams and events are clocks, and a launch
-// runs the kernel for one thread after the other. Memory is filled with what no number is and has a margin behind its end, so reading
-// what nobody wrote and writing beyond the end are seen.
+// runs the kernel for one thread after the other, or for those of a block in turn where they wait for each other (fibers.cpp). Memory is
+// filled with what no number is and has a margin behind its end, so reading what nobody wrote and writing beyond the end are seen.
 #include "device.h"
+#include "fibers.h"
 #include "kernels.h"
 #include <chrono>
 #include <mutex>
@@ -35,28 +36,6 @@ static void check(Pointer at, size_t bytes, const char *what) {
     fprintf(stderr, "stand-in: %s: %zu bytes at %llx are no memory of the card\n", what, bytes, at);
     abort();
 }
-
-// Kernels whose threads work together: what a whole block does. Dimensions to reduce come last.
-static size_t place(size_t i, size_t count, const size_t *info) {
-    size_t at = 0;
-    for (size_t d = count; d-- > 0; i /= info[d]) at += i % info[d] * info[count + d];
-    return at;
-}
-static void sum(size_t count, size_t share, size_t dims, const size_t *info, const float *from, float *to) {
-    float total = 0.0f;
-    const size_t start = blockIdx.x * share, end = std::min(start + share, count);
-    for (size_t i = start; i < end; i++) total += from[place(i, dims, info)];
-    to[blockIdx.x] = total;
-}
-static void argmax(size_t count, size_t share, size_t dims, const size_t *info, const float *from, uint32_t *to) {
-    const size_t start = blockIdx.x * share, end = std::min(start + share, count);
-    size_t best = start;
-    for (size_t i = start; i < end; i++) {
-        if (from[place(i, dims, info)] > from[place(best, dims, info)]) best = i;
-    }
-    to[blockIdx.x] = static_cast<uint32_t>(best % info[dims - 1]);
-}
-static const Kernels OWN(true, {{"fast_sum_f32", callable(sum)}, {"fast_argmax_f32", callable(argmax)}});
 
 extern "C" {
 
@@ -187,9 +166,8 @@ int cuLaunchKernel(void *kernel, unsigned int gx, unsigned int gy, unsigned int 
     for (blockIdx.z = 0; blockIdx.z < gz; blockIdx.z++)
         for (blockIdx.y = 0; blockIdx.y < gy; blockIdx.y++)
             for (blockIdx.x = 0; blockIdx.x < gx; blockIdx.x++) {
-                threadIdx = {0, 0, 0};
-                if (it.is_of_block) {
-                    it.call(arguments);
+                if (it.waits) {
+                    run_together([&] { it.call(arguments); });
                     continue;
                 }
                 for (threadIdx.z = 0; threadIdx.z < bz; threadIdx.z++)

@@ -9,8 +9,8 @@
 struct Kernel {
     // Calls it for the thread that the globals say; `arguments` are addresses, as a launch has them.
     std::function<void(void **arguments)> call;
-    // Whether one call does what a whole block would.
-    bool is_of_block;
+    // Whether threads of a block wait for each other in it.
+    bool waits;
 };
 
 inline std::map<std::string, Kernel> &kernels() {
@@ -27,7 +27,7 @@ template <typename... A> std::function<void(void **)> callable(void (*kernel)(A.
 }
 
 struct Kernels {
-    Kernels(bool are_of_blocks, std::initializer_list<std::pair<const char *, std::function<void(void **)>>> list) {
-        for (auto &[name, call] : list) kernels()[name] = {call, are_of_blocks};
+    Kernels(bool wait, std::initializer_list<std::pair<const char *, std::function<void(void **)>>> list) {
+        for (auto &[name, call] : list) kernels()[name] = {call, wait};
     }
 };

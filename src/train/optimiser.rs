@@ -5,6 +5,7 @@
 //! square of the weights into its neuron; thresholds move by that share of themselves, start potentials by that share of the
 //! threshold. What is learned then does not depend on how a network was scaled.
 
+use rayon::prelude::*;
 use snnc_engine::plan::{Kind, Parameter};
 
 /// How to descend.
@@ -23,6 +24,8 @@ const BETA: [f64; 2] = [0.9, 0.999];
 const EPSILON: f64 = 1e-12;
 /// Least leak factor that is learned.
 const LEAST_LEAK: f32 = 0.05;
+/// Values that a thread takes at once. Sums are made of these, in order, so they do not depend on the number of threads.
+const SHARE: usize = 1 << 14;
 
 /// The state of a descent.
 #[derive(Clone, Debug)]
@@ -69,27 +72,35 @@ impl Optimiser {
             let kind = parameters[k].kind;
             let decay = if kind == Kind::Weight { (rate * self.descent.weight_decay) as f32 } else { 0.0 };
             let [first, second] = &mut self.moments;
-            let state = first[k].iter_mut().zip(&mut second[k]).zip(&self.scales[k]);
-            for ((value, gradient), ((m, v), scale)) in values.iter_mut().zip(&gradients[k]).zip(state) {
-                // In units of the scale, so that the averages of a large and of a small parameter are alike.
-                let g = f64::from(gradient * scale) * cut;
-                *m = (BETA[0] * f64::from(*m) + (1.0 - BETA[0]) * g) as f32;
-                *v = (BETA[1] * f64::from(*v) + (1.0 - BETA[1]) * g * g) as f32;
-                let update = f64::from(*m) / correction[0] / ((f64::from(*v) / correction[1]).sqrt() + EPSILON);
-                let step = (rate * update) as f32;
-                *value = match kind {
-                    Kind::Weight | Kind::Bias | Kind::Initial => *value - scale * step - decay * *value,
-                    // Thresholds stay positive.
-                    Kind::Threshold => *value * (-step).exp(),
-                    Kind::Leak => (*value - step).clamp(LEAST_LEAK, 1.0),
-                };
-            }
+            let shares = values.par_chunks_mut(SHARE).zip(gradients[k].par_chunks(SHARE)).zip(self.scales[k].par_chunks(SHARE));
+            let states = first[k].par_chunks_mut(SHARE).zip(second[k].par_chunks_mut(SHARE));
+            shares.zip(states).for_each(|(((values, gradients), scales), (m, v))| {
+                let state = m.iter_mut().zip(v).zip(scales);
+                for ((value, gradient), ((m, v), scale)) in values.iter_mut().zip(gradients).zip(state) {
+                    // In units of the scale, so that the averages of a large and of a small parameter are alike.
+                    let g = f64::from(gradient * scale) * cut;
+                    *m = (BETA[0] * f64::from(*m) + (1.0 - BETA[0]) * g) as f32;
+                    *v = (BETA[1] * f64::from(*v) + (1.0 - BETA[1]) * g * g) as f32;
+                    let update = f64::from(*m) / correction[0] / ((f64::from(*v) / correction[1]).sqrt() + EPSILON);
+                    let step = (rate * update) as f32;
+                    *value = match kind {
+                        Kind::Weight | Kind::Bias | Kind::Initial => *value - scale * step - decay * *value,
+                        // Thresholds stay positive.
+                        Kind::Threshold => *value * (-step).exp(),
+                        Kind::Leak => (*value - step).clamp(LEAST_LEAK, 1.0),
+                    };
+                }
+            });
         }
         length
     }
 
     fn length(&self, gradients: &[Vec<f32>]) -> f64 {
-        let square = |(g, s): (&Vec<f32>, &Vec<f32>)| g.iter().zip(s).map(|(g, s)| f64::from(g * s).powi(2)).sum::<f64>();
+        let share = |(g, s): (&[f32], &[f32])| g.iter().zip(s).map(|(g, s)| f64::from(g * s).powi(2)).sum::<f64>();
+        let square = |(g, s): (&Vec<f32>, &Vec<f32>)| {
+            let shares: Vec<f64> = g.par_chunks(SHARE).zip(s.par_chunks(SHARE)).map(share).collect();
+            shares.into_iter().sum::<f64>()
+        };
         gradients.iter().zip(&self.scales).map(square).sum::<f64>().sqrt()
     }
 }
@@ -157,6 +168,26 @@ mod tests {
         // Those too large went down, those too small went up.
         let end = descend(1.0, Kind::Weight);
         assert!(end[0] < 4.0 && end[1] < 3.0 && end[2] > 2.0 && end[3] > 1.0);
+    }
+
+    #[test]
+    fn threads_change_nothing() {
+        let graph = &mut snnc_ir::Graph::new("g", snnc_ir::Phase::Calibrated);
+        let id = graph.add_param("w", snnc_ir::Tensor::splat([4], 1.0), snnc_ir::Provenance::Derived);
+        let parameters = [Parameter { id, kind: Kind::Weight, row: 3, measure: None, is_fixed: false }];
+        let start = vec![snnc_ir::text::noise(6 * SHARE + 3, 1, 1.0)];
+        let gradients = [snnc_ir::text::noise(6 * SHARE + 3, 2, 1.0)];
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            let mut values = start.clone();
+            // So that the length matters.
+            let descent = Descent { rate: 0.01, weight_decay: 0.1, clip: 1e-3 };
+            let mut optimiser = Optimiser::new(descent, 10, &parameters, &values, &[true]);
+            let lengths = [(); 3].map(|()| pool.install(|| optimiser.step(&parameters, &mut values, &gradients)));
+            assert!(lengths[0] > 1.0 && values != start);
+            (lengths, values, optimiser.moments)
+        };
+        assert_eq!(run(1), run(3));
     }
 
     #[test]

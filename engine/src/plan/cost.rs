@@ -32,20 +32,16 @@ impl Plan {
             let rows = self.rows(at, 1);
             let values = rows * step.len;
             kept += match &step.op {
-                Op::AveragePool(pool) | Op::SumPool(pool) | Op::MaxPool(pool) => values * pool.pool.kernel[0] * pool.pool.kernel[1],
+                Op::MaxPool(pool) => values * pool.pool.kernel[0] * pool.pool.kernel[1],
                 _ => values,
             };
             let one = match &step.op {
-                Op::Convolution { conv, size, .. } => {
-                    // At every place of planes that are not square; see `tensors`.
-                    let plane = if size[0] == size[1] { step.len / conv.out_channels } else { size[0] * size[1] };
-                    rows * plane * conv.in_channels / conv.groups * conv.kernel[0] * conv.kernel[1]
-                }
+                Op::Convolution { conv, .. } => rows * step.len / conv.out_channels * conv.in_channels * conv.kernel[0] * conv.kernel[1],
                 _ => values,
             };
             unfolded = unfolded.max(one);
         }
-        // The result, its gradient, and about as much again for what lies between (padding, bias); unfolded, what is read and a copy.
+        // The result, its gradient, and about as much again for what lies between; unfolded, what is read and a copy.
         let image = size_of::<f32>() * (4 * kept + 2 * unfolded);
         (bytes / image.max(1)).min(COUNTABLE / unfolded.max(1)).max(1)
     }

@@ -104,12 +104,9 @@ impl TensorNetwork<'_> {
                 let [kh, kw] = conv.kernel;
                 let weight = variables[*weight].reshape((conv.out_channels, conv.in_channels / conv.groups, kh, kw))?;
                 let (x, weight) = (x.to_dtype(self.products)?, weight.to_dtype(self.products)?);
-                let y = windows::convolve(conv, *size, &x, &weight, rows)?.to_dtype(self.dtype)?;
-                let y = match bias {
-                    Some(slot) => y.broadcast_add(&variables[*slot].reshape((1, conv.out_channels, 1, 1))?)?,
-                    None => y,
-                };
-                rectified(y.reshape((rows, step.len))?, *is_rectified)
+                let bias = bias.map(|slot| variables[slot].as_tensor());
+                let y = windows::convolve(conv, *size, &x, &weight, bias, rows)?.to_dtype(self.dtype)?;
+                rectified(y, *is_rectified)
             }
             Op::Linear { inputs, outputs, weight, bias, rectified: is_rectified } => {
                 let weight = variables[*weight].reshape((*outputs, *inputs))?.to_dtype(self.products)?;

@@ -8,19 +8,26 @@ use snnc_kernels::{Conv2d, Pool2d};
 impl TensorNetwork<'_> {
     /// Means of windows, `[rows, channels · outputs]`.
     pub(super) fn average_pool(&self, pool: &Pool, x: &Tensor) -> candle_core::Result<Tensor> {
-        let windows = self.windows(pool, x)?;
         let counts = window_places(&pool.pool, pool.size).into_iter().map(|window| {
             let inside = if pool.pool.count_include_pad { window.len() } else { window.iter().flatten().count() };
             1.0 / inside.max(1) as f32
         });
-        let counts: Vec<f32> = counts.collect();
-        let share = self.upload(&counts, &[1, 1, counts.len()])?;
-        windows.sum(D::Minus1)?.broadcast_mul(&share)?.flatten_from(1)
+        self.sums(pool, x, &counts.collect::<Vec<_>>())
     }
 
     /// Sums of windows, `[rows, channels · outputs]`.
     pub(super) fn sum_pool(&self, pool: &Pool, x: &Tensor) -> candle_core::Result<Tensor> {
-        self.windows(pool, x)?.sum(D::Minus1)?.flatten_from(1)
+        self.sums(pool, x, &vec![1.0; pool.pool.output[0] * pool.pool.output[1]])
+    }
+
+    /// Sums of windows, each times its share of its place.
+    fn sums(&self, pool: &Pool, x: &Tensor, shares: &[f32]) -> candle_core::Result<Tensor> {
+        let shares = self.upload(shares, &[shares.len()])?;
+        #[cfg(feature = "cuda")]
+        if self.device.is_cuda() && self.dtype == candle_core::DType::F32 {
+            return crate::cuda::Sums::new(&pool.pool, x.dim(0)?, pool.channels, pool.size).apply(x, &shares);
+        }
+        self.windows(pool, x)?.sum(D::Minus1)?.broadcast_mul(&shares)?.flatten_from(1)
     }
 
     /// The largest accumulated count of every window, as it grows.
@@ -56,9 +63,18 @@ impl TensorNetwork<'_> {
         let inside: Vec<f32> = inside.collect();
         let (rows, channels, outputs, taps) = windows.dims4()?;
         let allowed = windows.detach().broadcast_add(&self.upload(&inside, &[1, 1, outputs, taps])?)?;
-        let winner = allowed.argmax_keepdim(D::Minus1)?;
+        let winner = first_largest(&allowed)?;
         windows.contiguous()?.gather(&winner.contiguous()?, D::Minus1)?.reshape((rows, channels * outputs))
     }
+}
+
+/// The place of the first largest value along the last axis, `[.., 1]`. candle's own on a card may take another of equals.
+fn first_largest(x: &Tensor) -> candle_core::Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if x.device().is_cuda() {
+        return crate::cuda::first_largest(&x.to_dtype(candle_core::DType::F32)?);
+    }
+    x.argmax_keepdim(D::Minus1)
 }
 
 /// For every window in row-major order, the place of each of its taps in the plane; none in the padding.
@@ -80,10 +96,33 @@ fn window_places(pool: &Pool2d, size: [usize; 2]) -> Vec<Vec<Option<usize>>> {
     windows
 }
 
-/// A convolution of rows `[rows, channels · height · width]`. candle pads all sides alike, so the padding is made before; and its
-/// backward is wrong for planes that are not square where the stride is more than 1, so those are computed at every place and
-/// thinned out.
-pub(super) fn convolve(conv: &Conv2d, size: [usize; 2], x: &Tensor, weight: &Tensor, rows: usize) -> candle_core::Result<Tensor> {
+/// A convolution of rows `[rows, channels · height · width]`: on a graphics card by kernels of our own, else by candle.
+pub(super) fn convolve(
+    conv: &Conv2d,
+    size: [usize; 2],
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    rows: usize,
+) -> candle_core::Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if x.device().is_cuda()
+        && crate::cuda::Convolution::has(x.dtype())
+        && let Some(convolution) = crate::cuda::Convolution::new(conv, rows, size)
+    {
+        return convolution.apply(x, weight, bias);
+    }
+    let y = by_candle(conv, size, x, weight, rows)?;
+    let y = match bias {
+        Some(bias) => y.to_dtype(bias.dtype())?.broadcast_add(&bias.reshape((1, conv.out_channels, 1, 1))?)?,
+        None => y,
+    };
+    y.flatten_from(1)
+}
+
+/// candle pads all sides alike, so the padding is made before; and its backward is wrong for planes that are not square where the stride
+/// is more than 1, so those are computed at every place and thinned out.
+fn by_candle(conv: &Conv2d, size: [usize; 2], x: &Tensor, weight: &Tensor, rows: usize) -> candle_core::Result<Tensor> {
     let [top, left, bottom, right] = conv.pads;
     let x = x.reshape((rows, conv.in_channels, size[0], size[1]))?;
     let x = if top + bottom > 0 { x.pad_with_zeros(2, top, bottom)? } else { x };

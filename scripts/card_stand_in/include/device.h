@@ -1,4 +1,4 @@
-// What kernels are written in, for a host compiler: threads are taken one after the other, so these are plain variables.
+// What kernels are written in, for a host compiler: one thread runs at a time, so these are plain variables.
 #pragma once
 #include <algorithm>
 #include <cassert>
@@ -46,9 +46,20 @@ struct alignas(16) float4 {
     abort();
 }
 
-// What threads do together is not there; kernels that need it are written anew in driver.cpp.
-inline void __syncthreads() { absent("__syncthreads"); }
-template <typename T> T __shfl_xor_sync(unsigned int, T, int, int = 32) { absent("__shfl_xor_sync"); }
+// Waiting for the other threads of the block, or of the warp: fibers.cpp.
+void wait_for_block();
+void wait_for_warp();
+inline void __syncthreads() { wait_for_block(); }
+// Of whole warps of threads that lie along the first axis, or the second where the first is one.
+template <typename T> T __shfl_xor_sync(unsigned int, T value, int lanes, int = 32) {
+    static T said[1024];
+    const unsigned int thread = threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z);
+    said[thread] = value;
+    wait_for_warp();
+    const T other = said[thread ^ static_cast<unsigned int>(lanes)];
+    wait_for_warp();
+    return other;
+}
 template <typename T, typename S> T atomicAdd(T *at, S value) {
     T old = *at;
     *at = old + static_cast<T>(value);
