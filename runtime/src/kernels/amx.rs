@@ -1,15 +1,14 @@
 //! Tiles of AMX-INT8: products of 16 rows, 16 outputs and 64 bytes of each in one instruction.
 //!
-//! A tile register has 16 rows of 64 bytes. Packed weights are such tiles as they stand: 16 words, each of 16 outputs. Rows of an operand are not,
-//! for their runs are of any length and the rows at any distance; so up to 32 of them are gathered in a [`Panel`], which all outputs of a tile of the
-//! plan read. What the panel has behind the last word is 0, so that the weights there, those of the next outputs, do not matter.
+//! A tile register has 16 rows of 64 bytes. Packed weights are such tiles as they stand: 16 words, each of 16 outputs. Rows of an operand are if they
+//! are equally far from each other and their runs are whole steps of 64 bytes. Others are gathered in a [`Panel`], up to 32 of them, which all
+//! outputs of a tile of the plan read. What the panel has behind the last word is 0, so that the weights there, those of the next outputs, do not matter.
 //!
 //! The processor's state for tiles is large, and a thread has it from the time that it sets the registers up until it releases them. That takes
 //! as long as some products and is done once a step: see [`Tiles`].
 //!
-//! Only Linux is supported, where a process has to ask for the registers. Products were compared with those of other instructions on an emulation of the
-//! instructions (`emulator.rs`), and never timed on a processor that has them: the sizes here and in `network/tile.rs` follow from what the
-//! instructions are said to take, 16 cycles for a product and 8 for a load (`docs/decisions/013-tiles.md`).
+//! Only Linux is supported, where a process has to ask for the registers. What was measured, and how products are tested on processors without the
+//! instructions (`emulator.rs`): `docs/decisions/013-tiles.md`.
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux", feature = "std")))]
 mod absent;
