@@ -140,7 +140,7 @@ impl Isa {
     ///
     /// In cycles for an entry, the one takes `readers · outputs / products`; the other takes `LOOK` to look at it and, if it is an event, `KEEP` to
     /// write it down and `event` for every row and block of outputs. Measured on layers of VGG16 and ResNet20 (`runtime/examples/speed.rs`);
-    /// products of AMX are an estimate.
+    /// products of AMX are those of its better moments (`docs/decisions/013-tiles.md`).
     pub(crate) fn most_events(self, readers: f32, outputs: usize) -> f32 {
         const LOOK: f32 = 2.0;
         const KEEP: f32 = 12.0;

@@ -12,7 +12,7 @@ use super::{
     window::{Pool, Taps},
 };
 use crate::kernels::{COLUMNS, Isa, MOST_SUMS, Panel, Part, Tiles};
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 use core::ops::Range;
 
 /// What a run needs besides the arena.
@@ -42,7 +42,7 @@ impl Scratch {
 
 impl Desk {
     fn new() -> Self {
-        Self { sums: vec![0; Extent::MOST], spans: Vec::new(), rows: Vec::new(), panel: Panel::default(), line: Vec::new() }
+        Self { sums: Vec::new(), spans: Vec::new(), rows: Vec::new(), panel: Panel::default(), line: Vec::new() }
     }
 }
 
@@ -58,6 +58,14 @@ struct Task {
 /// Products below which waking other threads costs more than it saves.
 #[cfg(feature = "threads")]
 const SERIAL_BELOW: usize = 1 << 20;
+
+/// Room for so many numbers, which a thread keeps.
+pub(super) fn room(numbers: &mut Vec<i32>, len: usize) -> &mut [i32] {
+    if numbers.len() < len {
+        numbers.resize(len, 0);
+    }
+    &mut numbers[..len]
+}
 
 /// Whether a source is a product that does not go by events.
 fn is_dense(source: &Source, events: Option<&Events>) -> bool {
@@ -226,7 +234,7 @@ impl Execution<'_> {
             let together = if is_dense(&step.source, events) { (extent.together / numbers).max(1) } else { 1 };
             for first in (0..steps).step_by(together) {
                 let times = first..(first + together).min(steps);
-                let sums = &mut sums[..numbers * times.len()];
+                let sums = room(sums, numbers * times.len());
                 let mut tile = Tile { sums, width, spans: parts, channel, channels, step: first, grid: target.grid };
                 self.fill(&step.source, &mut tile, times.len(), rows, panel, events, &context);
                 for (time, sums) in times.zip(tile.sums.chunks_exact_mut(numbers)) {

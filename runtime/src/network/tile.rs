@@ -27,9 +27,6 @@ pub(super) struct Extent {
 }
 
 impl Extent {
-    /// Numbers of the largest.
-    pub(super) const MOST: usize = 16384;
-
     /// What stays in the nearest cache, with what is read for it and written.
     pub(super) const SMALL: Self = Self { numbers: 1024, places: 1024, channels: 64, together: 4096 };
 
@@ -37,7 +34,7 @@ impl Extent {
     /// Other instructions read rows where they are, and want sums in the nearest cache along with them.
     pub(super) fn of_products(isa: Isa) -> Self {
         match isa {
-            Isa::Amx => Self { numbers: Self::MOST, places: 32, channels: 512, together: Self::MOST },
+            Isa::Amx => Self { numbers: 16384, places: 32, channels: 512, together: 16384 },
             _ => Self::SMALL,
         }
     }

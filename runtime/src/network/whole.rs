@@ -2,7 +2,7 @@
 
 use super::{
     arena::Memory,
-    exec::{Desk, Execution},
+    exec::{Desk, Execution, room},
     place::{Place, spans},
     step::Run,
     tile::{Extent, Finish, Tile},
@@ -24,7 +24,7 @@ impl Execution<'_> {
             for start in (0..pixels).step_by(rows) {
                 let range = start..(start + rows).min(pixels);
                 spans(grid, image * pixels + range.start..image * pixels + range.end, parts);
-                let mut tile = Tile { sums: &mut sums[..range.len() * width], width, spans: parts, channel, channels, step: time, grid };
+                let mut tile = Tile { sums: room(sums, range.len() * width), width, spans: parts, channel, channels, step: time, grid };
                 fill(&mut tile, line);
                 self.isa.run(Finish { tile: &mut tile, context: &context, stages: &[], target });
             }
