@@ -6,7 +6,7 @@ use super::{
     place::{Place, Span, spans},
     plan::{Arrangement, Plan},
     step::{EventProduct, MAX_PARTS, Source, Step},
-    tile::{Alone, Context, Extent, Finish, Load, Stage, Tile},
+    tile::{Context, Extent, Finish, Load, Stage, Tile},
     trace::Recorder,
     watch::Watch,
     window::{Pool, Taps},
@@ -258,7 +258,8 @@ impl Execution<'_> {
                 if let Stage::AddScaled { place, factor, value } = stage {
                     recorder.scaled(*value, tile, self.place(*place), factor, context);
                 }
-                self.isa.run(Alone { tile, context, stage });
+                // In plain code: a trace is not in a hurry, and stages are large.
+                tile.stage(context, stage);
             }
             recorder.tile(value, tile, target.order);
         }

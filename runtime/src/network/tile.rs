@@ -289,8 +289,9 @@ impl Tile<'_> {
         }
     }
 
+    /// Does one stage.
     #[inline(always)]
-    fn stage(&mut self, context: &Context<'_>, stage: &Stage) {
+    pub(super) fn stage(&mut self, context: &Context<'_>, stage: &Stage) {
         match stage {
             Stage::Shift(offset) => self.apply(offset, i32::wrapping_add),
             Stage::Scale(factor) => self.apply(factor, i32::wrapping_mul),
@@ -378,22 +379,6 @@ impl Loop for Finish<'_, '_, '_> {
             tile.stage(context, stage);
         }
         target.format.visit(Write { tile, memory: context.memory, target });
-    }
-}
-
-/// Runs one stage over a tile, for whoever wants to see what it makes.
-pub(super) struct Alone<'t, 'a, 'c> {
-    pub(super) tile: &'t mut Tile<'a>,
-    pub(super) context: &'c Context<'c>,
-    pub(super) stage: &'c Stage,
-}
-
-impl Loop for Alone<'_, '_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<N: Narrow>(self) {
-        self.tile.stage(self.context, self.stage);
     }
 }
 
