@@ -1,13 +1,14 @@
 //! Damaged and hostile files through the reader and the runtime.
 //!
 //! ```text
-//! cargo run -p snnc-runtime --example fuzz -- [--count N | --seconds N] [--seed N] [--keep FOLDER]
+//! cargo run -p snnc-runtime --example fuzz -- [--count N | --seconds N] [--seed N] [--first CASE] [--keep FOLDER]
 //! ```
 //!
 //! Each case is a sound network (a test vector, or a random one) whose bytes, container, description or parameters were changed in a few places;
 //! half of the time shapes are mended afterwards, so that what was changed gets past the first checks. It must be refused, or run: no panic, no
 //! overflow, no more memory than [`allowed`] and no more time than [`MOST_SECONDS`]; where it runs and is small, the naive reference of the tests
-//! must say the same. Case number k of seed s is the same everywhere. `--keep` writes findings into a folder. Exits with 1 if there are any.
+//! must say the same. Case number k of seed s is the same everywhere; `--first` begins with another than 0. `--keep` writes findings into a folder.
+//! Exits with 1 if there are any.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "a tool for developers")]
 
@@ -505,7 +506,7 @@ fn judge(bytes: &[u8], most: &mut f64) -> Result<Fate, String> {
 }
 
 fn main() -> ExitCode {
-    let (mut count, mut limit, mut seed, mut keep) = (u64::MAX, None, 0u64, None);
+    let (mut count, mut limit, mut seed, mut first, mut keep) = (u64::MAX, None, 0u64, 0u64, None);
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let value = words.next().unwrap_or_else(|| panic!("{word} wants a value"));
@@ -513,6 +514,7 @@ fn main() -> ExitCode {
             "--count" => count = value.parse().unwrap(),
             "--seconds" => limit = Some(Duration::from_secs(value.parse().unwrap())),
             "--seed" => seed = value.parse().unwrap(),
+            "--first" => first = value.parse().unwrap(),
             "--keep" => keep = Some(PathBuf::from(value)),
             _ => panic!("unknown option {word}"),
         }
@@ -529,8 +531,8 @@ fn main() -> ExitCode {
     }));
     let sound: Vec<Vec<u8>> = vectors::all().iter().map(|vector| vector.artifact.to_bytes().unwrap()).collect();
     let (mut fates, mut findings, mut most) = (BTreeMap::<Fate, u64>::new(), BTreeMap::<String, u64>::new(), 0.0);
-    let mut case = 0;
-    while case < count && limit.is_none_or(|limit| start.elapsed() < limit) {
+    let mut case = first;
+    while case - first < count && limit.is_none_or(|limit| start.elapsed() < limit) {
         CASE.store(case, Relaxed);
         BEGAN.store(1 + start.elapsed().as_millis() as u64, Relaxed);
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9).wrapping_add(case).wrapping_mul(0xD134_2543_DE82_EF95));
@@ -562,7 +564,8 @@ fn main() -> ExitCode {
     }
     let of = |fate: Fate| fates.get(&fate).copied().unwrap_or(0);
     println!(
-        "{case} files: {} refused, {} accepted but too large to run, {} run, {} compared with the reference",
+        "{} files: {} refused, {} accepted but too large to run, {} run, {} compared with the reference",
+        case - first,
         of(Fate::Refused),
         of(Fate::Loaded),
         of(Fate::Ran),

@@ -371,6 +371,28 @@ fn every_pool_is_what_the_specification_says() {
     }
 }
 
+/// A layer that reads bytes from a slice of two values does not make bytes of the other, whose numbers are larger.
+#[test]
+fn what_a_slice_leaves_out_keeps_its_numbers() {
+    let mut b = Builder::new(&[1, 2, 4, 4], Layout::Nchw, Coding::Direct);
+    let spikes = b.if_neuron("x", Tensor::new([], [200]), Tensor::new([], [100]), Reset::Soft);
+    let w = weight(&[2, 2, 1, 1], &[100, 100, -100, -100]);
+    let large = b.conv(&spikes, w, None, [1, 1], [1, 1], [0; 4], 1);
+    let fired = b.if_neuron(&large, Tensor::new([], [150]), Tensor::new([], [0]), Reset::Signed);
+    let both = b.concat(&[&fired, &large], 1);
+    let x = b.slice(&both, &[(0, 1, 1), (0, 1, 2), (0, 1, 4), (0, 1, 4)]);
+    let x = b.flatten(&x);
+    let w = Random(5).weight(&[3, 32], 9);
+    let x = b.linear(&x, w, None);
+    let artifact = b.finish(&x, Head::None);
+    let images = random_images(&artifact, 4, 1);
+    for isa in Isa::available() {
+        let network = Network::with_isa(artifact.clone(), isa).unwrap();
+        let outcome = network.run_quantised(&images, 4, 0).unwrap();
+        compare(&artifact, &network, &images, &outcome, 0, isa.name());
+    }
+}
+
 #[test]
 fn buffers_are_shared() {
     // A chain of equal layers lives in few buffers, so that the batch can be large; it still computes the right thing.

@@ -88,7 +88,10 @@ impl<'a> Builder<'a> {
         builder
     }
 
+    /// Adds to what is wanted of a value. It has to hold its numbers, of which whoever takes a part may have small ones alone.
     pub(super) fn join_wanted(&mut self, value: usize, word: Word, pads: [usize; 4]) {
+        let narrowest = self.narrowest(value);
+        let word = if narrowest.entries() < word.entries() { narrowest } else { word };
         match &mut self.wanted[value] {
             wanted @ None => *wanted = Some((word, pads)),
             Some((widest, border)) => {
