@@ -161,12 +161,15 @@ fn random_weights_raise_no_alarm() {
     for code in [Code::Radix, Code::Rate] {
         let converted = converted(code).artifact;
         let mut beyond: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        // What a share of so many that are independent varies by, at chance.
+        let mut least: BTreeMap<String, f64> = BTreeMap::new();
         for draw in 0..DRAWS {
             let artifact = randomised(&converted, 77 + draw);
             let audit = audited_with(draw, &artifact, &artifact.to_bytes().unwrap(), material(), Effort::Quick, None);
             for (name, _, _, snn) in pairs(&audit) {
                 let chance = snn.chance.unwrap();
                 assert!(snn.interval_95.is_some() || snn.value <= chance, "{code:?}, {draw}, {name} should be at chance: {snn:?}");
+                least.insert(name.clone(), chance * (1.0 - chance) / snn.of.max(1) as f64);
                 beyond.entry(name).or_default().push(snn.value - chance);
             }
             let leaks: Vec<_> = audit.attacks.iter().flat_map(|a| &a.findings).filter(|f| f.severity == Severity::Leak).collect();
@@ -176,7 +179,8 @@ fn random_weights_raise_no_alarm() {
         for (name, values) in beyond {
             let mean = values.iter().sum::<f64>() / DRAWS as f64;
             let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (DRAWS - 1) as f64;
-            let error = (variance / DRAWS as f64).sqrt();
+            // A few draws may vary less by luck.
+            let error = (variance.max(least[&name]) / DRAWS as f64).sqrt();
             assert!(mean.abs() <= 3.0 * error, "{code:?}, {name} should be at chance, and is {mean} +- {error} beyond: {values:?}");
         }
     }

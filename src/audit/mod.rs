@@ -23,6 +23,7 @@ pub mod attack;
 pub mod attacked;
 pub mod attacks;
 pub mod case;
+pub mod descent;
 pub mod distil;
 pub mod hygiene;
 pub mod jury;
@@ -59,7 +60,7 @@ use verdict::Verdict;
 pub const NOMINAL_SPEED: f64 = 4e10;
 
 /// Seconds of processor time that a quick audit may be estimated to take.
-pub const QUICK_SECONDS: f64 = 75.0;
+pub const QUICK_SECONDS: f64 = 120.0;
 
 /// How an audit is made.
 pub struct Conduct<'a> {

@@ -19,6 +19,7 @@ pub(crate) mod pyramid;
 pub mod random;
 mod recipe;
 mod samples;
+pub mod scene;
 pub mod statistics;
 
 pub use canvas::Canvas;

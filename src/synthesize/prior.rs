@@ -47,7 +47,7 @@ pub(super) fn soften(pixels: &mut [f32], canvas: &Canvas, share: f32) {
 }
 
 /// Random brightness and contrast, then the range of a pixel.
-fn expose(pixels: &mut [f32], random: &mut Random) {
+pub(super) fn expose(pixels: &mut [f32], random: &mut Random) {
     let mean = pixels.iter().sum::<f32>() / pixels.len().max(1) as f32;
     let deviation = (pixels.iter().map(|p| (p - mean).powi(2)).sum::<f32>() / pixels.len().max(1) as f32).sqrt().max(1e-6);
     // Natural photographs: mean near 0.45, standard deviation near 0.24, both varying from image to image.
@@ -60,7 +60,7 @@ fn expose(pixels: &mut [f32], random: &mut Random) {
 
 /// Noise whose amplitude falls as 1/f^α with α about 1, made from octaves of smoothly interpolated lattice noise. Channels
 /// share most of their structure, as colours do.
-fn spectral(canvas: &Canvas, random: &mut Random) -> Vec<f32> {
+pub(super) fn spectral(canvas: &Canvas, random: &mut Random) -> Vec<f32> {
     let (height, width) = (canvas.height, canvas.width);
     let plane = height * width;
     let alpha = random.range(0.8, 1.4);

@@ -57,7 +57,12 @@ impl Pyramid {
 
     /// Number of coefficients of one plane.
     pub(crate) fn len(&self) -> usize {
-        self.levels.iter().map(|l| l.rows.cells * l.columns.cells).sum()
+        self.cells().sum()
+    }
+
+    /// Coefficients of each level, from fine to coarse.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = usize> {
+        self.levels.iter().map(|level| level.rows.cells * level.columns.cells)
     }
 
     /// For each coefficient of a plane, its share of the largest step.

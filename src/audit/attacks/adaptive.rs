@@ -79,12 +79,10 @@ impl Attack for Adaptive {
     }
 
     fn run(&self, case: &Case<'_>, cell: &Cell, effort: Effort) -> Result<Loot> {
-        let mut inversion = natural(steps(effort));
+        let way = natural(steps(effort));
         let is_matched = cell.variant == STATISTICS;
-        inversion.statistics = if is_matched { WEIGHT } else { 0.0 };
-        let invert = |watched: &Watched<'_>, units: Option<&[f32]>| {
-            reconstruct(case, &Matching { watched, weight: inversion.statistics, units }, &inversion, 1)
-        };
+        let weight = if is_matched { WEIGHT } else { 0.0 };
+        let invert = |watched: &Watched<'_>, units: Option<&[f32]>| reconstruct(case, &Matching { watched, weight, units }, &way, 1);
         let Some(timesteps) = cell.timesteps else {
             let graph = float(case, cell.subject).ok_or_else(|| Error::Internal("the SNN is no float network".into()))?;
             let watched = match case.given.normed.filter(|_| is_matched && cell.subject == Subject::Ann) {

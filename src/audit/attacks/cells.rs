@@ -10,8 +10,8 @@ use snnc_runtime::Code;
 #[must_use]
 pub(super) fn steps(effort: Effort) -> usize {
     match effort {
-        Effort::Quick => 40,
-        Effort::Full => 120,
+        Effort::Quick => 100,
+        Effort::Full => 250,
     }
 }
 

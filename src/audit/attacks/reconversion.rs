@@ -62,15 +62,15 @@ impl Attack for Reconversion {
 
     fn run(&self, case: &Case<'_>, cell: &Cell, effort: Effort) -> Result<Loot> {
         let steps = steps(effort);
-        let inversion = if cell.variant == PAPER { impressions(steps) } else { natural(steps) };
+        let way = if cell.variant == PAPER { impressions(steps) } else { natural(steps) };
         let pictures = if let Some(timesteps) = cell.timesteps {
             let plan = case.plan(timesteps)?;
             let values = plan.values(&case.spiking);
             let plan = plan.twin(twin(cell.variant));
             let derivation = Derivation { surrogate: Surrogate::Triangle { height: 1.0 }, through_reset: false };
-            reconstruct(case, &Planned::new(case, &plan, &values, derivation, None), &inversion, 1)?
+            reconstruct(case, &Planned::new(case, &plan, &values, derivation, None), &way, 1)?
         } else {
-            invert_float(case, cell.subject, &inversion)?
+            invert_float(case, cell.subject, &way)?
         };
         Ok(Loot { pictures: Some(pictures), ..Loot::default() })
     }
