@@ -1,6 +1,6 @@
 //! Images that are composed as photographs of things are: a graded ground, and one to three objects in the middle, softly edged and textured.
 //!
-//! Where an attacker starts from. Samples for calibration are drawn by [`prior`] alone: they stand for the data on average, and only few data
+//! Where an attacker starts from. Samples for calibration are drawn by [`super::prior`] alone: they stand for the data on average, and only few data
 //! sets are of things.
 
 use super::{
