@@ -92,27 +92,32 @@ def artifact(args, model, folder):
     return common.compile_model(args, model, 8, ["--quiet"], folder)[0]
 
 
+def prepared(args):
+    """Each of the networks: its entry of the manifest, its artifact, and a folder for as long as it is looked at."""
+    for model in common.named(args.models, NETWORKS, sys.exit):
+        with tempfile.TemporaryDirectory() as folder:
+            yield model, artifact(args, model, folder), folder
+
+
 def networks(args):
     """Ours by instructions against ONNX Runtime."""
     print("## Radix code, T = 8, beside ONNX Runtime\n")
     rows, profiles = [], []
-    for model in common.named(args.models, NETWORKS, sys.exit):
-        with tempfile.TemporaryDirectory() as folder:
-            snn = artifact(args, model, folder)
-            paths = {"float32": args.models / model["file"], "int8": int8(args, model, folder)}
-            for batch in BATCHES:
-                rivals = {name: Rival(path, batch) for name, path in paths.items()}
-                ours, theirs = {}, {name: [] for name in rivals}
-                for _ in range(args.rounds):
-                    for isa in args.isas:
-                        ours.setdefault(isa, []).append(speed(args, snn, isa, batch=batch))
-                    for name, rival in rivals.items():
-                        theirs[name].append(rival.images_per_cpu_s(args.seconds))
-                top, (float32, eight) = {isa: best(found) for isa, found in ours.items()}, (max(theirs[n]) for n in ("float32", "int8"))
-                widest = top[args.isas[-1]]
-                rows.append([model["name"], str(batch), *(f"{v:.0f}" for v in top.values()), f"{float32:.0f}", f"{eight:.0f}", f"{widest / float32:.2f}",
-                             f"{widest / eight:.2f}"])
-            profiles.append((model["name"], speed(args, snn, args.isas[-1], batch=16, profile=1)["profile"]))
+    for model, snn, folder in prepared(args):
+        paths = {"float32": args.models / model["file"], "int8": int8(args, model, folder)}
+        for batch in BATCHES:
+            rivals = {name: Rival(path, batch) for name, path in paths.items()}
+            ours, theirs = {}, {name: [] for name in rivals}
+            for _ in range(args.rounds):
+                for isa in args.isas:
+                    ours.setdefault(isa, []).append(speed(args, snn, isa, batch=batch))
+                for name, rival in rivals.items():
+                    theirs[name].append(rival.images_per_cpu_s(args.seconds))
+            top, (float32, eight) = {isa: best(found) for isa, found in ours.items()}, (max(theirs[n]) for n in ("float32", "int8"))
+            widest = top[args.isas[-1]]
+            rows.append([model["name"], str(batch), *(f"{v:.0f}" for v in top.values()), f"{float32:.0f}", f"{eight:.0f}", f"{widest / float32:.2f}",
+                         f"{widest / eight:.2f}"])
+        profiles.append((model["name"], speed(args, snn, args.isas[-1], batch=16, profile=1)["profile"]))
     heads = ["network", "batch", *args.isas, "float32", "int8", f"{args.isas[-1]} / float32", f"{args.isas[-1]} / int8"]
     print(common.markdown(heads, rows), "\n")
     print(f"## Where the time goes ({args.isas[-1]}, batch 16)\n")
@@ -135,12 +140,10 @@ def memory(args):
     """What is said of memory, and what the process takes."""
     print("## Memory\n")
     rows = []
-    for model in common.named(args.models, NETWORKS, sys.exit):
-        with tempfile.TemporaryDirectory() as folder:
-            snn = artifact(args, model, folder)
-            found = speed(args, snn, batch=16)
-            rows.append([model["name"], f"{os.path.getsize(snn) / 1e6:.2f}", f"{found['parameter_bytes'] / 1e6:.2f}", f"{found['arena_bytes'] / 1e6:.2f}",
-                         f"{found['peak_kib'] * 1024 / 1e6:.2f}", f"{1e3 * found['load_s']:.1f}"])
+    for model, snn, _ in prepared(args):
+        found = speed(args, snn, batch=16)
+        rows.append([model["name"], f"{os.path.getsize(snn) / 1e6:.2f}", f"{found['parameter_bytes'] / 1e6:.2f}", f"{found['arena_bytes'] / 1e6:.2f}",
+                     f"{found['peak_kib'] * 1024 / 1e6:.2f}", f"{1e3 * found['load_s']:.1f}"])
     print(common.markdown(["network, batch 16", "file, MB", "parameters, MB", "arena, MB", "peak of the process, MB", "load, ms"], rows), "\n")
 
 
@@ -247,15 +250,13 @@ def threads(args):
     """One thread and two, by the clock."""
     print("## Threads\n")
     rows = []
-    for model in common.named(args.models, NETWORKS, sys.exit):
-        with tempfile.TemporaryDirectory() as folder:
-            snn = artifact(args, model, folder)
-            one, two = [], []
-            for _ in range(args.rounds):
-                one.append(speed(args, snn, batch=8, threads=1, images=32))
-                two.append(speed(args, snn, batch=8, threads=2, images=32))
-            one, two = best(one, "images_per_s"), best(two, "images_per_s")
-            rows.append([model["name"], f"{one:.0f}", f"{two:.0f}", f"{two / one:.2f}"])
+    for model, snn, _ in prepared(args):
+        one, two = [], []
+        for _ in range(args.rounds):
+            one.append(speed(args, snn, batch=8, threads=1, images=32))
+            two.append(speed(args, snn, batch=8, threads=2, images=32))
+        one, two = best(one, "images_per_s"), best(two, "images_per_s")
+        rows.append([model["name"], f"{one:.0f}", f"{two:.0f}", f"{two / one:.2f}"])
     print(common.markdown(["images a second by the clock, batch 8, 32 a run", "1 thread", "2 threads", "times"], rows), "\n")
 
 

@@ -4,7 +4,11 @@
 #![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+#[path = "common/convolutions.rs"]
+mod convolutions;
+
 use candle_core::{DType, Device, Tensor, Var};
+use convolutions::{convolution, convolutions};
 use snnc_engine::{
     Buffers, Losses, Network, Plan, TensorNetwork, Wanted,
     cuda::{self, Layer},
@@ -153,28 +157,13 @@ fn differences(card: &Device, what: &str, text: &str, timesteps: usize, is_stati
 #[test]
 fn convolutions_are_the_same() {
     let Some(card) = card() else { return };
-    let conv = |channels: [usize; 2], kernel, stride, dilation, pads, groups| Conv2d {
-        in_channels: channels[0],
-        out_channels: channels[1],
-        kernel,
-        stride,
-        dilation,
-        pads,
-        groups,
-    };
-    let cases = [
-        ([8, 8], conv([3, 5], [3, 3], [1, 1], [1, 1], [1; 4], 1)),
-        ([8, 6], conv([4, 6], [3, 3], [2, 2], [1, 1], [1, 1, 0, 2], 2)),
-        ([9, 7], conv([4, 4], [3, 2], [2, 1], [1, 2], [0, 2, 3, 1], 4)),
-        ([7, 10], conv([2, 3], [2, 3], [1, 3], [3, 1], [2, 0, 1, 0], 1)),
-        ([6, 6], conv([6, 9], [1, 1], [2, 2], [1, 1], [0; 4], 3)),
-        ([5, 5], conv([2, 2], [5, 5], [1, 1], [1, 1], [4; 4], 1)),
-        ([4, 4], conv([2, 3], [4, 4], [1, 1], [1, 1], [0; 4], 1)),
-        ([2, 2], conv([300, 260], [3, 3], [1, 1], [1, 1], [1; 4], 1)),
+    let more = [
+        ([4, 4], convolution([2, 3], [4, 4], [1, 1], [1, 1], [0; 4], 1)),
+        ([2, 2], convolution([300, 260], [3, 3], [1, 1], [1, 1], [1; 4], 1)),
     ];
     let how = Derivation { surrogate: Surrogate::Atan { slope: 2.0 }, through_reset: false };
     let mut found = Vec::new();
-    for ([height, width], conv) in cases {
+    for ([height, width], conv) in convolutions().into_iter().chain(more) {
         let Conv2d { in_channels, out_channels, kernel: [kh, kw], stride, dilation, pads, groups } = &conv;
         let [oh, ow] = conv.output_size([height, width]).unwrap();
         for bias in ["", ", @b"] {

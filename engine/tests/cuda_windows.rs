@@ -4,9 +4,12 @@
 #![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+#[path = "common/convolutions.rs"]
+mod convolutions;
 #[path = "common/kernel.rs"]
 mod kernel;
 
+use convolutions::convolutions;
 use snnc_ir::text::noise;
 use snnc_kernels::{Conv2d, Pool2d};
 use std::path::Path;
@@ -100,26 +103,6 @@ int main(int count, char **words) {
     return 0;
 }
 "#;
-
-fn convolutions() -> [([usize; 2], Conv2d); 6] {
-    let conv = |channels: [usize; 2], kernel, stride, dilation, pads, groups| Conv2d {
-        in_channels: channels[0],
-        out_channels: channels[1],
-        kernel,
-        stride,
-        dilation,
-        pads,
-        groups,
-    };
-    [
-        ([8, 7], conv([3, 5], [3, 3], [1, 1], [1, 1], [1; 4], 1)),
-        ([8, 6], conv([4, 6], [3, 3], [2, 2], [1, 1], [1, 1, 0, 2], 2)),
-        ([9, 7], conv([4, 4], [3, 2], [2, 1], [1, 2], [0, 2, 3, 1], 4)),
-        ([7, 10], conv([2, 3], [2, 3], [1, 3], [3, 1], [2, 0, 1, 0], 1)),
-        ([6, 6], conv([6, 9], [1, 1], [2, 2], [1, 1], [0; 4], 3)),
-        ([5, 5], conv([2, 2], [5, 5], [1, 1], [1, 1], [4; 4], 1)),
-    ]
-}
 
 fn compare(program: &Path, size: [usize; 2], conv: &Conv2d, format: &str) {
     let rows = 3;

@@ -8,7 +8,12 @@
 
 use crate::{
     error::Result,
-    synthesize::{Canvas, differentiable::Differentiable, pyramid::Pyramid, random::Random},
+    synthesize::{
+        Canvas,
+        differentiable::Differentiable,
+        pyramid::{Adam, Pyramid},
+        random::Random,
+    },
 };
 use snnc_engine::Buffers;
 
@@ -17,10 +22,6 @@ use snnc_engine::Buffers;
 pub struct Natural {
     /// Gradient steps.
     pub steps: usize,
-    /// Views of a step, each with other noise, whose gradients are added up.
-    pub draws: usize,
-    /// Standard deviation of the noise, in shares of a pixel's range.
-    pub noise: f32,
 }
 
 /// Most pixels that a view is shifted by, for every 32 of the image's shorter side.
@@ -38,8 +39,7 @@ const VARIATION: f32 = 1600.0;
 const EXCESS: f32 = 10.0;
 
 impl Natural {
-    /// Changes images in place: one for each class, channels first, pixels in [0, 1]. All images of a batch are looked at alike; noise is drawn for
-    /// each by its place in the batch.
+    /// Changes images in place: one for each class, channels first, pixels in [0, 1]. All images of a batch are looked at alike.
     ///
     /// # Errors
     /// Only on a bug.
@@ -47,49 +47,23 @@ impl Natural {
         let (height, width, len) = (canvas.height, canvas.width, canvas.len());
         let plane = height * width;
         let pyramid = Pyramid::new(height, width, true);
-        let shares = shares(&pyramid);
         let start = images.to_vec();
-        let planes = classes.len() * canvas.channels;
-        let mut coefficients = vec![0.0f32; planes * pyramid.len()];
-        let (mut first, mut second) = (vec![0.0f32; coefficients.len()], vec![0.0f32; coefficients.len()]);
-        let mut of_plane = vec![0.0f32; pyramid.len()];
+        let mut adam = Adam::new(&pyramid, classes.len() * canvas.channels, shares(&pyramid), BETA);
         let mut buffers = Buffers::default();
         let reach = height.min(width) * REACH / 32;
         for step in 1..=self.steps {
+            let view = View::new(canvas, reach, &mut Random::new(seed ^ 0x51DE_0000, step as u64));
+            let margin = |logits: &[f32]| margin(logits, classes);
+            let found = model.gradient(&canvas.to_model(&view.of(images)), (classes.len(), step), &margin, &mut buffers)?;
             let mut slope = vec![0.0f32; images.len()];
-            for draw in 0..self.draws.max(1) {
-                let view = View::new(canvas, reach, &mut Random::new(seed ^ 0x51DE_0000, (step * self.draws.max(1) + draw) as u64));
-                let mut seen = view.of(images);
-                if self.noise > 0.0 {
-                    for (k, image) in seen.chunks_mut(len).enumerate() {
-                        let mut random = Random::new(seed ^ 0x0015_E000 ^ ((k as u64) << 32), (step * self.draws.max(1) + draw) as u64);
-                        image.iter_mut().for_each(|pixel| *pixel += self.noise * random.normal());
-                    }
-                }
-                let margin = |logits: &[f32]| margin(logits, classes);
-                let found = model.gradient(&canvas.to_model(&seen), (classes.len(), step), &margin, &mut buffers)?;
-                view.add_back(&from_model(canvas, &found.images), &mut slope);
-            }
-            let scale = 1.0 / self.draws.max(1) as f32;
-            slope.iter_mut().for_each(|g| *g *= scale);
+            view.add_back(&from_model(canvas, &found.images), &mut slope);
             for (image, slope) in images.chunks(len).zip(slope.chunks_mut(len)) {
                 add_priors(canvas, image, slope);
             }
             let rate = RATE * self.share_of_rate(step);
-            let (power1, power2) = (1.0 - BETA[0].powi(step as i32), 1.0 - BETA[1].powi(step as i32));
-            for (index, (pixels, (start, slope))) in images.chunks_mut(plane).zip(start.chunks(plane).zip(slope.chunks(plane))).enumerate()
-            {
-                pyramid.collapse(slope, &mut of_plane);
-                let range = index * pyramid.len()..(index + 1) * pyramid.len();
-                let own = &mut coefficients[range.clone()];
-                let moments = first[range.clone()].iter_mut().zip(&mut second[range]);
-                for ((c, g), ((m, v), share)) in own.iter_mut().zip(&of_plane).zip(moments.zip(&shares)) {
-                    *m = BETA[0] * *m + (1.0 - BETA[0]) * g;
-                    *v = BETA[1] * *v + (1.0 - BETA[1]) * g * g;
-                    *c -= rate * share * (*m / power1) / ((*v / power2).sqrt() + 1e-12);
-                }
-                pixels.copy_from_slice(start);
-                pyramid.expand(own, pixels);
+            images.copy_from_slice(&start);
+            for (index, (pixels, slope)) in images.chunks_mut(plane).zip(slope.chunks(plane)).enumerate() {
+                adam.step(index, step, rate, slope, pixels);
             }
         }
         images.iter_mut().for_each(|pixel| *pixel = pixel.clamp(0.0, 1.0));

@@ -33,7 +33,7 @@ pub enum Way {
 /// Like photographs, in so many steps.
 #[must_use]
 pub fn natural(steps: usize) -> Way {
-    Way::Natural(Natural { steps, draws: 1, noise: 0.0 })
+    Way::Natural(Natural { steps })
 }
 
 /// The paper's class impressions, in so many steps.
@@ -69,7 +69,7 @@ pub fn reconstruct(case: &Case<'_>, model: &dyn Differentiable, way: &Way, resta
         let targets: Vec<f32> = classes.iter().flat_map(|&class| target(case.classes, class)).collect();
         match way {
             Way::Natural(natural) => {
-                // Batches have noise of their own.
+                // Batches have views of their own.
                 let seed = case.given.seed ^ (batch[0].1 as u64) << 16;
                 natural.run(model, &case.canvas, &classes, seed, &mut images)?;
                 images = case.canvas.to_model(&images);

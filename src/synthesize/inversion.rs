@@ -5,7 +5,7 @@ use super::{
     differentiable::{Differentiable, Matching},
     dirichlet::{concentrations, confident, dirichlet},
     prior,
-    pyramid::Pyramid,
+    pyramid::{Adam, Pyramid},
     random::Random,
     recipe::{Recipe, Source},
     statistics::Watched,
@@ -150,11 +150,8 @@ impl Descent<'_> {
         let pyramid = Pyramid::new(canvas.height, canvas.width, inversion.is_natural);
         let reach = if inversion.is_natural { canvas.height.min(canvas.width) / REACH } else { 0 };
         let (len, planes) = (canvas.len(), count * canvas.channels);
-        let steps = pyramid.steps();
-        let mut coefficients = vec![0.0f32; planes * pyramid.len()];
-        let (mut first, mut second) = (vec![0.0f32; coefficients.len()], vec![0.0f32; coefficients.len()]);
-        let mut gradient_of = vec![0.0f32; pyramid.len()];
-        let mut plane_pixels = vec![0.0f32; canvas.height * canvas.width];
+        let mut adam = Adam::new(&pyramid, planes, pyramid.steps(), BETA);
+        let (mut plane_slope, mut plane_pixels) = (vec![0.0f32; canvas.height * canvas.width], vec![0.0f32; canvas.height * canvas.width]);
         let mut best: Option<(f64, Vec<f32>)> = None;
         let mut buffers = Buffers::default();
         let mut done = 0;
@@ -176,25 +173,15 @@ impl Descent<'_> {
                 // In shares of the range, so that a recipe means the same for every preprocessing.
                 *g = *g * width + 2.0 * inversion.anchor as f32 * (images[i] - start[i]) / width / len as f32;
             }
-            let (power1, power2) = (1.0 - BETA[0].powi(step as i32), 1.0 - BETA[1].powi(step as i32));
             images.copy_from_slice(&start);
             for plane in 0..planes {
                 let (image, colour) = (plane / canvas.channels, plane % canvas.channels);
                 let place = |pixel: usize| image * len + canvas.entry(colour, pixel);
-                for (pixel, value) in plane_pixels.iter_mut().enumerate() {
+                for (pixel, value) in plane_slope.iter_mut().enumerate() {
                     *value = slope[place(pixel)];
                 }
-                pyramid.collapse(&plane_pixels, &mut gradient_of);
-                let range = plane * pyramid.len()..(plane + 1) * pyramid.len();
-                let own = &mut coefficients[range.clone()];
-                let moments = first[range.clone()].iter_mut().zip(&mut second[range]);
-                for ((c, g), ((m, v), size)) in own.iter_mut().zip(&gradient_of).zip(moments.zip(&steps)) {
-                    *m = BETA[0] * *m + (1.0 - BETA[0]) * g;
-                    *v = BETA[1] * *v + (1.0 - BETA[1]) * g * g;
-                    *c -= inversion.rate * size * (*m / power1) / ((*v / power2).sqrt() + 1e-12);
-                }
                 plane_pixels.fill(0.0);
-                pyramid.expand(own, &mut plane_pixels);
+                adam.step(plane, step, inversion.rate, &plane_slope, &mut plane_pixels);
                 let (low, high) = canvas.range[colour];
                 for (pixel, value) in plane_pixels.iter().enumerate() {
                     let at = place(pixel);
@@ -202,7 +189,7 @@ impl Descent<'_> {
                 }
             }
             if inversion.blur.is_some_and(|every| step % every == 0) {
-                self.smooth(images, &start, &mut coefficients);
+                self.smooth(images, &start, &mut adam.coefficients);
             }
             done = step;
             step_done();

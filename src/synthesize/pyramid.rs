@@ -105,6 +105,45 @@ impl Pyramid {
     }
 }
 
+/// Adam (Kingma and Ba, 2015) on the coefficients of planes.
+pub(crate) struct Adam<'p> {
+    pyramid: &'p Pyramid,
+    /// For each coefficient of a plane, its share of the rate.
+    shares: Vec<f32>,
+    beta: [f32; 2],
+    /// What the planes differ by from where they started.
+    pub(crate) coefficients: Vec<f32>,
+    first: Vec<f32>,
+    second: Vec<f32>,
+    /// Of the plane that moves.
+    gradient: Vec<f32>,
+}
+
+impl<'p> Adam<'p> {
+    /// Of so many planes, which have not moved.
+    pub(crate) fn new(pyramid: &'p Pyramid, planes: usize, shares: Vec<f32>, beta: [f32; 2]) -> Self {
+        let zeros = vec![0.0; planes * pyramid.len()];
+        let gradient = vec![0.0; pyramid.len()];
+        Self { pyramid, shares, beta, coefficients: zeros.clone(), first: zeros.clone(), second: zeros, gradient }
+    }
+
+    /// Moves a plane by step number `step`, from 1 on, against the gradient of its pixels, and adds to `pixels` what its coefficients stand for.
+    pub(crate) fn step(&mut self, plane: usize, step: usize, rate: f32, slope: &[f32], pixels: &mut [f32]) {
+        let Self { pyramid, shares, beta, coefficients, first, second, gradient } = self;
+        let (power1, power2) = (1.0 - beta[0].powi(step as i32), 1.0 - beta[1].powi(step as i32));
+        pyramid.collapse(slope, gradient);
+        let range = plane * pyramid.len()..(plane + 1) * pyramid.len();
+        let own = &mut coefficients[range.clone()];
+        let moments = first[range.clone()].iter_mut().zip(&mut second[range]);
+        for ((c, g), ((m, v), share)) in own.iter_mut().zip(&*gradient).zip(moments.zip(&*shares)) {
+            *m = beta[0] * *m + (1.0 - beta[0]) * g;
+            *v = beta[1] * *v + (1.0 - beta[1]) * g * g;
+            *c -= rate * share * (*m / power1) / ((*v / power2).sqrt() + 1e-12);
+        }
+        pyramid.expand(own, pixels);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
