@@ -5,7 +5,7 @@ For changes that are to change no result. Every case is compiled by both program
 run kept; a table says which cases differ, and in what. Exit code 1 if any does.
 
 Cases: every fixture (radix code; rate code, also with Poisson coding and with hard reset), and the digits and, with --models, three real
-networks in the radix code and in the rate code in all combinations of coding, spikes, reset and training, also trained against twins, with
+networks in the radix code and in the rate code in all combinations of coding, spikes, reset and training, with
 a quick audit of some.
 
 Usage: same_bytes.py keep PROGRAM FOLDER [--models DIR] [--only TEXT] [--jobs N]     compile and keep the results
@@ -46,7 +46,7 @@ def cases(models):
     spikes = {"signed": [], "binary": ["--spikes", "binary"], "hard": ["--spikes", "binary", "--reset", "hard"]}
     codes = {"radix": [], "radix16": ["--weights", "16"]}
     codes |= {f"{coding}.{kind}": [*RATE, "--coding", coding, *spikes[kind]] for coding in ["direct", "poisson"] for kind in spikes}
-    trainings = {"plain": ["--train", "none"], "trained": TRAINED, "sealed": [*TRAINED, "--seal", "twins"]}
+    trainings = {"plain": ["--train", "none"], "trained": TRAINED}
     for (name, model), code, training in itertools.product(networks, codes, trainings):
         yield f"{name}.{code}.{training}", model, [*QUICK, "--timesteps", "4", *codes[code], *trainings[training]]
     for name, model in networks:

@@ -36,7 +36,7 @@ def study(args, model, steps, options):
         twins = {t["twin"]: t for t in training["reconversion"]["twins"]}
         row["twins"] = [[twins[t]["after_percent"], twins[t]["noise_percent"]] for t in TWINS]
         row["drift"] = max(d["relative_change"] for d in training["weight_drift"])
-        row["sealed"] = training["is_sealed"]
+        row["fully_trained"] = training["is_fully_trained"]
     return row
 
 

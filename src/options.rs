@@ -215,8 +215,6 @@ pub struct Training {
     pub weight_decay: f64,
     /// Longest gradient, in relative units; longer ones are cut.
     pub clip: f64,
-    /// Weight of the loss that keeps twins of the network from answering like the float network; none to train without.
-    pub seal: Option<f32>,
     /// What stays as it is, sorted.
     pub frozen: Vec<Part>,
     /// Where it runs.
@@ -242,7 +240,6 @@ impl Default for Training {
             hints: 0.0,
             weight_decay: 0.0,
             clip: 1.0,
-            seal: None,
             frozen: Vec::new(),
             device: Device::Auto,
             checkpoint: None,

@@ -73,7 +73,7 @@ fn audited_with(seed: u64, artifact: &Artifact, bytes: &[u8], material: Material
         imported: &imported,
         float: &float,
         normed: normed.as_ref(),
-        judge: None,
+        judges: Vec::new(),
         features: None,
         material,
         words: Vec::new(),
@@ -232,16 +232,16 @@ fn planted_copies_are_found() {
 }
 
 #[test]
-fn sealed_says_that_no_copy_is_found() {
+fn trained_says_that_no_copy_is_found() {
     // A training that moves every channel, and one that hardly moves any.
-    for (rate, samples, epochs, is_sealed) in [(2e-2, 256, 12, true), (2e-4, 24, 3, false)] {
+    for (rate, samples, epochs, is_fully_trained) in [(2e-2, 256, 12, true), (2e-4, 24, 3, false)] {
         let training = Training { train: Train::Temporal, rate, samples, epochs, ..Training::default() };
         let options = Options { code: Code::Rate, samples: Some(8), timesteps: Timesteps::Fixed(4), training, ..Options::default() };
         let artifact = compile(&fixture("digits.onnx"), &options, &mut Silent).unwrap().artifact;
-        assert_eq!(artifact.graph.phase == snnc_runtime::artifact::Phase::Sealed, is_sealed, "{rate}");
+        assert_eq!(artifact.graph.phase == snnc_runtime::artifact::Phase::Trained, is_fully_trained, "{rate}");
         let audit = audited(&artifact, &artifact.to_bytes().unwrap(), Material::default(), Effort::Quick, None);
         let leaks: Vec<_> = audit.attacks[0].findings.iter().filter(|f| f.severity == Severity::Leak).collect();
-        assert_eq!(leaks.is_empty(), is_sealed, "{rate} {leaks:?}");
+        assert_eq!(leaks.is_empty(), is_fully_trained, "{rate} {leaks:?}");
     }
 }
 

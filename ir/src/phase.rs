@@ -15,7 +15,7 @@ pub enum Phase {
     /// Thresholds are set, weights are in spike units: a runtime adds weights and compares.
     Calibrated,
     /// No parameter that carried information from the source network's weights is left as it came or computed from it.
-    Sealed,
+    Trained,
     /// All parameters are whole numbers, and so is every current and potential: the same spikes on every machine. Numbers beyond 2^24
     /// are kept to 24 significant bits; a leak is a multiple of 1/65536, and what is left of a potential is rounded down.
     Whole,
@@ -23,7 +23,7 @@ pub enum Phase {
 
 impl Phase {
     /// All phases in order.
-    pub const ALL: [Self; 6] = [Self::Imported, Self::Canonical, Self::Spiking, Self::Calibrated, Self::Sealed, Self::Whole];
+    pub const ALL: [Self; 6] = [Self::Imported, Self::Canonical, Self::Spiking, Self::Calibrated, Self::Trained, Self::Whole];
 
     /// Name in the text form.
     #[must_use]
@@ -33,7 +33,7 @@ impl Phase {
             Self::Canonical => "canonical",
             Self::Spiking => "spiking",
             Self::Calibrated => "calibrated",
-            Self::Sealed => "sealed",
+            Self::Trained => "trained",
             Self::Whole => "whole",
         }
     }
@@ -82,11 +82,11 @@ impl Phase {
         }
     }
 
-    /// Whether a graph in this phase may hold parameters of that provenance. `Sealed` is thereby an invariant, not a claim:
+    /// Whether a graph in this phase may hold parameters of that provenance. `Trained` is thereby an invariant, not a claim:
     /// nothing in the file is the source network's weights or was computed from them without training.
     #[must_use]
     pub fn admits_provenance(self, provenance: Provenance) -> bool {
-        self != Self::Sealed || matches!(provenance, Provenance::Trained | Provenance::Fixed)
+        self != Self::Trained || matches!(provenance, Provenance::Trained | Provenance::Fixed)
     }
 
     /// Moves `graph` into this phase.

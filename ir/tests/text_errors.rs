@@ -34,7 +34,7 @@ fn header() {
     refused(
         "imported",
         "done",
-        "1:10: a phase (`imported`, `canonical`, `spiking`, `calibrated`, `sealed`, `whole`) should stand here, not `done`",
+        "1:10: a phase (`imported`, `canonical`, `spiking`, `calibrated`, `trained`, `whole`) should stand here, not `done`",
     );
     refused("imported {", "imported", "1:18: `{` should stand here, not the end of the line");
     refused("source\n}\n", "source\n", "7:1: a node (`%`), `output`, a parameter (`@`) or `}` should stand here, not the end of the text");

@@ -57,7 +57,7 @@ const PIECES: &[&str] = &[
     "{axis=1}",
     "output",
     "graph",
-    "sealed",
+    "trained",
     "input",
     "reshape",
     "add",

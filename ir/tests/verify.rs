@@ -164,16 +164,16 @@ fn operators_that_the_phase_does_not_admit() {
 }
 
 #[test]
-fn provenances_that_a_sealed_graph_does_not_admit() {
+fn provenances_that_a_trained_graph_does_not_admit() {
     let mut s = small();
     s.graph.bypass(s.relu);
     Phase::Calibrated.enter(&mut s.graph);
     verify(&s.graph).unwrap();
-    Phase::Sealed.enter(&mut s.graph);
-    broken(&s.graph, &["parameter `f` is source in a graph that is sealed"]);
-    for (provenance, sealed) in [(Provenance::Derived, false), (Provenance::Trained, true), (Provenance::Fixed, true)] {
+    Phase::Trained.enter(&mut s.graph);
+    broken(&s.graph, &["parameter `f` is source in a graph that is trained"]);
+    for (provenance, admitted) in [(Provenance::Derived, false), (Provenance::Trained, true), (Provenance::Fixed, true)] {
         s.graph.set_param(s.factor, Tensor::splat([2], 1.0), provenance);
-        assert_eq!(verify(&s.graph).is_ok(), sealed, "{provenance}");
+        assert_eq!(verify(&s.graph).is_ok(), admitted, "{provenance}");
     }
 }
 

@@ -23,7 +23,7 @@ pub struct FoldAffine;
 
 impl Pass for FoldAffine {
     fn about(&self) -> About {
-        About { name: "fold-affine", accepts: Phase::Imported..=Phase::Sealed, is_required: false }
+        About { name: "fold-affine", accepts: Phase::Imported..=Phase::Trained, is_required: false }
     }
 
     fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {

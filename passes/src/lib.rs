@@ -98,10 +98,10 @@ pub const CALIBRATE: &[&dyn Pass] = &[&set_thresholds::SetThresholds, &correct_b
 /// From `Spiking` to `Calibrated`.
 pub const DEPLOY: &[&dyn Pass] = &[&lower_means::LowerMeans, &spike_units::SpikeUnits, &remove_no_ops::RemoveNoOps];
 
-/// Within `Calibrated`; the graph may then be `Sealed`, if no parameter is left that was computed from the source network's.
+/// Within `Calibrated`; the graph may then be `Trained`, if no parameter is left that was computed from the source network's.
 pub const TRAIN: &[&dyn Pass] = &[&train_weights::TrainWeights];
 
-/// From `Calibrated` or `Sealed` to `Whole`.
+/// From `Calibrated` or `Trained` to `Whole`.
 pub const ROUND: &[&dyn Pass] = &[
     &sink_constants::SinkConstants,
     &fold_affine::FoldAffine,

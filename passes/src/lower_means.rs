@@ -14,7 +14,7 @@ pub struct LowerMeans;
 
 impl Pass for LowerMeans {
     fn about(&self) -> About {
-        About { name: "lower-means", accepts: Phase::Spiking..=Phase::Sealed, is_required: true }
+        About { name: "lower-means", accepts: Phase::Spiking..=Phase::Trained, is_required: true }
     }
 
     fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {

@@ -10,7 +10,7 @@ pub struct RemoveNoOps;
 
 impl Pass for RemoveNoOps {
     fn about(&self) -> About {
-        About { name: "remove-no-ops", accepts: Phase::Imported..=Phase::Sealed, is_required: false }
+        About { name: "remove-no-ops", accepts: Phase::Imported..=Phase::Trained, is_required: false }
     }
 
     fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {

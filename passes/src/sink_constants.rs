@@ -14,7 +14,7 @@ pub struct SinkConstants;
 
 impl Pass for SinkConstants {
     fn about(&self) -> About {
-        About { name: "sink-constants", accepts: Phase::Spiking..=Phase::Sealed, is_required: true }
+        About { name: "sink-constants", accepts: Phase::Spiking..=Phase::Trained, is_required: true }
     }
 
     fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {

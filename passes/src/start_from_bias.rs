@@ -17,7 +17,7 @@ pub struct StartFromBias;
 
 impl Pass for StartFromBias {
     fn about(&self) -> About {
-        About { name: "start-from-bias", accepts: Phase::Calibrated..=Phase::Sealed, is_required: false }
+        About { name: "start-from-bias", accepts: Phase::Calibrated..=Phase::Trained, is_required: false }
     }
 
     fn run(&self, graph: &mut Graph, _: &mut PassCx<'_>) -> Result<Changed, PassError> {

@@ -108,7 +108,7 @@ pub enum Phase {
     /// Thresholds are set; parameters may be those of the source network, or computed from them.
     Calibrated,
     /// No parameter is one of the source network or was computed from one without training.
-    Sealed,
+    Trained,
 }
 
 /// What spikes stand for.

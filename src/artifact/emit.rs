@@ -20,7 +20,7 @@ pub struct Provenance<'a> {
     /// T of the rate code.
     pub timesteps: usize,
     /// Whether no parameter is the source network's, or was computed from one without training.
-    pub is_sealed: bool,
+    pub is_fully_trained: bool,
     /// Input coding.
     pub coding: Coding,
     /// How values of the input become whole numbers.
@@ -101,7 +101,7 @@ pub fn emit(verified: Verified<'_>, about: &Provenance<'_>) -> Result<Artifact> 
             format_version: artifact::FORMAT_VERSION,
             compiler: concat!("snnc ", env!("CARGO_PKG_VERSION")).to_owned(),
             source: Source { sha256: about.source_sha256.to_owned() },
-            phase: if about.is_sealed { artifact::Phase::Sealed } else { artifact::Phase::Calibrated },
+            phase: if about.is_fully_trained { artifact::Phase::Trained } else { artifact::Phase::Calibrated },
             code: if is_radix { artifact::Code::Radix } else { artifact::Code::Rate },
             options: about.recorded.clone(),
             seed: about.options.seed,
@@ -304,7 +304,6 @@ fn training(training: &crate::options::Training) -> serde_json::Value {
         "hints": training.hints,
         "weight-decay": training.weight_decay,
         "clip": training.clip,
-        "seal": training.seal,
         "freeze": training.frozen,
     })
 }

@@ -3,7 +3,8 @@
 //! An attack is a list of cells. A cell is one thing done to one network at one number of time steps: the unit that is estimated,
 //! skipped where time is short, kept in a folder, and taken up again. Every attack that makes sense on a float network is done to three
 //! networks: the ANN, the SNN, and the control, the ANN with noise in its weights that is as long as what tells the SNN's weights from
-//! the ANN's. What an attacker gets from the SNN means nothing without the other two.
+//! the ANN's. What an attacker gets from the SNN means nothing without the other two, nor without what was spent on it: reconstructions
+//! are kept on the way, at growing [`Stage::effort`].
 
 use super::{
     case::{Case, Effort},
@@ -76,11 +77,21 @@ pub struct Cell {
     pub macs: f64,
 }
 
+/// Reconstructions after some effort.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage {
+    /// How often a network was evaluated for each reconstruction; a gradient counts as one evaluation, an image through all its time
+    /// steps too.
+    pub effort: usize,
+    /// One for each of [`Case::shown`].
+    pub pictures: Pictures,
+}
+
 /// What a cell got.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Loot {
-    /// Reconstructions, one for each of [`Case::shown`].
-    pub pictures: Option<Pictures>,
+    /// Reconstructions at growing effort; the last are what the attack ends with. None, if it makes no images.
+    pub stages: Vec<Stage>,
     /// What was measured beside what the judge says of the pictures.
     pub metrics: Vec<Metric>,
     /// What was found.

@@ -14,8 +14,19 @@ pub struct Row {
     pub cell: Cell,
     /// The first stands for it.
     pub metrics: Vec<Metric>,
+    /// What the judges recognised on the way, at growing effort; empty where nothing was reconstructed.
+    pub curve: Vec<Tried>,
     /// Reconstructions.
     pub pictures: Option<Pictures>,
+}
+
+/// What the judges recognise of reconstructions after some effort.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tried {
+    /// Evaluations of a network for each reconstruction.
+    pub effort: usize,
+    /// One share a judge.
+    pub recognised: Vec<Metric>,
 }
 
 /// A cell that was not.

@@ -55,9 +55,9 @@ pub struct Given<'a> {
     pub float: &'a Graph,
     /// The same with its batch norms, if it has any.
     pub normed: Option<&'a Graph>,
-    /// Who says what pictures show; without one, the ANN does.
-    pub judge: Option<Juror>,
-    /// Whose features distances are in; without one, the judge's.
+    /// Who says what pictures show; with none, the ANN does.
+    pub judges: Vec<Juror>,
+    /// Whose features distances are in; without one, the first judge's.
     pub features: Option<Juror>,
     /// Images.
     pub material: Material,
@@ -87,9 +87,9 @@ pub struct Case<'a> {
     pub preprocess: Preprocess,
     /// Number of classes.
     pub classes: usize,
-    /// Who judges.
-    pub judge: Juror,
-    /// Whether the judge is another network than the one that was compiled.
+    /// Who judges: at least one.
+    pub judges: Vec<Juror>,
+    /// Whether all judges are other networks than the one that was compiled.
     pub is_independent: bool,
     /// The class that each reconstruction is to show.
     pub shown: Vec<usize>,
@@ -111,15 +111,12 @@ impl<'a> Case<'a> {
         let canvas = Canvas::new(&TensorType::f32(spec.input.shape.clone()), spec.input.layout, &spec.input.preprocess);
         let classes = network.classes();
         let preprocess = spec.input.preprocess.clone();
-        let of_ann = || Juror::new(given.float, preprocess.clone(), given.imported.source_sha256.clone());
-        let (judge, is_independent) = match given.judge.take() {
-            Some(judge) => {
-                let is_independent = judge.sha256() != given.imported.source_sha256;
-                (judge, is_independent)
-            }
-            None => (of_ann()?, false),
-        };
-        if judge.classes() != classes {
+        let mut judges = std::mem::take(&mut given.judges);
+        if judges.is_empty() {
+            judges.push(Juror::new(given.float, preprocess.clone(), given.imported.source_sha256.clone())?);
+        }
+        let is_independent = judges.iter().all(|judge| judge.sha256() != given.imported.source_sha256);
+        if let Some(judge) = judges.iter().find(|judge| judge.classes() != classes) {
             return Err(Error::Usage(format!("the judge tells {} classes apart, but the network {classes}", judge.classes())));
         }
         let readability = readability(&weights(&spiking), &weights(given.float), given.seed);
@@ -127,13 +124,13 @@ impl<'a> Case<'a> {
         let units = units(spec.input.coding, &spec.input.quantiser, (0..canvas.len()).map(|entry| spec.input.channel_of(entry)));
         let shown = shown(classes, effort);
         let twins = Twins::default();
-        Ok(Self { given, network, spiking, control, readability, canvas, preprocess, classes, judge, is_independent, shown, units, twins })
+        Ok(Self { given, network, spiking, control, readability, canvas, preprocess, classes, judges, is_independent, shown, units, twins })
     }
 
     /// Whose features distances are in.
     #[must_use]
     pub fn features(&self) -> &Juror {
-        self.given.features.as_ref().unwrap_or(&self.judge)
+        self.given.features.as_ref().unwrap_or(&self.judges[0])
     }
 
     /// T of the artifact.
@@ -184,7 +181,7 @@ const OF_WINOGRAD: f64 = 0.45;
 
 /// Multiply-accumulates of a network for one image and time step, as long as they take: fewer than [`Graph::macs`] where the kernels
 /// save some, and all else counted as such.
-fn macs(graph: &Graph) -> f64 {
+pub fn macs(graph: &Graph) -> f64 {
     let of = |id| match &graph[id].op {
         Operator::Conv2d { weight, geometry, .. } => {
             let dims = &graph.param(*weight).tensor.dims;

@@ -15,13 +15,25 @@ use crate::{
         random::Random,
     },
 };
-use snnc_engine::Buffers;
+use snnc_engine::{Buffers, Loss};
 
 /// How far and how.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Natural {
     /// Gradient steps.
     pub steps: usize,
+    /// Whether gradients are smoothed.
+    pub smoothing: Option<Smoothing>,
+}
+
+/// The gradient of a step is the mean over draws of pixel noise: that of the network's answer to a blurred neighbourhood. It sees past
+/// what is sensitive on a small scale alone, as spikes are, or networks that were trained to be (Smilkov et al., arXiv 1706.03825).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Smoothing {
+    /// Draws a step.
+    pub draws: usize,
+    /// Standard deviation, in shares of a pixel's range.
+    pub deviation: f32,
 }
 
 /// Most pixels that a view is shifted by, for every 32 of the image's shorter side.
@@ -39,24 +51,34 @@ const VARIATION: f32 = 1600.0;
 const EXCESS: f32 = 10.0;
 
 impl Natural {
-    /// Changes images in place: one for each class, channels first, pixels in [0, 1]. All images of a batch are looked at alike.
+    /// Changes images in place, towards a larger margin of a class each: `N` images, channels first, pixels in [0, 1]. Gives what they were
+    /// after some numbers of steps, in order. All images of a batch are looked at alike.
     ///
     /// # Errors
     /// Only on a bug.
-    pub fn run(&self, model: &dyn Differentiable, canvas: &Canvas, classes: &[usize], seed: u64, images: &mut [f32]) -> Result<()> {
+    pub fn run(
+        &self,
+        model: &dyn Differentiable,
+        canvas: &Canvas,
+        classes: &[usize],
+        seed: u64,
+        images: &mut [f32],
+        milestones: &[usize],
+    ) -> Result<Vec<Vec<f32>>> {
         let (height, width, len) = (canvas.height, canvas.width, canvas.len());
         let plane = height * width;
         let pyramid = Pyramid::new(height, width, true);
         let start = images.to_vec();
         let mut adam = Adam::new(&pyramid, classes.len() * canvas.channels, shares(&pyramid), BETA);
         let mut buffers = Buffers::default();
+        let mut kept = Vec::new();
         let reach = height.min(width) * REACH / 32;
         for step in 1..=self.steps {
             let view = View::new(canvas, reach, &mut Random::new(seed ^ 0x51DE_0000, step as u64));
             let margin = |logits: &[f32]| margin(logits, classes);
-            let found = model.gradient(&canvas.to_model(&view.of(images)), (classes.len(), step), &margin, &mut buffers)?;
+            let found = self.gradient(model, canvas, (&view.of(images), classes.len()), (step, seed), &margin, &mut buffers)?;
             let mut slope = vec![0.0f32; images.len()];
-            view.add_back(&from_model(canvas, &found.images), &mut slope);
+            view.add_back(&found, &mut slope);
             for (image, slope) in images.chunks(len).zip(slope.chunks_mut(len)) {
                 add_priors(canvas, image, slope);
             }
@@ -65,9 +87,36 @@ impl Natural {
             for (index, (pixels, slope)) in images.chunks_mut(plane).zip(slope.chunks(plane)).enumerate() {
                 adam.step(index, step, rate, slope, pixels);
             }
+            if milestones.contains(&step) {
+                kept.push(images.iter().map(|pixel| pixel.clamp(0.0, 1.0)).collect());
+            }
         }
         images.iter_mut().for_each(|pixel| *pixel = pixel.clamp(0.0, 1.0));
-        Ok(())
+        Ok(kept)
+    }
+
+    /// The gradient of a loss with respect to the pixels of what is seen, smoothed or not.
+    fn gradient(
+        &self,
+        model: &dyn Differentiable,
+        canvas: &Canvas,
+        (seen, count): (&[f32], usize),
+        (step, seed): (usize, u64),
+        loss: Loss<'_>,
+        buffers: &mut Buffers,
+    ) -> Result<Vec<f32>> {
+        let Some(Smoothing { draws, deviation }) = self.smoothing else {
+            return Ok(from_model(canvas, &model.gradient(&canvas.to_model(seen), (count, step), loss, buffers)?.images));
+        };
+        let mut sum = vec![0.0f32; seen.len()];
+        for draw in 0..draws {
+            let number = step * draws + draw;
+            let mut random = Random::new(seed ^ 0x4015_E000, number as u64);
+            let noisy: Vec<f32> = seen.iter().map(|pixel| pixel + deviation * random.normal()).collect();
+            let found = model.gradient(&canvas.to_model(&noisy), (count, number), loss, buffers)?;
+            sum.iter_mut().zip(from_model(canvas, &found.images)).for_each(|(s, g)| *s += g / draws as f32);
+        }
+        Ok(sum)
     }
 
     /// What is left of the rate at a step: all of it at first, then less and less.

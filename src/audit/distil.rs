@@ -4,7 +4,7 @@
 use super::{
     case::{Case, Effort},
     models::Oracle,
-    twins::Distilled,
+    twins::{Distilled, Lessons},
 };
 use crate::{
     error::Result,
@@ -51,12 +51,12 @@ const SHARD: usize = 8;
 /// Queries made from one procedural image.
 const VARIATIONS: usize = 4;
 
-/// The artifact's twin at a number of time steps, made once a case.
+/// The artifact's twin at a number of time steps, trained on such lessons; made once a case.
 ///
 /// # Errors
 /// Only on a bug.
-pub fn twin(case: &Case<'_>, timesteps: usize, effort: Effort) -> Result<Arc<Distilled>> {
-    case.twins.at(timesteps, || distil(case, timesteps, effort))
+pub fn twin(case: &Case<'_>, timesteps: usize, lessons: Lessons, effort: Effort) -> Result<Arc<Distilled>> {
+    case.twins.at(timesteps, lessons, || distil(case, timesteps, lessons, effort))
 }
 
 /// Procedural images and variations of them: what an attacker without data asks with.
@@ -75,7 +75,7 @@ pub fn own_images(case: &Case<'_>, count: usize, stream: u64) -> Vec<f32> {
 ///
 /// # Errors
 /// Only on a bug.
-fn distil(case: &Case<'_>, timesteps: usize, effort: Effort) -> Result<Distilled> {
+fn distil(case: &Case<'_>, timesteps: usize, lessons: Lessons, effort: Effort) -> Result<Distilled> {
     let Budget { queries, epochs } = budget(effort);
     let oracle = Oracle::new(case, super::attack::Subject::Snn, timesteps)?;
     let (images, held_out) = (own_images(case, queries, 1), own_images(case, HELD_OUT, 2));
@@ -85,21 +85,22 @@ fn distil(case: &Case<'_>, timesteps: usize, effort: Effort) -> Result<Distilled
     rest_at_half(&plan, &mut values);
     let twin = plan.twin(Twin::Relu);
     let classes = case.classes;
-    let (images, held_out) = (case.in_units(&images), case.in_units(&held_out));
+    let held_out = case.in_units(&held_out);
     let agreeing = |values: &[Vec<f32>]| {
         let parts = Network::new(&twin, values).side_by_side(&held_out, SHARD, &[]);
         let logits: Vec<f32> = parts.into_iter().flat_map(|(logits, _)| logits).collect();
         logits.chunks(classes).zip(held_out_answers.chunks(classes)).filter(|(a, b)| argmax(a) == argmax(b)).count()
     };
     let before = agreeing(&values);
-    train(case, &twin, &mut values, (&images, &answers), epochs);
+    let asked = Asked { oracle: &oracle, images: &images, answers: &answers };
+    let more = train(case, &twin, &mut values, &asked, lessons, epochs)?;
     let after = agreeing(&values);
     let mut graph = case.spiking.clone();
     for (parameter, values) in plan.parameters.iter().zip(values) {
         let dims = graph.param(parameter.id).tensor.dims.clone();
         graph.set_param(parameter.id, snnc_ir::Tensor::new(dims, values), Provenance::Trained);
     }
-    Ok(Distilled { graph, agreeing: [before, after] })
+    Ok(Distilled { graph, agreeing: [before, after], queries: queries + more })
 }
 
 /// Lets potentials start at half the threshold: then a twin's mean current is the current alone.
@@ -113,34 +114,85 @@ fn rest_at_half(plan: &Plan, values: &mut [Vec<f32>]) {
     }
 }
 
-fn train(case: &Case<'_>, twin: &Plan, values: &mut [Vec<f32>], (images, answers): (&[f32], &[f32]), epochs: usize) {
+/// What was asked, and whom.
+struct Asked<'a> {
+    oracle: &'a Oracle<'a>,
+    /// In the model's own layout and units.
+    images: &'a [f32],
+    answers: &'a [f32],
+}
+
+/// By how much an adversarial image differs from what it was made of, in shares of a pixel's range: one level of 8 bits. A small step is
+/// what training to deceive an attacker changes, and what re-learning from answers to such images takes back.
+const STEP: f32 = 1.0 / 255.0;
+
+/// Trains a twin on answers, and gives the number of further queries.
+fn train(case: &Case<'_>, twin: &Plan, values: &mut [Vec<f32>], asked: &Asked<'_>, lessons: Lessons, epochs: usize) -> Result<usize> {
     let (len, classes) = (case.canvas.len(), case.classes);
-    let count = images.len() / len;
+    let count = asked.images.len() / len;
     let trained: Vec<bool> = twin.parameters.iter().map(|p| !p.is_fixed && matches!(p.kind, Kind::Weight | Kind::Bias)).collect();
     let wanted = Wanted { parameters: trained.clone(), input: false };
     let descent = Descent { rate: 5e-3, weight_decay: 0.0, clip: 1.0 };
     let mut optimiser = Optimiser::new(descent, epochs * count.div_ceil(BATCH), &twin.parameters, values, &trained);
-    let loss = Distillation { temperature: 2.0, cross_entropy: 0.0 };
-    let how = Derivation { surrogate: Surrogate::Triangle { height: 1.0 }, through_reset: false };
+    let mut queries = 0;
     for epoch in 0..epochs {
         let order = shuffled(count, case.given.seed ^ epoch as u64);
         for batch in order.chunks(BATCH) {
-            let network = Network::new(twin, values);
-            let parts = parallel::over(batch.chunks(SHARD).collect(), |_, shard: &[usize]| {
-                let pick = |from: &[f32], len: usize| shard.iter().flat_map(|&k| from[k * len..][..len].to_vec()).collect::<Vec<f32>>();
-                let (input, teacher) = (pick(images, len), pick(answers, classes));
-                let of = |logits: &[f32]| {
-                    let (value, mut gradient) = loss.of(logits, &teacher, classes);
-                    gradient.iter_mut().for_each(|g| *g /= batch.len() as f32);
-                    (value, gradient)
-                };
-                network.gradients(&input, shard.len(), &wanted, how, &Losses { output: &of, inside: &[] }, &mut Buffers::default())
-            });
-            let mut sum = Gradients::zeros(values, &wanted);
-            parts.iter().for_each(|part| sum.add(part));
+            let pick = |from: &[f32], len: usize| batch.iter().flat_map(|&k| from[k * len..][..len].to_vec()).collect::<Vec<f32>>();
+            let (mut images, mut answers) = (pick(asked.images, len), pick(asked.answers, classes));
+            if lessons == Lessons::Adversarial {
+                let half = batch.len() / 2;
+                deceive(case, twin, values, &mut images[..half * len], &answers);
+                answers[..half * classes].copy_from_slice(&asked.oracle.logits(&images[..half * len])?);
+                queries += half;
+            }
+            let sum = gradients(case, twin, values, &wanted, &images, &answers);
             optimiser.step(&twin.parameters, values, &sum.parameters);
         }
     }
+    Ok(queries)
+}
+
+/// Moves images by a step in the direction in which the twin's answers leave those that are known (Goodfellow et al., ICLR 2015).
+fn deceive(case: &Case<'_>, twin: &Plan, values: &[Vec<f32>], images: &mut [f32], answers: &[f32]) {
+    let canvas = &case.canvas;
+    let wanted = Wanted { parameters: vec![false; values.len()], input: true };
+    let found = gradients(case, twin, values, &wanted, images, &answers[..images.len() / canvas.len() * case.classes]);
+    for (image, slope) in images.chunks_mut(canvas.len()).zip(found.input.chunks(canvas.len())) {
+        for (channel, &(low, high)) in canvas.range.iter().enumerate() {
+            for pixel in 0..canvas.height * canvas.width {
+                let at = canvas.entry(channel, pixel);
+                image[at] = (image[at] + STEP * (high - low) * slope[at].signum()).clamp(low, high);
+            }
+        }
+    }
+}
+
+/// Gradients of the mean distance of the twin's answers from those that are known; those of the input image by image.
+fn gradients(case: &Case<'_>, twin: &Plan, values: &[Vec<f32>], wanted: &Wanted, images: &[f32], answers: &[f32]) -> Gradients {
+    let (len, classes) = (case.canvas.len(), case.classes);
+    let count = images.len() / len;
+    let network = Network::new(twin, values);
+    let loss = Distillation { temperature: 2.0, cross_entropy: 0.0 };
+    let how = Derivation { surrogate: Surrogate::Triangle { height: 1.0 }, through_reset: false };
+    let input = case.in_units(images);
+    let shards: Vec<(&[f32], &[f32])> = input.chunks(SHARD * len).zip(answers.chunks(SHARD * classes)).collect();
+    let parts = parallel::over(shards, |_, (input, teacher)| {
+        let of = |logits: &[f32]| {
+            let (value, mut gradient) = loss.of(logits, teacher, classes);
+            gradient.iter_mut().for_each(|g| *g /= count as f32);
+            (value, gradient)
+        };
+        network.gradients(input, input.len() / len, wanted, how, &Losses { output: &of, inside: &[] }, &mut Buffers::default())
+    });
+    let mut sum = Gradients::zeros(values, wanted);
+    for part in parts {
+        sum.add(&part);
+        if wanted.input {
+            sum.input.extend(part.input);
+        }
+    }
+    sum
 }
 
 fn shuffled(count: usize, seed: u64) -> Vec<usize> {

@@ -18,6 +18,9 @@ use std::path::Path;
 /// Pictures that go through together.
 const BATCH: usize = 32;
 
+/// A judge is sure of a class that it gives this probability.
+const SURE: f64 = 0.9;
+
 /// A classifier that looks at pictures.
 pub struct Juror {
     network: Network<'static>,
@@ -105,26 +108,51 @@ impl Seen {
         Features { values: &self.features, len: self.features.len() / count.max(1) }
     }
 
-    /// How often the judge names the class that was to be shown, and how sure it is of it.
+    /// How often the judge names the class that was to be shown.
     #[must_use]
-    pub fn recognition(&self, shown: &[usize], seed: u64) -> Vec<Metric> {
+    pub fn recognition(&self, name: &str, shown: &[usize]) -> Option<Metric> {
         let classes = self.logits.len() / shown.len().max(1);
-        if classes == 0 {
-            return Vec::new();
-        }
-        let rows = || self.logits.chunks(classes).zip(shown);
-        let hits = rows().filter(|(row, class)| argmax(row) == **class).count();
-        let chance = Some(1.0 / classes as f64);
-        let sure: Vec<f64> = rows().map(|(row, &class)| log_softmax(row, 1.0)[class].exp()).collect();
+        let hits = self.rows(classes)?.zip(shown).filter(|(row, class)| argmax(row) == **class).count();
+        Some(Metric::share(name, hits, shown.len(), Some(1.0 / classes as f64)))
+    }
+
+    /// How sure the judge is, on average, of the class that was to be shown.
+    #[must_use]
+    pub fn confidence(&self, name: &str, shown: &[usize], seed: u64) -> Option<Metric> {
+        let classes = self.logits.len() / shown.len().max(1);
+        let sure: Vec<f64> = self.rows(classes)?.zip(shown).map(|(row, &class)| log_softmax(row, 1.0)[class].exp()).collect();
         let mean = |chosen: &[usize]| chosen.iter().map(|&k| sure[k]).sum::<f64>() / chosen.len().max(1) as f64;
         let confidence = mean(&(0..sure.len()).collect::<Vec<_>>());
-        vec![
-            Metric::share("recognition", hits, shown.len(), chance),
-            Metric {
-                interval_95: interval::bootstrap(sure.len(), seed, mean),
-                ..Metric::plain("confidence", confidence, shown.len(), Unit::Share)
-            },
-        ]
+        let interval_95 = interval::bootstrap(sure.len(), seed, mean);
+        Some(Metric { interval_95, ..Metric::plain(name, confidence, shown.len(), Unit::Share) })
+    }
+
+    /// How many of the pictures the judge puts into each class.
+    #[must_use]
+    pub fn named(&self, classes: usize) -> Vec<usize> {
+        let mut named = vec![0; classes];
+        self.rows(classes).into_iter().flatten().for_each(|row| named[argmax(row)] += 1);
+        named
+    }
+
+    /// In what share of the pictures the judge is sure of a class, whichever it is, and of how many classes it is sure at least once.
+    #[must_use]
+    pub fn sure(&self, name: &str, classes: usize) -> Option<(Metric, usize)> {
+        let mut seen = vec![false; classes];
+        let (mut sure, mut of) = (0, 0);
+        for row in self.rows(classes)? {
+            let class = argmax(row);
+            of += 1;
+            if log_softmax(row, 1.0)[class].exp() >= SURE {
+                sure += 1;
+                seen[class] = true;
+            }
+        }
+        Some((Metric::share(name, sure, of, None), seen.into_iter().filter(|seen| *seen).count()))
+    }
+
+    fn rows(&self, classes: usize) -> Option<std::slice::Chunks<'_, f32>> {
+        (classes > 0 && !self.logits.is_empty()).then(|| self.logits.chunks(classes))
     }
 }
 

@@ -8,6 +8,7 @@
 //! | [`models`] | the networks under attack, to differentiate or to ask |
 //! | [`reconstruct`] | images by descent |
 //! | [`distil`], [`twins`] | a float twin from a spiking network's answers; those of an audit |
+//! | [`effort`], [`floors`] | what the best attacker has after so much effort, and what there is to be had without the network |
 //! | [`jury`], [`pictures`] | who says what a reconstruction shows, and what is shown to them |
 //! | [`similarity`], [`weights`] | layers and weights of two networks compared |
 //! | [`hygiene`] | what is in the file that should not be |
@@ -25,6 +26,8 @@ pub mod attacks;
 pub mod case;
 pub mod descent;
 pub mod distil;
+pub mod effort;
+pub mod floors;
 pub mod hygiene;
 pub mod jury;
 pub mod metrics;
@@ -34,17 +37,20 @@ pub mod policy;
 pub mod reconstruct;
 pub mod similarity;
 pub mod store;
+pub mod surest;
 pub mod tradeoff;
 pub mod twins;
 pub mod verdict;
 pub mod weights;
 
-pub use attacked::{Attacked, Row, Skipped};
+pub use attacked::{Attacked, Row, Skipped, Tried};
 
 use crate::{error::Result, observer::Observer};
 use attack::{Attack, Cell, Loot};
 use attacks::ATTACKS;
 use case::{Case, Effort};
+use effort::Best;
+use floors::Floor;
 use metrics::{Metric, distance};
 use pictures::Pictures;
 use std::{
@@ -79,6 +85,10 @@ pub struct Audit {
     pub effort: Effort,
     /// The attacks, in the order of [`ATTACKS`].
     pub attacks: Vec<Attacked>,
+    /// What the best attacker has at growing effort.
+    pub best: Vec<Best>,
+    /// What is recognised where nothing was taken from the network.
+    pub floors: Vec<Floor>,
     /// Accuracy and energy.
     pub tradeoff: Tradeoff,
     /// What it all says.
@@ -101,7 +111,7 @@ pub fn audit(case: &Case<'_>, conduct: &Conduct<'_>, observer: &mut dyn Observer
         })
         .collect();
     observer.stage("audit", Some(planned.iter().map(|(_, _, cells)| cells.len() as u64).sum()));
-    let mut made: BTreeMap<String, (Vec<Metric>, Option<Pictures>)> = BTreeMap::new();
+    let mut made: BTreeMap<String, Judged> = BTreeMap::new();
     let real = reference_features(case)?;
     let (mut spent, mut done) = (0.0, 0);
     let mut attacks = Vec::new();
@@ -146,16 +156,18 @@ pub fn audit(case: &Case<'_>, conduct: &Conduct<'_>, observer: &mut dyn Observer
                 let judged = judged(case, loot, real.as_ref())?;
                 made.insert(cell.work.clone(), judged);
             }
-            let (metrics, pictures) = made[&cell.work].clone();
-            attacked.rows.push(Row { cell, metrics, pictures });
+            let Judged { metrics, curve, pictures } = made[&cell.work].clone();
+            attacked.rows.push(Row { cell, metrics, curve, pictures });
             observer.progress(done);
         }
         attacks.push(attacked);
     }
     let tradeoff = tradeoff::measure(case, conduct.effort)?;
-    let verdict = verdict::verdict(&attacks, case.is_independent);
+    let floors = floors::measure(case, conduct)?;
+    let best = effort::best(&attacks);
+    let verdict = verdict::verdict(&attacks, &best, case.is_independent);
     observer.stage_done(began.elapsed());
-    Ok(Audit { effort: conduct.effort, attacks, tradeoff, verdict })
+    Ok(Audit { effort: conduct.effort, attacks, best, floors, tradeoff, verdict })
 }
 
 /// Seconds of processor time that all cells are estimated to take.
@@ -177,21 +189,50 @@ fn reference_features(case: &Case<'_>) -> Result<Option<jury::Seen>> {
     case.features().look("reference", &pictures).map(Some)
 }
 
-/// What the judge and the features say of what a cell got.
-fn judged(case: &Case<'_>, loot: Loot, real: Option<&jury::Seen>) -> Result<(Vec<Metric>, Option<Pictures>)> {
-    let Some(pictures) = loot.pictures else { return Ok((loot.metrics, None)) };
-    let seen = case.judge.look("reconstructions", &pictures)?;
-    let mut metrics = seen.recognition(&case.shown, case.given.seed);
+/// What became of a cell's loot.
+#[derive(Clone)]
+struct Judged {
+    metrics: Vec<Metric>,
+    curve: Vec<Tried>,
+    pictures: Option<Pictures>,
+}
+
+/// The name of a metric of a judge, counted from 0: the first judge's has no number.
+#[must_use]
+pub fn by_judge(name: &str, judge: usize) -> String {
+    if judge == 0 { name.to_owned() } else { format!("{name}_by_{}", judge + 1) }
+}
+
+/// What the judges and the features say of what a cell got.
+fn judged(case: &Case<'_>, mut loot: Loot, real: Option<&jury::Seen>) -> Result<Judged> {
+    let Some(last) = loot.stages.pop() else { return Ok(Judged { metrics: loot.metrics, curve: Vec::new(), pictures: None }) };
+    let look = |pictures: &Pictures| case.judges.iter().map(|judge| judge.look("reconstructions", pictures)).collect::<Result<Vec<_>>>();
+    let recognised = |seen: &[jury::Seen]| -> Vec<Metric> {
+        seen.iter().enumerate().filter_map(|(k, seen)| seen.recognition(&by_judge("recognition", k), &case.shown)).collect()
+    };
+    let mut curve = Vec::new();
+    for stage in &loot.stages {
+        curve.push(Tried { effort: stage.effort, recognised: recognised(&look(&stage.pictures)?) });
+    }
+    let pictures = last.pictures;
+    let mut seen = look(&pictures)?;
+    let shares = recognised(&seen);
+    let mut metrics = Vec::new();
+    for (k, (share, seen)) in shares.iter().zip(&seen).enumerate() {
+        metrics.push(share.clone());
+        metrics.extend(seen.confidence(&by_judge("confidence", k), &case.shown, case.given.seed));
+    }
+    curve.push(Tried { effort: last.effort, recognised: shares });
     if let (Some(real), Some(reference)) = (real, &case.given.material.reference) {
         let made = match &case.given.features {
             Some(features) => features.look("reconstructions", &pictures)?,
-            None => seen,
+            None => seen.swap_remove(0),
         };
         let count = reference.pictures.count.min(REFERENCES);
         metrics.extend(distance::to_references(made.features(pictures.count), real.features(count), case.given.seed));
     }
     metrics.extend(loot.metrics);
-    Ok((metrics, Some(pictures)))
+    Ok(Judged { metrics, curve, pictures: Some(pictures) })
 }
 
 /// What must not stand in an artifact: the user's name and home, the host's name, the folders of these files, and names of classes that the

@@ -1,7 +1,8 @@
 //! Rules that an artifact must keep, for a pipeline to go on: read from a TOML file.
 //!
 //! ```toml
-//! max-recognition-rate = 0.3      # of 1: reconstructions that the judge recognises, in any attack on the SNN
+//! max-recognition-rate = 0.3      # of 1: reconstructions that a judge recognises, in any attack on the SNN
+//! at-effort = 100                 # what counts for it: evaluations of a network for each reconstruction, at most; default: all
 //! max-auc = 0.55                  # membership inference, whichever score does best
 //! max-accuracy-drop = 2.0         # points, on labelled reference images
 //! min-energy-gain = 1.0           # energy of the int8 ANN over that of the SNN
@@ -27,6 +28,7 @@ use std::path::Path;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Policy {
     max_recognition_rate: Option<f64>,
+    at_effort: Option<usize>,
     max_auc: Option<f64>,
     max_accuracy_drop: Option<f64>,
     min_energy_gain: Option<f64>,
@@ -84,6 +86,9 @@ impl Policy {
         if limits.iter().flatten().any(|limit| !limit.is_finite()) {
             return Err("limits must be finite numbers".to_owned());
         }
+        if policy.at_effort.is_some() && policy.max_recognition_rate.is_none() {
+            return Err("at-effort says what counts for max-recognition-rate, which is not there".to_owned());
+        }
         let rules = rates.iter().filter(|(_, r)| r.is_some()).count() + limits.iter().flatten().count() + policy.required_attacks.len();
         if rules == 0 && policy.max_copied_tensors.is_none() {
             return Err("holds no rule".to_owned());
@@ -96,7 +101,7 @@ impl Policy {
     pub fn judge(&self, audit: &Audit) -> Vec<Ruled> {
         let mut ruled = Vec::new();
         if let Some(limit) = self.max_recognition_rate {
-            ruled.push(self.at_most("max-recognition-rate", limit, &audit.attacks, |m| m.name == "recognition"));
+            ruled.push(self.recognition(limit, &audit.attacks));
         }
         if let Some(limit) = self.max_auc {
             ruled.push(self.at_most("max-auc", limit, &audit.attacks, |m| m.name == "auc" || m.name.ends_with("_auc")));
@@ -129,11 +134,43 @@ impl Policy {
         ruled
     }
 
-    fn at_most(&self, rule: &str, limit: f64, attacks: &[Attacked], is_meant: impl Fn(&Metric) -> bool) -> Ruled {
-        let value = |m: &Metric| match (self.judge_by, m.interval_95) {
+    /// What counts of a number: itself, or the worse end of its interval.
+    fn value(&self, metric: &Metric) -> f64 {
+        match (self.judge_by, metric.interval_95) {
             (JudgeBy::Interval, Some([_, high])) => high,
-            _ => m.value,
+            _ => metric.value,
+        }
+    }
+
+    /// What any attack has within the effort that counts, whichever judge recognises the most; somebody must have tried that hard.
+    fn recognition(&self, limit: f64, attacks: &[Attacked]) -> Ruled {
+        let rows = attacks.iter().flat_map(|a| a.rows.iter().map(move |row| (a, row))).filter(|(_, row)| row.cell.subject == Subject::Snn);
+        let tried: Vec<_> = rows.flat_map(|(a, row)| row.curve.iter().map(move |tried| (a, row, tried))).collect();
+        let most = tried.iter().map(|(_, _, tried)| tried.effort).max();
+        let counted = tried.into_iter().filter(|(_, _, tried)| self.at_effort.is_none_or(|effort| tried.effort <= effort));
+        let metrics = counted.flat_map(|(a, row, tried)| tried.recognised.iter().map(move |m| (a, row, tried.effort, m)));
+        let worst = metrics.max_by(|a, b| self.value(a.3).total_cmp(&self.value(b.3)));
+        let falls_short = self.at_effort.filter(|&effort| most.is_some_and(|most| most < effort));
+        let why = match (&worst, falls_short, most) {
+            (_, Some(effort), Some(most)) => {
+                format!(
+                    "no attack went as far as {effort} evaluations for each reconstruction, but {most} at most: make the audit a full one"
+                )
+            }
+            (None, ..) => "no attack on the SNN measured it".to_owned(),
+            (Some((a, row, effort, m)), ..) => {
+                let at = row.cell.timesteps.map(|t| format!(", T={t}")).unwrap_or_default();
+                format!("{} ({}{at}), {effort} evaluations for each reconstruction: {}", a.attack.name(), row.cell.variant, m.name)
+            }
         };
+        let measured = worst.filter(|_| falls_short.is_none()).map(|(_, _, _, m)| self.value(m));
+        let passed = measured.is_some_and(|value| value <= limit + 1e-9);
+        let rule = self.at_effort.map_or("max-recognition-rate".to_owned(), |effort| format!("max-recognition-rate at-effort {effort}"));
+        Ruled { rule, limit: limit.to_string(), measured: measured.map(|v| format!("{v:.3}")), passed, why }
+    }
+
+    fn at_most(&self, rule: &str, limit: f64, attacks: &[Attacked], is_meant: impl Fn(&Metric) -> bool) -> Ruled {
+        let value = |m: &Metric| self.value(m);
         let rows = attacks.iter().flat_map(|a| a.rows.iter().map(move |row| (a, row))).filter(|(_, row)| row.cell.subject == Subject::Snn);
         let metrics = rows.flat_map(|(a, row)| row.metrics.iter().map(move |m| (a, row, m))).filter(|(_, _, m)| is_meant(m));
         let worst = metrics.max_by(|a, b| value(a.2).total_cmp(&value(b.2)));
@@ -193,6 +230,7 @@ mod tests {
             ("judge-by = \"value\"", "holds no rule"),
             ("max-accuracy-drop = nan", "finite"),
             ("max-auc = [", "no policy"),
+            ("max-auc = 0.6\nat-effort = 100", "max-recognition-rate, which is not there"),
         ] {
             let message = Policy::parse(text).unwrap_err();
             assert!(message.contains(expected), "{text}: {message}");

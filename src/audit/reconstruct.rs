@@ -1,6 +1,12 @@
 //! Reconstructions: images that a network under attack takes for a class, by descent on the image.
 
-use super::{attack::Subject, case::Case, descent::Natural, models::float, pictures::Pictures};
+use super::{
+    attack::{Stage, Subject},
+    case::Case,
+    descent::{Natural, Smoothing},
+    models::float,
+    pictures::Pictures,
+};
 use crate::{
     error::{Error, Result},
     synthesize::{
@@ -21,6 +27,12 @@ const SCENES: usize = 2;
 /// Images that are optimised together.
 const BATCH: usize = 8;
 
+/// Size of the pixel noise over which gradients are smoothed, in shares of a pixel's range.
+const DEVIATION: f32 = 0.04;
+
+/// Steps after which reconstructions are kept on the way.
+const MILESTONES: [usize; 5] = [10, 25, 50, 100, 250];
+
 /// How images are reconstructed.
 #[derive(Clone, Copy, Debug)]
 pub enum Way {
@@ -33,7 +45,13 @@ pub enum Way {
 /// Like photographs, in so many steps.
 #[must_use]
 pub fn natural(steps: usize) -> Way {
-    Way::Natural(Natural { steps })
+    Way::Natural(Natural { steps, smoothing: None })
+}
+
+/// Like photographs, in so many steps of smoothed gradients.
+#[must_use]
+pub fn smooth(steps: usize, draws: usize) -> Way {
+    Way::Natural(Natural { steps, smoothing: Some(Smoothing { draws, deviation: DEVIATION }) })
 }
 
 /// The paper's class impressions, in so many steps.
@@ -54,60 +72,133 @@ pub fn impressions(steps: usize) -> Way {
 /// The share of the answer that a reconstruction should have for its class.
 const SURE: f32 = 0.999;
 
-/// Reconstructs one image for each of [`Case::shown`]. The starts depend on the seed and the place alone: they are the same for every
-/// network. Of several restarts, the image of which the network is surest is taken.
-///
-/// # Errors
-/// Only on a bug.
-pub fn reconstruct(case: &Case<'_>, model: &dyn Differentiable, way: &Way, restarts: usize) -> Result<Pictures> {
-    let len = case.canvas.len();
-    let tries: Vec<(usize, usize)> = (0..restarts).flat_map(|restart| (0..case.shown.len()).map(move |k| (restart, k))).collect();
-    let batches: Vec<&[(usize, usize)]> = tries.chunks(BATCH).collect();
-    let parts = parallel::over(batches, |_, batch| -> Result<Vec<(f64, Vec<f32>)>> {
-        let mut images: Vec<f32> = batch.iter().flat_map(|&(restart, k)| start(case, way, restart, k)).collect();
-        let classes: Vec<usize> = batch.iter().map(|&(_, k)| case.shown[k]).collect();
-        let targets: Vec<f32> = classes.iter().flat_map(|&class| target(case.classes, class)).collect();
-        match way {
+impl Way {
+    fn steps(&self) -> usize {
+        match self {
+            Self::Natural(natural) => natural.steps,
+            Self::Impressions(inversion) => inversion.steps,
+        }
+    }
+
+    /// Gradients that a step takes.
+    fn gradients(&self) -> usize {
+        match self {
+            Self::Natural(Natural { smoothing: Some(smoothing), .. }) => smoothing.draws,
+            _ => 1,
+        }
+    }
+
+    /// Steps after which reconstructions are kept; the last one is the end.
+    fn milestones(&self) -> Vec<usize> {
+        let steps = self.steps();
+        match self {
+            Self::Natural(_) => MILESTONES.into_iter().filter(|&m| m < steps).chain([steps]).collect(),
+            Self::Impressions(_) => vec![steps],
+        }
+    }
+}
+
+/// A search for images that a network takes for classes.
+pub struct Search<'a> {
+    /// What is differentiated.
+    pub model: &'a dyn Differentiable,
+    /// The class that each reconstruction is to show.
+    pub shown: &'a [usize],
+    /// How many classes there are.
+    pub classes: usize,
+    /// How.
+    pub way: Way,
+    /// Descents from different starts; of their images, the one of which the network is surest is taken.
+    pub restarts: usize,
+    /// Evaluations of the network that one gradient takes.
+    pub draws: usize,
+    /// Evaluations that were spent before the search, for each reconstruction.
+    pub before: usize,
+}
+
+impl<'a> Search<'a> {
+    /// One descent for each of [`Case::shown`].
+    #[must_use]
+    pub fn new(case: &'a Case<'_>, model: &'a dyn Differentiable, way: Way) -> Self {
+        Self { model, shown: &case.shown, classes: case.classes, way, restarts: 1, draws: 1, before: 0 }
+    }
+
+    /// Searches. The starts depend on the seed and the place alone: they are the same for every network.
+    ///
+    /// # Errors
+    /// Only on a bug.
+    pub fn run(&self, case: &Case<'_>) -> Result<Vec<Stage>> {
+        let milestones = self.way.milestones();
+        let count = self.shown.len();
+        let tries: Vec<(usize, usize)> = (0..self.restarts).flat_map(|restart| (0..count).map(move |k| (restart, k))).collect();
+        let batches: Vec<&[(usize, usize)]> = tries.chunks(BATCH).collect();
+        let parts = parallel::over(batches, |_, batch| self.descend(case, batch, &milestones));
+        let mut best: Vec<Vec<Option<(f64, Vec<f32>)>>> = vec![vec![None; count]; milestones.len()];
+        for (batch, part) in tries.chunks(BATCH).zip(parts) {
+            for (best, found) in best.iter_mut().zip(part?) {
+                for (&(_, k), found) in batch.iter().zip(found) {
+                    if best[k].as_ref().is_none_or(|(least, _)| found.0 < *least) {
+                        best[k] = Some(found);
+                    }
+                }
+            }
+        }
+        let per_step = self.restarts * self.way.gradients() * self.draws;
+        let stage = |(step, best): (usize, Vec<Option<(f64, Vec<f32>)>>)| {
+            let images: Vec<f32> = best.into_iter().flatten().flat_map(|(_, image)| image).collect();
+            Stage { effort: self.before + step * per_step, pictures: Pictures::of_model(&case.canvas, &images) }
+        };
+        Ok(milestones.into_iter().zip(best).map(stage).collect())
+    }
+
+    /// For each milestone, the images of a batch with their losses, in the model's own units.
+    fn descend(&self, case: &Case<'_>, batch: &[(usize, usize)], milestones: &[usize]) -> Result<Vec<Vec<(f64, Vec<f32>)>>> {
+        let canvas = &case.canvas;
+        let mut images: Vec<f32> = batch.iter().flat_map(|&(restart, k)| start(case, &self.way, restart * self.shown.len() + k)).collect();
+        let classes: Vec<usize> = batch.iter().map(|&(_, k)| self.shown[k]).collect();
+        let targets: Vec<f32> = classes.iter().flat_map(|&class| target(self.classes, class)).collect();
+        let stages = match &self.way {
             Way::Natural(natural) => {
                 // Batches have views of their own.
                 let seed = case.given.seed ^ (batch[0].1 as u64) << 16;
-                natural.run(model, &case.canvas, &classes, seed, &mut images)?;
-                images = case.canvas.to_model(&images);
+                let kept = natural.run(self.model, canvas, &classes, seed, &mut images, milestones)?;
+                kept.iter().map(|images| canvas.to_model(images)).collect()
             }
             Way::Impressions(inversion) => {
-                images = case.canvas.to_model(&images);
-                let descent = Descent { model, canvas: &case.canvas, inversion, seed: case.given.seed, allowance: None };
+                images = canvas.to_model(&images);
+                let descent = Descent { model: self.model, canvas, inversion, seed: case.given.seed, allowance: None };
                 descent.run(&mut images, &targets, &|| ())?;
+                vec![images]
             }
-        }
-        let losses = if restarts > 1 { losses(model, &images, &targets, case.classes)? } else { vec![0.0; batch.len()] };
-        Ok(losses.into_iter().zip(images.chunks(len).map(<[f32]>::to_vec)).collect())
-    });
-    let mut best: Vec<Option<(f64, Vec<f32>)>> = vec![None; case.shown.len()];
-    for (batch, part) in tries.chunks(BATCH).zip(parts) {
-        for (&(_, k), found) in batch.iter().zip(part?) {
-            if best[k].as_ref().is_none_or(|(least, _)| found.0 < *least) {
-                best[k] = Some(found);
-            }
-        }
+        };
+        let judged = |images: Vec<f32>| {
+            let losses = if self.restarts > 1 { losses(self.model, &images, &targets, self.classes)? } else { vec![0.0; batch.len()] };
+            Ok(losses.into_iter().zip(images.chunks(canvas.len()).map(<[f32]>::to_vec)).collect())
+        };
+        stages.into_iter().map(judged).collect()
     }
-    let images: Vec<f32> = best.into_iter().flatten().flat_map(|(_, image)| image).collect();
-    Ok(Pictures::of_model(&case.canvas, &images))
 }
 
 /// Inverts the float network of a subject: one image for each of [`Case::shown`].
 ///
 /// # Errors
 /// [`Error::Internal`] for the artifact, which is no float network.
-pub fn invert_float(case: &Case<'_>, subject: Subject, way: &Way) -> Result<Pictures> {
+pub fn invert_float(case: &Case<'_>, subject: Subject, way: Way) -> Result<Vec<Stage>> {
     let graph = float(case, subject).ok_or_else(|| Error::Internal("the SNN is no float network".into()))?;
     let watched = Watched::nothing(graph)?;
-    reconstruct(case, &Matching { watched: &watched, weight: 0.0, units: None }, way, 1)
+    Search::new(case, &Matching { watched: &watched, weight: 0.0, units: None }, way).run(case)
+}
+
+/// The images that descents start from, as pictures: what is recognised of them no attack has earned.
+#[must_use]
+pub fn starts(case: &Case<'_>, count: usize) -> Pictures {
+    let images: Vec<f32> = (0..count).flat_map(|k| start(case, &natural(0), k)).collect();
+    Pictures::of_model(&case.canvas, &case.canvas.to_model(&images))
 }
 
 /// An image to start from, channels first, pixels in [0, 1]: natural structure, or noise.
-fn start(case: &Case<'_>, way: &Way, restart: usize, k: usize) -> Vec<f32> {
-    let mut random = Random::new(case.given.seed ^ 0xA77A_C000, (restart * case.shown.len() + k) as u64);
+fn start(case: &Case<'_>, way: &Way, number: usize) -> Vec<f32> {
+    let mut random = Random::new(case.given.seed ^ 0xA77A_C000, number as u64);
     match way {
         // What has one channel is as often a drawing.
         Way::Natural(_) if case.canvas.channels > 1 && random.below(SCENES) == 0 => scene(&case.canvas, &mut random),

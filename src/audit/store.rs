@@ -2,7 +2,7 @@
 //!
 //! One file a piece of work, named by the hash of its name, so nothing is read that another audit made: a first line says whose it is.
 
-use super::attack::Loot;
+use super::attack::{Loot, Stage};
 use super::{hygiene::Finding, metrics::Metric, pictures::Pictures};
 use crate::error::{Error, Result};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -27,13 +27,14 @@ pub struct Store {
 struct Kept {
     what: String,
     work: String,
-    pictures: Option<KeptPictures>,
+    stages: Vec<KeptStage>,
     metrics: Vec<Metric>,
     findings: Vec<Finding>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct KeptPictures {
+struct KeptStage {
+    effort: usize,
     count: usize,
     size: [usize; 3],
     pixels: String,
@@ -70,17 +71,15 @@ impl Store {
         if kept.what != self.what || kept.work != work {
             return Err(broken("it was made by another".to_owned()));
         }
-        let pictures = match kept.pictures {
-            None => None,
-            Some(KeptPictures { count, size, pixels }) => {
-                let pixels = BASE64_STANDARD.decode(pixels).map_err(|e| broken(e.to_string()))?;
-                if Some(pixels.len()) != size.iter().try_fold(count, |product, &n| product.checked_mul(n)) {
-                    return Err(broken("its pictures are cut off".to_owned()));
-                }
-                Some(Pictures { count, size, pixels })
+        let stage = |KeptStage { effort, count, size, pixels }| {
+            let pixels = BASE64_STANDARD.decode(pixels).map_err(|e| broken(e.to_string()))?;
+            if Some(pixels.len()) != size.iter().try_fold(count, |product, &n| product.checked_mul(n)) {
+                return Err(broken("its pictures are cut off".to_owned()));
             }
+            Ok(Stage { effort, pictures: Pictures { count, size, pixels } })
         };
-        Ok(Some(Loot { pictures, metrics: kept.metrics, findings: kept.findings }))
+        let stages = kept.stages.into_iter().map(stage).collect::<Result<_>>()?;
+        Ok(Some(Loot { stages, metrics: kept.metrics, findings: kept.findings }))
     }
 
     /// Keeps what a work got: whole, or not at all.
@@ -89,11 +88,16 @@ impl Store {
     /// If it cannot be written.
     pub fn save(&self, work: &str, loot: &Loot) -> Result<()> {
         let path = self.path(work);
-        let pictures = loot.pictures.as_ref();
+        let stage = |Stage { effort, pictures: p }: &Stage| KeptStage {
+            effort: *effort,
+            count: p.count,
+            size: p.size,
+            pixels: BASE64_STANDARD.encode(&p.pixels),
+        };
         let kept = Kept {
             what: self.what.clone(),
             work: work.to_owned(),
-            pictures: pictures.map(|p| KeptPictures { count: p.count, size: p.size, pixels: BASE64_STANDARD.encode(&p.pixels) }),
+            stages: loot.stages.iter().map(stage).collect(),
             metrics: loot.metrics.clone(),
             findings: loot.findings.clone(),
         };
@@ -114,7 +118,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let store = |what: &str, resume| Store::new(root.path(), what.to_owned(), resume).unwrap();
         let pictures = Pictures { count: 2, size: [1, 2, 3], pixels: (0..12).collect() };
-        let loot = Loot { pictures: Some(pictures), metrics: vec![Metric::share("recognition", 1, 2, Some(0.1))], findings: Vec::new() };
+        let stages = vec![Stage { effort: 3, pictures: pictures.clone() }, Stage { effort: 7, pictures }];
+        let loot = Loot { stages, metrics: vec![Metric::share("recognition", 1, 2, Some(0.1))], findings: Vec::new() };
         store("a", false).save("work", &loot).unwrap();
         assert_eq!(store("a", true).load("work").unwrap(), Some(loot));
         assert_eq!(store("a", false).load("work").unwrap(), None, "it was not to resume");

@@ -1,7 +1,7 @@
 //! What the numbers say, in plain words, and no more than they say.
 
 use super::{
-    Attacked, Row,
+    Attacked, Best, Row,
     attack::{Knowledge, Subject},
     metrics::{Metric, interval},
 };
@@ -79,7 +79,7 @@ pub fn main(row: &Row) -> Option<&Metric> {
 
 /// Judges the rows of all attacks.
 #[must_use]
-pub fn verdict(attacked: &[Attacked], has_independent_judge: bool) -> Verdict {
+pub fn verdict(attacked: &[Attacked], best: &[Best], has_independent_judge: bool) -> Verdict {
     let mut points = Vec::new();
     let (mut leaks, mut blind, mut ran) = (0, 0, 0);
     for attack in attacked {
@@ -104,6 +104,7 @@ pub fn verdict(attacked: &[Attacked], has_independent_judge: bool) -> Verdict {
         blind += usize::from(!found && !could);
         points.push(sentence(attack, row, metric, ann, control));
     }
+    points.extend(best_of_all(best));
     if !has_independent_judge {
         points.push(
             "The ANN itself judged the reconstructions: what it recognises another observer may not, so its own column says little. Give another \
@@ -131,6 +132,27 @@ pub fn verdict(attacked: &[Attacked], has_independent_judge: bool) -> Verdict {
         points.push(format!("{unable} {were} not made, or not in full: see what was not tested."));
     }
     Verdict { level, headline, points }
+}
+
+/// What the best attacker has, and how far it would have come with less.
+fn best_of_all(best: &[Best]) -> Option<String> {
+    let curve: Vec<&Best> = best.iter().filter(|best| best.subject == Subject::Snn).collect();
+    let last = curve.last()?;
+    let percent = |best: &Best| format!("{:.0} %", 100.0 * best.recognised.value);
+    // Where half of it was there.
+    let half = curve.iter().find(|best| best.recognised.value >= 0.5 * last.recognised.value)?;
+    let at = last.timesteps.map(|t| format!(", T={t}")).unwrap_or_default();
+    let mut text = format!(
+        "The best of all attackers ({}, {}{at}): {} of the reconstructions from the SNN are recognised, after {} evaluations of the network for each.",
+        last.attack,
+        last.variant,
+        percent(last),
+        last.effort,
+    );
+    if half.effort < last.effort {
+        text += &format!(" {} are after {}.", percent(half), half.effort);
+    }
+    Some(text)
 }
 
 fn sentence(attack: &Attacked, row: &Row, snn: &Metric, ann: Option<&Metric>, control: Option<&Metric>) -> String {

@@ -234,10 +234,7 @@ pub struct CompileArgs {
     /// Differentiate the reset of the rate code too
     #[arg(long, help_heading = "Training")]
     pub through_reset: bool,
-    /// Whether the weights are trained against being read: see docs/sealing.md for what each costs and hides
-    #[arg(long, value_name = "KIND", default_value = "none", value_parser = seal(), help_heading = "Training")]
-    pub seal: SealArg,
-    /// What is not trained: any of `weights`, `biases`, `thresholds`, `initial` and `leak`; the artifact is then not `sealed`
+    /// What is not trained: any of `weights`, `biases`, `thresholds`, `initial` and `leak`; the phase of the artifact is then not `trained`
     #[arg(long, value_name = "PART[,PART..]", value_delimiter = ',', value_parser = part(), help_heading = "Training")]
     pub freeze: Vec<Part>,
     /// Longest gradient, in relative units; longer ones are cut to it
@@ -375,19 +372,19 @@ pub struct AuditArgs {
     #[arg(long, value_name = "N.npz", requires = "members", value_hint = ValueHint::FilePath, help_heading = "Images")]
     pub nonmembers: Option<PathBuf>,
 
-    /// Another classifier of the same classes, to say what reconstructions show [default: the ANN]
+    /// Another classifier of the same classes, to say what reconstructions show; may be given several times [default: the ANN]
     #[arg(long, value_name = "JUDGE.onnx", value_hint = ValueHint::FilePath, help_heading = "Judge")]
-    pub judge: Option<PathBuf>,
-    /// Its preprocessing, as `--scale` of a compilation
+    pub judge: Vec<PathBuf>,
+    /// Its preprocessing, as `--scale` of a compilation; of several judges: given once for all, or once for each, in their order
     #[arg(long, value_name = "S", allow_hyphen_values = true, value_parser = parse_divisor, requires = "judge", help_heading = "Judge")]
-    pub judge_scale: Option<f32>,
+    pub judge_scale: Vec<f32>,
     /// Its preprocessing, as `--mean` of a compilation
     #[arg(long, value_name = "M[,M..]", default_value = "0", allow_hyphen_values = true, value_parser = parse_means, requires = "judge", help_heading = "Judge")]
-    pub judge_mean: List,
+    pub judge_mean: Vec<List>,
     /// Its preprocessing, as `--std` of a compilation
     #[arg(long, value_name = "D[,D..]", default_value = "1", allow_hyphen_values = true, value_parser = parse_deviations, requires = "judge", help_heading = "Judge")]
-    pub judge_std: List,
-    /// The network in whose features distances to real images are measured: those that its last linear layer reads [default: the judge]
+    pub judge_std: Vec<List>,
+    /// The network in whose features distances to real images are measured: those that its last linear layer reads [default: the first judge]
     #[arg(long, value_name = "NET.onnx", requires = "reference", value_hint = ValueHint::FilePath, help_heading = "Judge")]
     pub features: Option<PathBuf>,
     /// Its preprocessing
@@ -597,10 +594,6 @@ pub enum ResetArg {
     Hard,
 }
 
-/// Weight of the loss against twins as typed: none for `none`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SealArg(pub Option<f32>);
-
 /// How hard an audit tries as typed: none for `none`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuditArg(pub Option<Effort>);
@@ -702,7 +695,6 @@ impl CompileArgs {
             hints: self.hints,
             weight_decay: self.weight_decay,
             clip: self.clip,
-            seal: self.seal.0,
             frozen,
             device: self.device,
             checkpoint: self.checkpoint.clone(),
@@ -760,13 +752,6 @@ fn spikes() -> impl TypedValueParser<Value = Spikes> {
 
 fn reset() -> impl TypedValueParser<Value = ResetArg> {
     words(&[("soft", ResetArg::Soft, "the threshold is taken off"), ("hard", ResetArg::Hard, "it becomes 0; with `--spikes binary`")])
-}
-
-fn seal() -> impl TypedValueParser<Value = SealArg> {
-    words(&[
-        ("none", SealArg(None), "distillation alone"),
-        ("twins", SealArg(Some(1.0)), "float networks made from the weights should not answer like the source network"),
-    ])
 }
 
 fn effort() -> impl TypedValueParser<Value = Effort> {
@@ -1075,7 +1060,7 @@ mod tests {
         let args = "m.onnx -o m.snn --code rate --digits-extra none --weights 16 --input-digits 10 --keep-names --timesteps auto --coding poisson --calibration c.npz --samples 7 --threshold percentile=99.9 \
                     --threshold-per layer --spikes binary --v-init zero --layout nhwc --scale 1 --mean -1,.5,2e-1 --std 1,2,3 --seed 5 --output logits --leak 0.9 \
                     --train temporal --train-samples 9 --epochs 3 --batch 5 --learning-rate 0.01 --temperature 4 --cross-entropy 0.5 --surrogate atan=3 \
-                    --through-reset --freeze leak,weights --device cuda:1 --hints 2 --weight-decay 0.1 --clip 3 --seal twins --reset hard --checkpoint state --resume --audit full";
+                    --through-reset --freeze leak,weights --device cuda:1 --hints 2 --weight-decay 0.1 --clip 3 --reset hard --checkpoint state --resume --audit full";
         let options = compile(args).unwrap().options().unwrap();
         let expected = Options {
             code: Code::Rate,
@@ -1109,7 +1094,6 @@ mod tests {
                 hints: 2.0,
                 weight_decay: 0.1,
                 clip: 3.0,
-                seal: Some(1.0),
                 frozen: vec![Part::Weights, Part::Leak],
                 device: Device::Cuda(1),
                 checkpoint: Some("state".into()),
@@ -1169,7 +1153,6 @@ mod tests {
             ("--surrogate atan=0", "more than 0"),
             ("--freeze neurons", "possible values: weights"),
             ("--device tpu", "want `auto`, `cpu`, `cuda` or `cuda:N`"),
-            ("--seal box", "possible values: none, twins"),
             ("--resume", "--checkpoint"),
             ("--scale 0", "must be more than 0"),
             ("--scale -255", "must be more than 0"),

@@ -143,14 +143,14 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "W0204",
         "the training diverged",
         "The loss, or the answer to held-out samples, went out of bounds. What was learned until then is thrown away, and the artifact\n\
-         holds the calibrated network: it is not sealed.\n\n\
+         holds the calibrated network.\n\n\
          Mostly the steps are too large: try half the `--learning-rate`, or a surrogate that is lower (`--surrogate triangle=0.3`).",
     ),
     (
         "W0205",
         "training found nothing as good",
         "No epoch answered the held-out samples as well as the network before training did (a loss that is larger by at most a quarter will\n\
-         do, if as many samples agree), so its weights were not taken: the artifact holds the calibrated network and is not sealed.\n\n\
+         do, if as many samples agree), so its weights were not taken: the artifact holds the calibrated network.\n\n\
          Mostly there are too few samples or epochs, or the learning rate is too large.",
     ),
     (

@@ -110,12 +110,12 @@ fn training(report: &Value) -> Option<String> {
     let best = training["best_epoch"].as_u64()?;
     let sum =
         |field: &str| training["weight_drift"].as_array().into_iter().flatten().filter_map(|layer| layer[field].as_u64()).sum::<u64>();
-    let mut text = match (best, training["is_sealed"].as_bool()?, sum("channels_left")) {
+    let mut text = match (best, training["is_fully_trained"].as_bool()?, sum("channels_left")) {
         (0, ..) => "of no use, so it is the calibrated network".to_owned(),
-        (_, true, _) => format!("epoch {best} of {epochs}, sealed: no channel of its weights is the source network's"),
-        (_, false, 0) => format!("epoch {best} of {epochs}, not sealed"),
+        (_, true, _) => format!("epoch {best} of {epochs}; no channel of its weights is the source network's"),
+        (_, false, 0) => format!("epoch {best} of {epochs}; some parameters were not trained"),
         (_, false, left) => {
-            format!("epoch {best} of {epochs}, not sealed: {left} of {} channels are the source network's", sum("channels"))
+            format!("epoch {best} of {epochs}; {left} of {} channels are still the source network's", sum("channels"))
         }
     };
     if training["end"] == "interrupted" {
@@ -164,7 +164,7 @@ mod tests {
                 "int8_45nm": {"snn_pj": 12_345_678.0, "ann_pj": 80_515_297.0},
             },
             "training": {
-                "end": "finished", "best_epoch": 17, "is_sealed": true, "curve": vec![0; 21],
+                "end": "finished", "best_epoch": 17, "is_fully_trained": true, "curve": vec![0; 21],
                 "weight_drift": [{"channels": 64, "channels_left": 0}, {"channels": 128, "channels_left": 0}],
             },
             "timesteps_auto": {"tried": [at(4, 80.0), at(8, 92.1875), at(16, 98.4375)]},
@@ -181,7 +181,7 @@ compiled `nets/vgg11.onnx`
   spikes     rate code, 16 time steps (tried 4, 8, 16), signed, direct coding; latency 16 steps, one image every 16
   agreement  98.4 % (90.4 to 99.9) with the float network on 64 held-out synthetic samples
   activity   1.23 spikes a neuron, 12.35 µJ an image; ANN 80.52 µJ in int8, 1.23 mJ in float (estimates)
-  training   epoch 17 of 20, sealed: no channel of its weights is the source network's
+  training   epoch 17 of 20; no channel of its weights is the source network's
   audit      none of the attacks that were made got more than chance from the artifact
   report     `out/vgg11.report.json`
   warnings   2";
@@ -238,13 +238,13 @@ compiled `nets/vgg11.onnx`
             line
         };
         assert_eq!(said(&|t| t["best_epoch"] = json!(0)), "of no use, so it is the calibrated network");
-        let open = |t: &mut Value| t["is_sealed"] = json!(false);
-        assert_eq!(said(&open), "epoch 17 of 20, not sealed");
+        let frozen = |t: &mut Value| t["is_fully_trained"] = json!(false);
+        assert_eq!(said(&frozen), "epoch 17 of 20; some parameters were not trained");
         let left = said(&|t| {
-            open(t);
+            frozen(t);
             t["weight_drift"][1]["channels_left"] = json!(3);
             t["end"] = json!("interrupted");
         });
-        assert_eq!(left, "epoch 17 of 20, not sealed: 3 of 192 channels are the source network's (interrupted)");
+        assert_eq!(left, "epoch 17 of 20; 3 of 192 channels are still the source network's (interrupted)");
     }
 }

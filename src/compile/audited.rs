@@ -74,7 +74,7 @@ fn attack(emitted: &Emitted<'_>, effort: Effort, observer: &mut dyn Observer) ->
         imported,
         float,
         normed: sampled.normed.as_ref(),
-        judge: None,
+        judges: Vec::new(),
         features: None,
         material: Material { calibration, ..Material::default() },
         words: audit::words(&[*model], &imported.metadata),

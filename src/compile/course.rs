@@ -87,7 +87,7 @@ impl<'a> Course<'a> {
             best,
             device: device.name(),
             end,
-            is_sealed: false,
+            is_fully_trained: false,
             drift: reading::drift(plan, &names, &before, &values),
             readings: [read(&before), read(&values), read(&noisy)],
         };

@@ -51,7 +51,7 @@ pub fn measure(sampled: &Sampled<'_>, draft: Draft, observer: &mut dyn Observer)
         options,
         recorded: emit::recorded(options),
         timesteps,
-        is_sealed: draft.graph.phase == Phase::Sealed,
+        is_fully_trained: draft.graph.phase == Phase::Trained,
         coding: encoder.coding,
         quantiser: &encoder.quantiser,
         layout: input.layout,

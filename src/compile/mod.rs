@@ -8,7 +8,7 @@
 //! | `fitted` | how images become its input, and that on such images it computes what the file says | compare | |
 //! | `sampled` | samples to calibrate on and samples that judge; the network with rectifiers alone | synthesize, bound, rectify | |
 //! | `calibrated` | the spiking network, by the rule and for the number of time steps that serve best | spike, calibrate, deploy, round, measure | `Spiking`, `Calibrated`, `Whole` |
-//! | `trained` | the same, its weights trained, if they were to be | train, measure | `Sealed`, if nothing is left of the source, `Whole` |
+//! | `trained` | the same, its weights trained, if they were to be | train, measure | `Trained`, if nothing is left of the source, `Whole` |
 //! | `emitted` | artifact and report | | |
 //! | `audited` | what attacks on the artifact get | audit | |
 //!

@@ -2,19 +2,10 @@
 
 use crate::{
     options::{Options, Part, Surrogate},
-    train::{Recipe, Seal, optimiser::Descent},
+    train::{Recipe, optimiser::Descent},
 };
-use snnc_engine::{
-    loss::Distillation,
-    plan::{Kind, Twin},
-};
+use snnc_engine::{loss::Distillation, plan::Kind};
 use snnc_kernels::neuron::{self, Derivation};
-
-/// The twins that are trained against.
-const SEALED_AGAINST: [Twin; 3] = [Twin::Relu, Twin::Clipped, Twin::Quantised];
-
-/// Divergence of a twin from the float network that is far enough: more than that of a guess among a hundred classes.
-const SEAL_MARGIN: f64 = 6.0;
 
 /// The recipe of the options.
 #[must_use]
@@ -45,7 +36,6 @@ pub fn recipe(options: &Options) -> Recipe {
             })
             .collect(),
         hints: training.hints,
-        seal: training.seal.map(|weight| Seal { weight: f64::from(weight), margin: SEAL_MARGIN, twins: SEALED_AGAINST.to_vec() }),
         seed: options.seed,
     }
 }

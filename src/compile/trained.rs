@@ -42,7 +42,7 @@ pub fn check_device(training: &Training) -> Result<()> {
     Ok(())
 }
 
-/// Trains the network. Its graph is sealed then, if nothing is left of the source network.
+/// Trains the network. Its graph is in the phase `Trained` then, if nothing is left of the source network.
 ///
 /// # Errors
 /// If a checkpoint cannot be read or written.
@@ -60,14 +60,14 @@ pub fn train<'a>(calibrated: Calibrated<'a>, observer: &mut dyn Observer) -> Res
     // What the training itself has to say comes first: the pass can but hand on a text.
     let mut training = course.finish()?;
     draft.passes.extend(ran.map_err(in_file(sampled.canonical.model))?);
-    let mut sealed = draft.graph.clone();
-    Phase::Sealed.enter(&mut sealed);
+    let mut fully_trained = draft.graph.clone();
+    Phase::Trained.enter(&mut fully_trained);
     // Parameters that were trained may still be what they were, up to a factor, where training has hardly moved them.
-    if let (TrainingRecord::Ran(ran), Ok(_)) = (&mut training, verify(&sealed))
+    if let (TrainingRecord::Ran(ran), Ok(_)) = (&mut training, verify(&fully_trained))
         && ran.left().0 == 0
     {
-        ran.is_sealed = true;
-        draft.graph = sealed;
+        ran.is_fully_trained = true;
+        draft.graph = fully_trained;
     }
     // What training found of no use was rounded before.
     if !matches!(&training, TrainingRecord::Ran(ran) if ran.best == 0) {

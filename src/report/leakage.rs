@@ -2,7 +2,10 @@
 
 use super::{cost, html::Sheet, layer, round::round, sheet};
 use crate::{
-    audit::{Attacked, Audit, Row, Skipped, attack::Subject, case::Case, metrics::Metric, policy::Ruled, verdict::main},
+    audit::{
+        Attacked, Audit, Row, Skipped, attack::Subject, case::Case, effort::Best, floors::Floor, metrics::Metric, policy::Ruled,
+        verdict::main,
+    },
     error::Result,
     options::Effort,
 };
@@ -11,7 +14,7 @@ use sha2::{Digest, Sha256};
 use snnc_runtime::{Artifact, Cost, Energy, PopulationKind, Reset, artifact::OpSpec};
 
 /// Version of the section.
-pub const VERSION: u64 = 2;
+pub const VERSION: u64 = 3;
 
 /// The command that makes an audit again, files being called what they are; `options` are those between.
 #[must_use]
@@ -47,7 +50,7 @@ pub fn section(case: &Case<'_>, audit: &Audit, policy: Option<&[Ruled]>, command
             "sha256": case.given.imported.source_sha256,
             "is_source": case.given.imported.source_sha256 == spec.source.sha256,
         },
-        "judge": judge(case),
+        "judges": judges(case),
         "material": material(case),
         "verdict": audit.verdict,
         "control": {
@@ -59,7 +62,9 @@ pub fn section(case: &Case<'_>, audit: &Audit, policy: Option<&[Ruled]>, command
                 "cosine": round(l.cosine),
             })).collect::<Vec<_>>(),
         },
+        "floors": audit.floors.iter().map(floor).collect::<Vec<_>>(),
         "attacks": audit.attacks.iter().map(attack).collect::<Vec<_>>(),
+        "best": audit.best.iter().map(best).collect::<Vec<_>>(),
         "tradeoff": audit.tradeoff.points.iter().map(|p| {
             let recognised = recognised(audit, p.timesteps);
             json!({
@@ -89,8 +94,10 @@ fn hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn judge(case: &Case<'_>) -> Value {
-    let statement = if case.is_independent {
+fn judges(case: &Case<'_>) -> Value {
+    let statement = if case.is_independent && case.judges.len() > 1 {
+        "Other classifiers than the one that was compiled say what the reconstructions show: numbers without a name are the first one's."
+    } else if case.is_independent {
         "Another classifier than the one that was compiled says what the reconstructions show."
     } else {
         "The ANN itself says what the reconstructions show: there was no other judge. What it recognises in reconstructions of its own need not \
@@ -98,8 +105,28 @@ fn judge(case: &Case<'_>) -> Value {
     };
     json!({
         "kind": if case.is_independent { "independent" } else { "source" },
-        "sha256": case.judge.sha256(),
+        "sha256": case.judges.iter().map(|judge| judge.sha256()).collect::<Vec<_>>(),
         "statement": statement,
+    })
+}
+
+fn floor(floor: &Floor) -> Value {
+    json!({
+        "name": floor.name,
+        "what": floor.what,
+        "metrics": floor.metrics.iter().map(metric).collect::<Vec<_>>(),
+        "why": floor.why,
+    })
+}
+
+fn best(best: &Best) -> Value {
+    json!({
+        "subject": best.subject,
+        "effort": best.effort,
+        "attack": best.attack,
+        "variant": best.variant,
+        "timesteps": best.timesteps,
+        "recognised": metric(&best.recognised),
     })
 }
 
@@ -138,14 +165,22 @@ fn result(row: &Row) -> Value {
         "variant": row.cell.variant,
         "subject": row.cell.subject,
         "timesteps": row.cell.timesteps,
-        "metrics": row.metrics.iter().map(|m| json!({
-            "name": m.name,
-            "value": round(m.value),
-            "interval_95": m.interval_95.map(|i| i.map(round)),
-            "chance": m.chance.map(round),
-            "of": m.of,
-            "unit": m.unit,
+        "metrics": row.metrics.iter().map(metric).collect::<Vec<_>>(),
+        "curve": row.curve.iter().map(|tried| json!({
+            "effort": tried.effort,
+            "recognised": tried.recognised.iter().map(metric).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
+    })
+}
+
+fn metric(metric: &Metric) -> Value {
+    json!({
+        "name": metric.name,
+        "value": round(metric.value),
+        "interval_95": metric.interval_95.map(|i| i.map(round)),
+        "chance": metric.chance.map(round),
+        "of": metric.of,
+        "unit": metric.unit,
     })
 }
 

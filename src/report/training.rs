@@ -37,7 +37,7 @@ fn ran_section(ran: &Ran) -> Value {
         "device": ran.device,
         "end": ran.end.name(),
         "best_epoch": ran.best,
-        "is_sealed": ran.is_sealed,
+        "is_fully_trained": ran.is_fully_trained,
         "curve": ran.curve.iter().enumerate().map(|(epoch, e)| json!({
             "epoch": epoch,
             "loss": e.loss.map(round),

@@ -13,11 +13,7 @@ use crate::{
     observer::Observer,
     synthesize::random::Random,
 };
-use snnc_engine::{
-    Device, Gradients, Inside, Losses, Network, Plan, Pool, TensorNetwork, Wanted,
-    loss::{Distillation, Hint},
-    parallel,
-};
+use snnc_engine::{Device, Gradients, Inside, Losses, Network, Plan, Pool, TensorNetwork, Wanted, loss::Hint, parallel};
 use snnc_ir::NodeId;
 use std::time::Instant;
 
@@ -38,7 +34,6 @@ fn average(average: &mut [Vec<f32>], values: &[Vec<f32>], window: usize) {
 /// All that stays the same from epoch to epoch.
 pub(super) struct Course<'a> {
     pub(super) plan: &'a Plan,
-    pub(super) twins: &'a [Plan],
     pub(super) lessons: &'a Lessons<'a>,
     pub(super) recipe: &'a Recipe,
     pub(super) wanted: &'a Wanted,
@@ -99,8 +94,7 @@ impl Course<'_> {
         let shards: Vec<&[f32]> = images.chunks(SHARD * len).collect();
         let values = &rounded(self.plan, values, self.lessons.largest)[..];
         let network = Network::new(self.plan, values);
-        let twins: Vec<Network<'_>> = self.twins.iter().map(|twin| Network::new(twin, values)).collect();
-        let parts = parallel::over(shards, |k, images| self.shard((&network, &twins), values, images, count, number * 1000 + k as u64));
+        let parts = parallel::over(shards, |k, images| self.shard(&network, values, images, count, number * 1000 + k as u64));
         let mut answers = Vec::new();
         let mut sum: Option<Gradients> = None;
         for part in parts {
@@ -125,16 +119,8 @@ impl Course<'_> {
         Ok(sum)
     }
 
-    /// The gradients of some images of a batch of `count`, and the teacher's answers. On a card, only what runs on the processor: the
-    /// twins.
-    fn shard(
-        &self,
-        (network, twins): (&Network<'_>, &[Network<'_>]),
-        values: &[Vec<f32>],
-        images: &[f32],
-        count: usize,
-        stream: u64,
-    ) -> (Gradients, Vec<f32>) {
+    /// The gradients of some images of a batch of `count`, and the teacher's answers. On a card the answers alone: gradients are zeros.
+    fn shard(&self, network: &Network<'_>, values: &[Vec<f32>], images: &[f32], count: usize, stream: u64) -> (Gradients, Vec<f32>) {
         let Self { lessons, recipe, wanted, pool, .. } = *self;
         let here = images.len() / lessons.canvas.len();
         let is_hinted = recipe.hints > 0.0;
@@ -148,7 +134,7 @@ impl Course<'_> {
             .map(|((step, _, size), target)| (*step, Hint { weight, layers: nodes.len(), target, size: size.clone() }))
             .collect();
         let inside: Vec<(usize, &dyn Inside)> = hints.iter().map(|(step, hint)| (*step, hint as &dyn Inside)).collect();
-        let mut sum = match self.device {
+        let gradients = match self.device {
             Device::Cpu => {
                 let input = (lessons.encode)(images, stream);
                 let losses = Losses { output: &self.distillation(&answers, count), inside: &inside };
@@ -156,12 +142,7 @@ impl Course<'_> {
             }
             Device::Card(_) => Gradients::zeros(values, wanted),
         };
-        for twin in twins {
-            let losses = Losses { output: &self.against_twins(&answers, count), inside: &[] };
-            let input = (lessons.still)(images);
-            sum.add(&pool.with(|buffers| twin.gradients(&input, here, wanted, recipe.derivation, &losses, buffers)));
-        }
-        (sum, answers)
+        (gradients, answers)
     }
 
     /// The loss of the spiking network's logits, averaged over the `count` images of a batch.
@@ -170,25 +151,6 @@ impl Course<'_> {
             let (loss, mut gradient) = self.recipe.loss.of(logits, answers, self.lessons.classes);
             gradient.iter_mut().for_each(|g| *g /= count as f32);
             (loss / count as f64, gradient)
-        }
-    }
-
-    /// The loss of a twin's logits: what they are nearer to the teacher's than the margin.
-    fn against_twins(&self, answers: &[f32], count: usize) -> impl Fn(&[f32]) -> (f64, Vec<f32>) {
-        move |logits| {
-            let Some(seal) = &self.recipe.seal else { return (0.0, vec![0.0; logits.len()]) };
-            let share = seal.weight / (self.twins.len() * count) as f64;
-            let divergence = Distillation { cross_entropy: 0.0, ..self.recipe.loss };
-            let classes = self.lessons.classes;
-            let mut total = 0.0;
-            let mut gradient = Vec::with_capacity(logits.len());
-            for (row, answer) in logits.chunks(classes).zip(answers.chunks(classes)) {
-                let (distance, slope) = divergence.of(row, answer, classes);
-                let is_near = distance < seal.margin;
-                total += if is_near { share * (seal.margin - distance) } else { 0.0 };
-                gradient.extend(slope.iter().map(|g| if is_near { -(share as f32) * g } else { 0.0 }));
-            }
-            (total, gradient)
         }
     }
 
@@ -211,7 +173,7 @@ mod tests {
         synthesize::Canvas,
         train::optimiser::Descent,
     };
-    use snnc_engine::plan::Tail;
+    use snnc_engine::{loss::Distillation, plan::Tail};
     use snnc_kernels::neuron::{Derivation, Surrogate};
 
     const FLOAT: &str = r#"
@@ -270,14 +232,13 @@ graph @g imported {
             derivation: Derivation { surrogate: Surrogate::Triangle { height: 0.5 }, through_reset: false },
             frozen: Vec::new(),
             hints: 0.0,
-            seal: None,
             seed: 0,
         };
         let wanted = Wanted { parameters: vec![true; values.len()], input: false };
         let pool = Pool::default();
         let gradients = |device: &Device, part: usize| {
             let (lessons, recipe, wanted, pool) = (&lessons, &recipe, &wanted, &pool);
-            let course = Course { plan: &plan, twins: &[], lessons, recipe, wanted, device, deadline: None, part, pool };
+            let course = Course { plan: &plan, lessons, recipe, wanted, device, deadline: None, part, pool };
             course.gradients(&values, &images, 0).expect("the network runs")
         };
         let expected = gradients(&Device::Cpu, 1);

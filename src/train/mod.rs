@@ -42,7 +42,7 @@ mod stir;
 pub use checkpoint::Checkpoint;
 pub use curve::{End, Epoch, Trained};
 pub use lessons::{Encode, Lessons};
-pub use recipe::{Recipe, Seal};
+pub use recipe::Recipe;
 
 use crate::{
     error::{Error, Result},
@@ -50,7 +50,7 @@ use crate::{
 };
 use course::Course;
 use optimiser::Optimiser;
-use snnc_engine::{Device, Plan, Pool, Wanted, plan::Twin};
+use snnc_engine::{Device, Plan, Pool, Wanted};
 use state::State;
 use std::time::Instant;
 
@@ -85,19 +85,8 @@ pub fn train(
     let batches = count.div_ceil(recipe.batch);
     let steps = recipe.epochs * batches;
     let pool = Pool::default();
-    let twins: Vec<Plan> = recipe.seal.iter().flat_map(|seal| seal.twins.iter().map(|&twin: &Twin| plan.twin(twin))).collect();
     let part = limits.device.images_at_once(plan)?;
-    let course = Course {
-        plan,
-        twins: &twins,
-        lessons,
-        recipe,
-        wanted: &wanted,
-        device: limits.device,
-        deadline: limits.deadline,
-        part,
-        pool: &pool,
-    };
+    let course = Course { plan, lessons, recipe, wanted: &wanted, device: limits.device, deadline: limits.deadline, part, pool: &pool };
     let mut state = State {
         values: start.clone(),
         average: start.clone(),

@@ -1,11 +1,7 @@
 //! How to train.
 
 use super::optimiser::Descent;
-use snnc_engine::{
-    Plan,
-    loss::Distillation,
-    plan::{Kind, Twin},
-};
+use snnc_engine::{Plan, loss::Distillation, plan::Kind};
 use snnc_kernels::neuron::Derivation;
 
 /// How to train.
@@ -25,22 +21,8 @@ pub struct Recipe {
     pub frozen: Vec<Kind>,
     /// Weight of the error of the layers beside the distillation.
     pub hints: f64,
-    /// Training against twins of the network, where the source network should not be read from its weights.
-    pub seal: Option<Seal>,
     /// Of everything random.
     pub seed: u64,
-}
-
-/// A loss that twins of the network should not have: `weight · max(0, margin - divergence)`, the divergence being that of the twin's
-/// answer from the float network's, as in the distillation.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Seal {
-    /// Of the loss, shared out over the twins.
-    pub weight: f64,
-    /// Divergence that is far enough.
-    pub margin: f64,
-    /// The twins.
-    pub twins: Vec<Twin>,
 }
 
 impl Recipe {

@@ -37,7 +37,7 @@ pub struct Ran {
     /// How it ended.
     pub end: End,
     /// Whether nothing that was computed from the source network is left as it was: no parameter, and no channel of a weight, up to a factor.
-    pub is_sealed: bool,
+    pub is_fully_trained: bool,
     /// What became of every layer's weights.
     pub drift: Vec<Drift>,
     /// The twins before training, after it, and of the control with noise.

@@ -4,7 +4,7 @@
 //! near the threshold. Others it moves together, which hides as little as the factor of a channel, by which a conversion scales them. Such
 //! channels get noise of the size of what training has changed in their layer: whoever compares the files learns no more from them than
 //! from the others. Where training has hardly moved a layer at all, noise would be a pretence: then it is said that the
-//! source network's channels are still there, and the network is not sealed.
+//! source network's channels are still there, and the phase is not `trained`.
 
 use crate::{
     artifact::{

@@ -44,7 +44,7 @@ pub struct ToIntegers;
 
 impl Pass for ToIntegers {
     fn about(&self) -> About {
-        About { name: "to-integers", accepts: Phase::Calibrated..=Phase::Sealed, is_required: true }
+        About { name: "to-integers", accepts: Phase::Calibrated..=Phase::Trained, is_required: true }
     }
 
     fn run(&self, graph: &mut Graph, cx: &mut PassCx<'_>) -> Result<Changed, PassError> {

@@ -84,7 +84,7 @@ fn conv_if() -> Vector {
     let mut b = Builder::new(&[1, 2, 6, 5], Layout::Nchw, Coding::Direct);
     b.artifact.graph.input.preprocess = Preprocess { scale: 255.0, mean: vec![0.5, 0.25], std: vec![0.25] };
     b.artifact.graph.input.quantiser = Quantiser::of_pixels(&b.artifact.graph.input.preprocess);
-    b.artifact.graph.phase = Phase::Sealed;
+    b.artifact.graph.phase = Phase::Trained;
     b.artifact.graph.options.insert("calibration".into(), serde_json::json!({"samples": 128, "method": "least-squares"}));
     let w = r.weight(&[4, 2, 3, 2], 100);
     let bias = r.tensor(&[4], 3000);

@@ -8,7 +8,8 @@ use crate::{
         distil::{HELD_OUT, budget, own_images, twin},
         metrics::Metric,
         models::float,
-        reconstruct::{natural, reconstruct},
+        reconstruct::{Search, natural},
+        twins::Lessons,
     },
     error::{Error, Result},
     synthesize::{differentiable::Matching, statistics::Watched},
@@ -24,6 +25,8 @@ pub struct Adaptive;
 const NATURAL: &str = "distilled";
 /// The layers' statistics too.
 const STATISTICS: &str = "distilled, layer statistics";
+/// From a twin that was trained on adversarial images as well: it learns what the function is there, which weights alone may hide.
+const ADVERSARIAL: &str = "distilled adversarially";
 
 /// Weight of the statistics' distance beside the answer.
 const WEIGHT: f64 = 0.3;
@@ -35,7 +38,7 @@ impl Attack for Adaptive {
         About {
             name: "adaptive",
             title: "Adaptive: distilled twin with priors",
-            objective: "Images of each class: a float twin is first trained, on procedural images, to answer like the artifact, then inverted with \
+            objective: "Images of each class: a float twin is first trained, on procedural images and on adversarial ones, to answer like the artifact, then inverted with \
          natural-image priors and with the statistics that layers have on such images (in the ANN's column: those that its batch norms recorded, \
          where it has some).",
             knows: &[Knowledge::File, Knowledge::Weights, Knowledge::Thresholds, Knowledge::Queries],
@@ -44,7 +47,7 @@ impl Attack for Adaptive {
 
     fn cells(&self, case: &Case<'_>, effort: Effort) -> Vec<Cell> {
         let steps = steps(effort);
-        let variants = if effort == Effort::Quick { &[NATURAL][..] } else { &[NATURAL, STATISTICS][..] };
+        let variants = if effort == Effort::Quick { &[NATURAL][..] } else { &[NATURAL, STATISTICS, ADVERSARIAL][..] };
         let asked = budget(effort);
         let mut cells = Vec::new();
         for &variant in variants {
@@ -58,12 +61,14 @@ impl Attack for Adaptive {
                     continue;
                 }
                 for t in timesteps(case, effort) {
-                    // The second variant starts from the twin of the first.
-                    let distillation = if variant == NATURAL {
-                        let training = 3.0 * case.spiking_macs(1) * (asked.queries * asked.epochs) as f64;
-                        training + case.spiking_macs(t) * (asked.queries + HELD_OUT) as f64
-                    } else {
-                        0.0
+                    let training = 3.0 * case.spiking_macs(1) * (asked.queries * asked.epochs) as f64;
+                    let queries = case.spiking_macs(t) * (asked.queries + HELD_OUT) as f64;
+                    let distillation = match variant {
+                        NATURAL => training + queries,
+                        // Half of the images are asked about anew in every epoch.
+                        ADVERSARIAL => 1.5 * training + queries * (1.0 + 0.5 * asked.epochs as f64),
+                        // It starts from the twin of the first.
+                        _ => 0.0,
                     };
                     cells.push(Cell {
                         variant,
@@ -82,22 +87,27 @@ impl Attack for Adaptive {
         let way = natural(steps(effort));
         let is_matched = cell.variant == STATISTICS;
         let weight = if is_matched { WEIGHT } else { 0.0 };
-        let invert = |watched: &Watched<'_>, units: Option<&[f32]>| reconstruct(case, &Matching { watched, weight, units }, &way, 1);
+        let invert = |watched: &Watched<'_>, units: Option<&[f32]>, before: usize| {
+            let model = Matching { watched, weight, units };
+            Search { before, ..Search::new(case, &model, way) }.run(case)
+        };
         let Some(timesteps) = cell.timesteps else {
             let graph = float(case, cell.subject).ok_or_else(|| Error::Internal("the SNN is no float network".into()))?;
             let watched = match case.given.normed.filter(|_| is_matched && cell.subject == Subject::Ann) {
                 Some(normed) => Watched::norms(graph, normed, &own_images(case, 1, 3))?,
                 None => watched(case, graph, is_matched, false)?,
             };
-            return Ok(Loot { pictures: Some(invert(&watched, None)?), ..Loot::default() });
+            return Ok(Loot { stages: invert(&watched, None, 0)?, ..Loot::default() });
         };
-        let distilled = twin(case, timesteps, effort)?;
-        let units = case.units.as_deref();
-        let pictures = invert(&watched(case, &distilled.graph, is_matched, true)?, units)?;
+        let lessons = if cell.variant == ADVERSARIAL { Lessons::Adversarial } else { Lessons::Procedural };
+        let distilled = twin(case, timesteps, lessons, effort)?;
+        // Answers that were asked for serve all reconstructions.
+        let before = distilled.queries.div_ceil(case.shown.len());
+        let stages = invert(&watched(case, &distilled.graph, is_matched, true)?, case.units.as_deref(), before)?;
         let chance = Some(1.0 / case.classes as f64);
         let [before, after] = distilled.agreeing;
         Ok(Loot {
-            pictures: Some(pictures),
+            stages,
             metrics: vec![
                 Metric::share("agreement_before_distillation", before, HELD_OUT, chance),
                 Metric::share("agreement_of_twin", after, HELD_OUT, chance),

@@ -7,11 +7,12 @@
 use super::cells::{cells_of_three, timesteps};
 use crate::{
     audit::{
-        attack::{About, Attack, Cell, Knowledge, Loot},
+        attack::{About, Attack, Cell, Knowledge, Loot, Stage},
         case::{Case, Effort},
         distil::own_images,
         models::Oracle,
         pictures::Pictures,
+        surest::surest,
     },
     error::Result,
     synthesize::{pyramid::Pyramid, random::Random},
@@ -62,25 +63,27 @@ impl Attack for BlackBox {
     fn run(&self, case: &Case<'_>, cell: &Cell, effort: Effort) -> Result<Loot> {
         let oracle = Oracle::new(case, cell.subject, cell.timesteps.unwrap_or(1))?;
         let Queries { pool, rounds, pairs } = queries(effort);
-        let (len, classes) = (case.canvas.len(), case.classes);
         let asked = own_images(case, pool, 4);
         let answers = oracle.logits(&asked)?;
-        let mut images = Vec::with_capacity(case.shown.len() * len);
-        for (k, &class) in case.shown.iter().enumerate() {
-            // Another start for every picture of a class.
-            let rank = case.shown[..k].iter().filter(|&&c| c == class).count();
-            let mut by_answer: Vec<(f64, usize)> = answers.chunks(classes).map(|row| log_softmax(row, 1.0)[class]).zip(0..).collect();
-            by_answer.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            let best = by_answer[rank % by_answer.len()].1;
-            images.extend_from_slice(&asked[best * len..][..len]);
+        let mut images = surest(case, &asked, &answers);
+        // What is asked about once serves all reconstructions.
+        let before = pool.div_ceil(case.shown.len());
+        let mut stages = vec![Stage { effort: before, pictures: Pictures::of_model(&case.canvas, &images) }];
+        let mut sure = sureness(&oracle, &images, &case.shown, case.classes)?;
+        for round in 0..rounds {
+            evolve(case, &oracle, &mut images, &mut sure, round, pairs)?;
+            let done = round + 1;
+            if done.is_power_of_two() || done == rounds {
+                let effort = before + done * (2 * pairs + 1);
+                stages.push(Stage { effort, pictures: Pictures::of_model(&case.canvas, &images) });
+            }
         }
-        evolve(case, &oracle, &mut images, rounds, pairs)?;
-        Ok(Loot { pictures: Some(Pictures::of_model(&case.canvas, &images)), ..Loot::default() })
+        Ok(Loot { stages, ..Loot::default() })
     }
 }
 
-/// Improves all images side by side, round after round.
-fn evolve(case: &Case<'_>, oracle: &Oracle<'_>, images: &mut [f32], rounds: usize, pairs: usize) -> Result<()> {
+/// A round: improves all images side by side, and how sure the network is of them.
+fn evolve(case: &Case<'_>, oracle: &Oracle<'_>, images: &mut [f32], sure: &mut [f64], round: usize, pairs: usize) -> Result<()> {
     let canvas = &case.canvas;
     let (len, classes, pixels) = (canvas.len(), case.classes, canvas.height * canvas.width);
     let pyramid = Pyramid::new(canvas.height, canvas.width, true);
@@ -100,53 +103,50 @@ fn evolve(case: &Case<'_>, oracle: &Oracle<'_>, images: &mut [f32], rounds: usiz
         }
         image
     };
-    let mut sure: Vec<f64> = answers(oracle, images, &case.shown, classes)?;
-    for round in 0..rounds {
-        let mut asked = Vec::with_capacity(images.len() * 2 * pairs);
-        let mut draws: Vec<Vec<f32>> = Vec::new();
-        for (k, image) in images.chunks(len).enumerate() {
-            for pair in 0..pairs {
-                let mut random = Random::new(case.given.seed ^ 0xE70_1000, ((round * case.shown.len() + k) * pairs + pair) as u64);
-                let draw: Vec<f32> = (0..canvas.channels).flat_map(|_| sizes.iter()).map(|size| DRAW * size * random.normal()).collect();
-                asked.extend(moved(image, &draw));
-                asked.extend(moved(image, &draw.iter().map(|d| -d).collect::<Vec<_>>()));
-                draws.push(draw);
-            }
+    let mut asked = Vec::with_capacity(images.len() * 2 * pairs);
+    let mut draws: Vec<Vec<f32>> = Vec::new();
+    for (k, image) in images.chunks(len).enumerate() {
+        for pair in 0..pairs {
+            let mut random = Random::new(case.given.seed ^ 0xE70_1000, ((round * case.shown.len() + k) * pairs + pair) as u64);
+            let draw: Vec<f32> = (0..canvas.channels).flat_map(|_| sizes.iter()).map(|size| DRAW * size * random.normal()).collect();
+            asked.extend(moved(image, &draw));
+            asked.extend(moved(image, &draw.iter().map(|d| -d).collect::<Vec<_>>()));
+            draws.push(draw);
         }
-        let shown: Vec<usize> = case.shown.iter().flat_map(|&class| std::iter::repeat_n(class, 2 * pairs)).collect();
-        let found = answers(oracle, &asked, &shown, classes)?;
-        let mut tried = Vec::with_capacity(images.len());
-        for (k, image) in images.chunks(len).enumerate() {
-            let mut slope = vec![0.0f32; canvas.channels * width];
-            for pair in 0..pairs {
-                let gain = (found[(k * pairs + pair) * 2] - found[(k * pairs + pair) * 2 + 1]) as f32;
-                slope.iter_mut().zip(&draws[k * pairs + pair]).for_each(|(s, d)| *s += gain * d);
-            }
-            let size = (slope.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / slope.len() as f64).sqrt().max(1e-30) as f32;
-            let mean_size = (sizes.iter().map(|s| s * s).sum::<f32>() / width as f32).sqrt();
-            slope.iter_mut().for_each(|s| *s *= STEP * mean_size / size);
-            tried.extend(moved(image, &slope));
+    }
+    let shown: Vec<usize> = case.shown.iter().flat_map(|&class| std::iter::repeat_n(class, 2 * pairs)).collect();
+    let found = sureness(oracle, &asked, &shown, classes)?;
+    let mut tried = Vec::with_capacity(images.len());
+    for (k, image) in images.chunks(len).enumerate() {
+        let mut slope = vec![0.0f32; canvas.channels * width];
+        for pair in 0..pairs {
+            let gain = (found[(k * pairs + pair) * 2] - found[(k * pairs + pair) * 2 + 1]) as f32;
+            slope.iter_mut().zip(&draws[k * pairs + pair]).for_each(|(s, d)| *s += gain * d);
         }
-        // The step, or the best of the draws, or what there was.
-        let after = answers(oracle, &tried, &case.shown, classes)?;
-        for k in 0..case.shown.len() {
-            let of_draws = (0..2 * pairs).map(|j| (found[k * 2 * pairs + j], &asked[(k * 2 * pairs + j) * len..][..len]));
-            let candidates = std::iter::once((after[k], &tried[k * len..][..len])).chain(of_draws);
-            let best = candidates.fold(None, |best: Option<(f64, &[f32])>, next| match best {
-                Some(best) if best.0 >= next.0 => Some(best),
-                _ => Some(next),
-            });
-            if let Some((value, image)) = best.filter(|(value, _)| *value > sure[k]) {
-                sure[k] = value;
-                images[k * len..][..len].copy_from_slice(image);
-            }
+        let size = (slope.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / slope.len() as f64).sqrt().max(1e-30) as f32;
+        let mean_size = (sizes.iter().map(|s| s * s).sum::<f32>() / width as f32).sqrt();
+        slope.iter_mut().for_each(|s| *s *= STEP * mean_size / size);
+        tried.extend(moved(image, &slope));
+    }
+    // The step, or the best of the draws, or what there was.
+    let after = sureness(oracle, &tried, &case.shown, classes)?;
+    for k in 0..case.shown.len() {
+        let of_draws = (0..2 * pairs).map(|j| (found[k * 2 * pairs + j], &asked[(k * 2 * pairs + j) * len..][..len]));
+        let candidates = std::iter::once((after[k], &tried[k * len..][..len])).chain(of_draws);
+        let best = candidates.fold(None, |best: Option<(f64, &[f32])>, next| match best {
+            Some(best) if best.0 >= next.0 => Some(best),
+            _ => Some(next),
+        });
+        if let Some((value, image)) = best.filter(|(value, _)| *value > sure[k]) {
+            sure[k] = value;
+            images[k * len..][..len].copy_from_slice(image);
         }
     }
     Ok(())
 }
 
 /// How sure the network is, of each image, of the class that it is to show: the logarithm of its probability.
-fn answers(oracle: &Oracle<'_>, images: &[f32], shown: &[usize], classes: usize) -> Result<Vec<f64>> {
+fn sureness(oracle: &Oracle<'_>, images: &[f32], shown: &[usize], classes: usize) -> Result<Vec<f64>> {
     let logits = oracle.logits(images)?;
     Ok(logits.chunks(classes).zip(shown).map(|(row, &class)| log_softmax(row, 1.0)[class]).collect())
 }

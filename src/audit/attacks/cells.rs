@@ -8,7 +8,7 @@ use snnc_runtime::Code;
 
 /// Steps of a descent on images.
 #[must_use]
-pub(super) fn steps(effort: Effort) -> usize {
+pub fn steps(effort: Effort) -> usize {
     match effort {
         Effort::Quick => 100,
         Effort::Full => 250,

@@ -1,4 +1,8 @@
 //! Membership inference: was an image trained on?
+//!
+//! Of the strong attacks in the literature, LiRA (Carlini et al., S&P 2022) needs many networks that were trained like the one under attack, with and
+//! without each image. Nobody has these who did not train it, so its likelihood ratio is taken over the two sets instead of over such shadows: it is
+//! weaker, and where it finds nothing, LiRA might.
 
 use super::cells::{cells_of_three, timesteps};
 use crate::{
@@ -12,6 +16,7 @@ use crate::{
 };
 use snnc_engine::{Network, loss::log_softmax};
 use snnc_ir::NodeId;
+use snnc_runtime::{Code, argmax};
 
 /// Scores images by what the network answers.
 pub struct Membership;
@@ -33,8 +38,9 @@ impl Attack for Membership {
         About {
             name: "membership",
             title: "Membership inference",
-            objective: "Whether an image was trained on: from the confidence, the entropy and the loss of the answer, and from the spikes of every layer \
-         (the ANN's: its activations) by a logistic regression that is fitted to one half of the images and scores the other.",
+            objective: "Whether an image was trained on: from the confidence, the entropy and the loss of the answer, from its likelihood ratio (as LiRA, but without shadow \
+         networks, so weaker), and from the spikes of every layer (the ANN's: its activations) by a logistic regression. The last two are fitted to one half \
+         of the images and score the other.",
             knows: &[Knowledge::Queries, Knowledge::Membership],
         }
     }
@@ -50,7 +56,14 @@ impl Attack for Membership {
         let count = |set: &Option<Labelled>| set.as_ref().map_or(0, |s| s.pictures.count.min(most(effort)));
         let images = (count(&material.members) + count(&material.nonmembers)) as f64;
         let one = |t: Option<usize>| t.map_or(case.float_macs(), |t| case.spiking_macs(t));
-        cells_of_three(self.name(), VARIANT, &timesteps(case, effort), |t| images * one(t))
+        let mut steps = timesteps(case, effort);
+        if effort == Effort::Full && case.network.spec().code == Code::Rate && case.given.timesteps.is_empty() {
+            // An answer after few steps may tell otherwise than the last one.
+            steps.extend((0..).map(|k| 1 << k).take_while(|&t| t < case.timesteps()));
+            steps.sort_unstable();
+            steps.dedup();
+        }
+        cells_of_three(self.name(), VARIANT, &steps, |t| images * one(t))
     }
 
     fn run(&self, case: &Case<'_>, cell: &Cell, effort: Effort) -> Result<Loot> {
@@ -69,6 +82,8 @@ impl Attack for Membership {
                 metrics.extend(roc::metrics(prefix, &members, &others));
             }
         }
+        let [of_members, of_others] = likelihood_ratios(&members, &others);
+        metrics.extend(roc::metrics("likelihood_ratio", &of_members, &of_others));
         let [of_members, of_others] = fitted(&members.activity, &others.activity);
         metrics.extend(roc::metrics("activity", &of_members, &of_others));
         Ok(Loot { metrics, ..Loot::default() })
@@ -85,6 +100,55 @@ const SCORES: [(&str, Score); 3] = [
     ("entropy", |logits, _| Some(log_softmax(logits, 1.0).iter().map(|log| log.exp() * log).sum())),
 ];
 
+/// Images of a class that a half must have of either set for a likelihood of its own.
+const OF_CLASS: usize = 16;
+
+/// For each image the log of how much more likely its confidence is among members than among others, both taken as normal, by class where there
+/// are enough. Fitted to every other image of both sets, for the images between.
+fn likelihood_ratios(members: &Answers, others: &Answers) -> [Vec<f64>; 2] {
+    let sets = [members.confidences(), others.confidences()];
+    let of_half = |set: &[(usize, f64)], parity: usize, class: Option<usize>| {
+        let half = set.iter().skip(parity).step_by(2);
+        half.filter(|(c, _)| class.is_none_or(|class| *c == class)).map(|(_, value)| *value).collect::<Vec<f64>>()
+    };
+    let models = [0, 1].map(|parity| {
+        let normals = |class| {
+            let values = sets.each_ref().map(|set| of_half(set, parity, class));
+            let is_enough = class.is_none() || values.iter().all(|v| v.len() >= OF_CLASS);
+            is_enough.then(|| values.map(|v| Normal::of(&v)))
+        };
+        let of_all = normals(None);
+        let of_classes: Vec<_> = (0..members.classes).map(|class| normals(Some(class)).or(of_all)).collect();
+        of_classes
+    });
+    sets.each_ref().map(|set| {
+        let score = |(k, &(class, value)): (usize, &(usize, f64))| {
+            models[1 - k % 2][class].map_or(0.0, |[members, others]| members.log_density(value) - others.log_density(value))
+        };
+        set.iter().enumerate().map(score).collect()
+    })
+}
+
+/// A normal distribution.
+#[derive(Clone, Copy)]
+struct Normal {
+    mean: f64,
+    deviation: f64,
+}
+
+impl Normal {
+    fn of(values: &[f64]) -> Self {
+        let n = values.len().max(1) as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
+        Self { mean, deviation: variance.sqrt().max(1e-3) }
+    }
+
+    fn log_density(&self, value: f64) -> f64 {
+        -self.deviation.ln() - 0.5 * ((value - self.mean) / self.deviation).powi(2)
+    }
+}
+
 /// What a network answered to a set.
 struct Answers {
     classes: usize,
@@ -95,6 +159,17 @@ struct Answers {
 }
 
 impl Answers {
+    /// For each image its class, or the answer where that is not known, and the log of the odds of it (Carlini et al., S&P 2022, equation 7).
+    fn confidences(&self) -> Vec<(usize, f64)> {
+        let of = |(k, row): (usize, &[f32])| {
+            let class = self.labels.as_ref().map_or_else(|| argmax(row), |labels| labels[k]);
+            let own = log_softmax(row, 1.0)[class];
+            let others = log_softmax(row, 1.0).iter().enumerate().filter(|(k, _)| *k != class).map(|(_, log)| log.exp()).sum::<f64>();
+            (class, own - others.max(1e-12).ln())
+        };
+        self.logits.chunks(self.classes).enumerate().map(of).collect()
+    }
+
     fn scores(&self, of: Score) -> Option<Vec<f64>> {
         let label = |k: usize| self.labels.as_ref().map(|labels| labels[k]);
         self.logits.chunks(self.classes).enumerate().map(|(k, row)| of(row, label(k))).collect()
@@ -192,6 +267,24 @@ mod tests {
 
     fn auc(metrics: &[Metric]) -> (f64, [f64; 2]) {
         (metrics[0].value, metrics[0].interval_95.unwrap())
+    }
+
+    #[test]
+    fn a_likelihood_ratio_finds_what_lies_on_both_sides() {
+        // Members are surer or less sure than others: no threshold tells them apart, the ratio does.
+        let answers = |count: usize, spread: f32, seed: u64| {
+            let mut random = Random::new(seed, 0);
+            let logits = (0..count).flat_map(|_| [3.0 + spread * random.normal(), 0.0]).collect();
+            Answers { classes: 2, logits, labels: Some(vec![0; count]), activity: Vec::new() }
+        };
+        let area = |a: &Answers, b: &Answers| {
+            let [of_members, of_others] = likelihood_ratios(a, b);
+            auc(&roc::metrics("", &of_members, &of_others))
+        };
+        let (members, others) = (answers(400, 3.0, 1), answers(400, 0.5, 2));
+        assert!(area(&members, &others).0 > 0.8);
+        let (_, [low, high]) = area(&others, &answers(400, 0.5, 3));
+        assert!(low < 0.5 && high > 0.45, "no false alarm: {low} {high}");
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub mod reconversion;
 pub mod through_time;
 pub mod weights;
 
+pub use cells::steps;
+
 use super::attack::Attack;
 
 /// The attacks, in the order in which they run and are reported.

@@ -6,7 +6,7 @@ use crate::{
         attack::{About, Attack, Cell, Knowledge, Loot, Subject},
         case::{Case, Effort},
         models::Planned,
-        reconstruct::{impressions, invert_float, natural, reconstruct},
+        reconstruct::{Search, impressions, invert_float, natural},
     },
     error::Result,
 };
@@ -63,15 +63,15 @@ impl Attack for Reconversion {
     fn run(&self, case: &Case<'_>, cell: &Cell, effort: Effort) -> Result<Loot> {
         let steps = steps(effort);
         let way = if cell.variant == PAPER { impressions(steps) } else { natural(steps) };
-        let pictures = if let Some(timesteps) = cell.timesteps {
+        let stages = if let Some(timesteps) = cell.timesteps {
             let plan = case.plan(timesteps)?;
             let values = plan.values(&case.spiking);
             let plan = plan.twin(twin(cell.variant));
             let derivation = Derivation { surrogate: Surrogate::Triangle { height: 1.0 }, through_reset: false };
-            reconstruct(case, &Planned::new(case, &plan, &values, derivation, None), &way, 1)?
+            Search::new(case, &Planned::new(case, &plan, &values, derivation, None), way).run(case)?
         } else {
-            invert_float(case, cell.subject, &way)?
+            invert_float(case, cell.subject, way)?
         };
-        Ok(Loot { pictures: Some(pictures), ..Loot::default() })
+        Ok(Loot { stages, ..Loot::default() })
     }
 }

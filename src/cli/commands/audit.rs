@@ -34,7 +34,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use snnc_ir::TensorType;
 use snnc_runtime::{Artifact, Network};
-use std::{collections::BTreeSet, path::Path, process::ExitCode};
+use std::{collections::BTreeSet, path::Path, process::ExitCode, sync::LazyLock};
 
 /// Runs the command.
 pub(crate) fn run(args: &AuditArgs, style: &Style) -> Outcome {
@@ -65,11 +65,11 @@ fn check(args: &AuditArgs) -> Result<()> {
         ("the reference images", &args.reference),
         ("the members", &args.members),
         ("the non-members", &args.nonmembers),
-        ("the judge", &args.judge),
         ("the feature network", &args.features),
         ("the policy", &args.policy),
     ];
-    let inputs = optional.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?)));
+    let judges = args.judge.iter().map(|path| ("a judge", path.as_path()));
+    let inputs = optional.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?))).chain(judges);
     let inputs: Vec<(&str, &Path)> =
         [("the artifact", args.artifact.as_path()), ("the model", args.ann.as_path())].into_iter().chain(inputs).collect();
     files::check_distinct(&inputs, &outputs)
@@ -105,9 +105,11 @@ fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Res
         nonmembers: images(&args.nonmembers)?,
         ..Material::default()
     };
-    let juror = |path: &Option<std::path::PathBuf>, prefix, scale, mean: &List, std: &List| {
-        let pixels = Pixels { scale, mean: mean.0.clone(), std: std.0.clone() };
-        path.as_deref().map(|path| Juror::open(path, &pixels, prefix)).transpose()
+    let pixels = |scale, mean: &List, std: &List| Pixels { scale, mean: mean.0.clone(), std: std.0.clone() };
+    let of_features = pixels(args.features_scale, &args.features_mean, &args.features_std);
+    let judge = |(k, path): (usize, &std::path::PathBuf)| {
+        let of = of_judge(args, k)?;
+        Juror::open(path, &pixels(of.scale, of.mean, of.std), "--judge-")
     };
     let given = Given {
         artifact: &artifact,
@@ -115,8 +117,8 @@ fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Res
         imported: &imported,
         float: &float,
         normed: normed.as_ref(),
-        judge: juror(&args.judge, "--judge-", args.judge_scale, &args.judge_mean, &args.judge_std)?,
-        features: juror(&args.features, "--features-", args.features_scale, &args.features_mean, &args.features_std)?,
+        judges: args.judge.iter().enumerate().map(judge).collect::<Result<_>>()?,
+        features: args.features.as_deref().map(|path| Juror::open(path, &of_features, "--features-")).transpose()?,
         material,
         words: audit::words(&[&args.artifact, &args.ann], &imported.metadata),
         timesteps: args.timesteps.iter().copied().collect::<BTreeSet<_>>().into_iter().collect(),
@@ -141,6 +143,32 @@ fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Res
     write(args, &report, &case, &made)?;
     let passed = ruled.as_ref().is_none_or(|rules| rules.iter().all(|rule| rule.passed));
     Ok((readable(&made, ruled.as_deref()), passed))
+}
+
+/// The preprocessing of a judge, as typed.
+struct OfJudge<'a> {
+    scale: Option<f32>,
+    mean: &'a List,
+    std: &'a List,
+}
+
+/// That of one of the judges: each option is given once for all of them, or once for each.
+fn of_judge(args: &AuditArgs, k: usize) -> Result<OfJudge<'_>> {
+    fn at<'a, T>(option: &str, given: &'a [T], k: usize, judges: usize) -> Result<Option<&'a T>> {
+        match given.len() {
+            0 | 1 => Ok(given.first()),
+            n if n == judges => Ok(given.get(k)),
+            n => Err(Error::Usage(format!("{option} is given {n} times for {judges} judges: give it once for all, or once for each"))),
+        }
+    }
+    static ZERO: LazyLock<List> = LazyLock::new(|| List(vec![0.0]));
+    static ONE: LazyLock<List> = LazyLock::new(|| List(vec![1.0]));
+    let judges = args.judge.len();
+    Ok(OfJudge {
+        scale: at("--judge-scale", &args.judge_scale, k, judges)?.copied(),
+        mean: at("--judge-mean", &args.judge_mean, k, judges)?.unwrap_or(&ZERO),
+        std: at("--judge-std", &args.judge_std, k, judges)?.unwrap_or(&ONE),
+    })
 }
 
 fn labelled(path: &Path, canvas: &Canvas, classes: usize) -> Result<Labelled> {
@@ -188,10 +216,12 @@ fn command(args: &AuditArgs) -> String {
             text += &format!(" {option}");
         }
     }
-    if args.judge.is_some() {
-        let (mean, std) = (list(&args.judge_mean), list(&args.judge_std));
-        let scale = scale("--judge-scale", args.judge_scale);
-        text += &format!(" --judge JUDGE.onnx{scale} --judge-mean {mean} --judge-std {std}");
+    for k in 0..args.judge.len() {
+        let name = if k == 0 { String::new() } else { (k + 1).to_string() };
+        if let Ok(of) = of_judge(args, k) {
+            let scale = scale("--judge-scale", of.scale);
+            text += &format!(" --judge JUDGE{name}.onnx{scale} --judge-mean {} --judge-std {}", list(of.mean), list(of.std));
+        }
     }
     if args.features.is_some() {
         let (mean, std) = (list(&args.features_mean), list(&args.features_std));

@@ -2,6 +2,7 @@
 //! gets while its type keeps its size.
 
 use super::measures::Subject;
+use super::text::{share, trimmed};
 
 /// Axis ticks are no more than this.
 const TICKS: usize = 6;
@@ -77,6 +78,30 @@ impl Scale {
         }
         candidates(&[1.0], ((last - first).max(1) as usize).div_ceil(TICKS - 1))
     }
+}
+
+/// The height of a plot of shares, in pixels.
+pub(super) const HEIGHT: f64 = 280.0;
+
+/// A share, in pixels from the top.
+pub(super) fn y(share: f64) -> f64 {
+    HEIGHT * (1.0 - Scale::UNIT.at(share) / 100.0)
+}
+
+/// Lines at round shares, and round values along x.
+pub(super) fn grid(x: Scale, show: fn(f64) -> String) -> String {
+    let level = |tick: f64| {
+        let (at, text) = (y(tick), trimmed(&share(tick)));
+        let text = format!("<text class=\"level\" x=\"-8\" y=\"{:.1}\">{text}</text>", at + 4.0);
+        format!("<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>{text}")
+    };
+    let tick = |tick: f64| {
+        let (at, text) = (percent(x.at(tick)), trimmed(&show(tick)));
+        let line = format!("<line class=\"stub\" x1=\"{at}\" x2=\"{at}\" y1=\"{HEIGHT}\" y2=\"{}\"/>", HEIGHT + 5.0);
+        format!("{line}<text class=\"tick\" x=\"{at}\" y=\"{}\">{text}</text>", HEIGHT + 19.0)
+    };
+    let levels: String = Scale::UNIT.ticks().into_iter().map(level).collect();
+    levels + &x.ticks().into_iter().map(tick).collect::<String>()
 }
 
 /// A coordinate in percent.
@@ -162,6 +187,12 @@ pub(super) fn legend<'a>(entries: impl IntoIterator<Item = (String, &'a str)>) -
 /// The key of a dashed line.
 pub(super) fn dashed() -> String {
     "<svg class=\"key\" width=\"14\" height=\"14\" aria-hidden=\"true\"><line class=\"chance\" x1=\"7\" x2=\"7\" y1=\"0\" y2=\"14\"/></svg>"
+        .to_owned()
+}
+
+/// The key of a dashed line from left to right.
+pub(super) fn dashed_across() -> String {
+    "<svg class=\"key\" width=\"14\" height=\"14\" aria-hidden=\"true\"><line class=\"chance\" x1=\"0\" x2=\"14\" y1=\"7\" y2=\"7\"/></svg>"
         .to_owned()
 }
 

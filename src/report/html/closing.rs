@@ -2,7 +2,7 @@
 
 use super::metrics::KNOWN;
 use super::parts::{definitions, row, section, table};
-use super::text::{NONE, hash, list, scalar, string};
+use super::text::{NONE, hash, hashes, list, scalar, string};
 use serde_json::Value;
 
 /// What no attack looked at.
@@ -30,7 +30,7 @@ pub(super) fn reproduce(report: &Value) -> String {
         ("Seed", seed),
         ("Artifact, SHA-256", hash(&leakage["artifact"]["sha256"])),
         ("ANN, SHA-256", hash(&leakage["ann"]["sha256"])),
-        ("Judge, SHA-256", hash(&leakage["judge"]["sha256"])),
+        ("Judges, SHA-256", hashes(&leakage["judges"]["sha256"])),
     ]);
     section("reproduce", "How to reproduce this", &(command + &facts))
 }

@@ -9,7 +9,7 @@ fn body(leakage: &Value) -> String {
     definitions(&[
         ("Artifact", artifact(&leakage["artifact"])),
         ("ANN", ann(leakage)),
-        ("Judge", judge(&leakage["judge"])),
+        ("Judges", judges(&leakage["judges"])),
         ("Material", material(&leakage["material"])),
         ("Control", string(&leakage["control"]["what"]).unwrap_or_default()),
     ]) + &noise(&leakage["control"])
@@ -44,14 +44,17 @@ fn ann(leakage: &Value) -> String {
     with_hash(parts.into_iter().flatten().collect::<Vec<_>>().join("; "), ann)
 }
 
-fn judge(judge: &Value) -> String {
-    let kind = match judge["kind"].as_str() {
+fn judges(judges: &Value) -> String {
+    let kind = match judges["kind"].as_str() {
         Some("independent") => "<strong>Independent.</strong> ".to_owned(),
         Some("source") => "<strong>The source network itself.</strong> ".to_owned(),
         Some(other) => format!("<strong>{}.</strong> ", escape(other)),
         None => String::new(),
     };
-    with_hash(kind + &string(&judge["statement"]).unwrap_or_default(), judge)
+    let text = kind + &string(&judges["statement"]).unwrap_or_default();
+    let hashes = list(&judges["sha256"]).iter().filter(|hash| hash.is_string());
+    let text = text + &hashes.map(|of| format!("<span class=\"sha\">SHA-256 {}</span>", hash(of))).collect::<String>();
+    if text.is_empty() { NONE.to_owned() } else { text }
 }
 
 fn material(material: &Value) -> String {

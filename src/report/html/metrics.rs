@@ -34,12 +34,26 @@ const fn metric(name: &'static str, title: &'static str, leak: Leak, what: &'sta
 }
 
 /// In the order of the glossary.
-pub(super) const KNOWN: [Known; 15] = [
+pub(super) const KNOWN: [Known; 17] = [
     metric(
         "recognition",
         "Recognition",
         Leak::Higher,
         "Share of reconstructed images that the judge assigns to the class they were made for.",
+        "Interval: Wilson 1927",
+    ),
+    metric(
+        "sure",
+        "Sure",
+        Leak::Higher,
+        "Share of images for which the judge gives some class, whichever, a probability of at least 0.9.",
+        "Interval: Wilson 1927",
+    ),
+    metric(
+        "preferred_class",
+        "Preferred class",
+        Leak::Higher,
+        "Share of images without any class that the judge puts into the one that it prefers.",
         "Interval: Wilson 1927",
     ),
     metric("confidence", "Confidence", Leak::Higher, "The judge's mean probability of the class that an image was made for.", ""),
@@ -131,12 +145,24 @@ pub(super) const KNOWN: [Known; 15] = [
     ),
 ];
 
-/// What is known of a metric.
+/// A name without the judge's number, and the number.
+fn judge(name: &str) -> (&str, Option<u32>) {
+    let split = name.rsplit_once("_by_").and_then(|(base, number)| Some((base, Some(number.parse().ok()?))));
+    split.unwrap_or((name, None))
+}
+
+/// What is known of a metric, whoever judged.
 pub(super) fn known(name: &str) -> Option<&'static Known> {
+    let (name, _) = judge(name);
     KNOWN.iter().find(|known| known.name == name)
 }
 
 /// A name for readers, escaped.
 pub(super) fn title(name: &str) -> String {
-    known(name).map_or_else(|| escape(&name.replace('_', " ")), |known| known.title.to_owned())
+    let (_, number) = judge(name);
+    match (known(name), number) {
+        (Some(known), Some(number)) => format!("{} (judge {number})", known.title),
+        (Some(known), None) => known.title.to_owned(),
+        (None, _) => escape(&name.replace('_', " ")),
+    }
 }

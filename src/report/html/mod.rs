@@ -6,6 +6,7 @@ mod attacks;
 mod chart;
 mod closing;
 mod cost;
+mod effort;
 mod facts;
 mod forest;
 mod layers;
@@ -35,6 +36,7 @@ pub fn page(report: &Value, sheets: &[Sheet]) -> String {
         verdict::policy(&leakage["policy"]),
         sheets::notice(sheets),
         facts::section(report),
+        effort::section(leakage),
         attacks::section(leakage),
         sheets::section(leakage, sheets),
         tradeoff::section(leakage),

@@ -10,7 +10,13 @@ fn metric(name: &str, unit: &str, value: f64) -> Value {
 
 fn result(subject: &str, timesteps: Option<u64>) -> Value {
     let metrics = [metric("recognition", "share", 0.8), metric("frechet", "distance", 31.0), metric("strange", "furlongs", -1.0)];
-    json!({"variant": "relu", "subject": subject, "timesteps": timesteps, "metrics": metrics})
+    let curve = json!([{"effort": 10, "recognised": [metrics[0]]}, {"effort": 100, "recognised": [metrics[0]]}]);
+    json!({"variant": "relu", "subject": subject, "timesteps": timesteps, "metrics": metrics, "curve": curve})
+}
+
+fn best(subject: &str, effort: u64) -> Value {
+    json!({"subject": subject, "effort": effort, "attack": "reconversion", "variant": "relu", "timesteps": 8,
+        "recognised": metric("recognition", "share", 0.7)})
 }
 
 fn tradeoff(timesteps: u64) -> Value {
@@ -32,14 +38,17 @@ fn report() -> Value {
             "findings": [{"severity": "leak", "what": "found"}, {"severity": "note", "what": "noted"}]})
     };
     json!({"compiler": "snnc 0.1.0", "leakage": {
-        "version": 1, "effort": "quick", "seed": 0,
+        "version": 3, "effort": "quick", "seed": 0,
         "artifact": {"sha256": "ab", "phase": "calibrated", "code": "radix", "timesteps": 8, "neurons": 12345, "spikes": "signed"},
         "ann": {"sha256": "cd", "is_source": true},
-        "judge": {"kind": "independent", "sha256": "ef", "statement": "A network of its own judged."},
+        "judges": {"kind": "independent", "sha256": ["ef", "01"], "statement": "A network of its own judged."},
         "material": {"reference": {"images": 2000, "labelled": true}, "members": 500, "nonmembers": 500, "features": "judge"},
         "verdict": {"level": "leak", "headline": "It leaks.", "points": ["First.", "Second."]},
         "control": {"what": "Noise.", "layers": [{"layer": "/conv1", "relative_noise": 0.012}]},
         "attacks": [attack("reconversion", "ran"), attack("queries", "partly"), attack("membership", "not run")],
+        "best": [best("ann", 10), best("ann", 100), best("snn", 10), best("snn", 75), best("control", 100)],
+        "floors": [{"name": "start-images", "what": "Starts.", "metrics": [metric("recognition", "share", 0.1)], "why": null},
+            {"name": "random-weights", "what": "Noise.", "metrics": [], "why": "too long"}],
         "tradeoff": [tradeoff(4), tradeoff(8), tradeoff(16), tradeoff(32)],
         "ann_accuracy": 0.93, "ann_energy_pj": 1.9e8, "accuracy_of": "2000 labelled reference images",
         "time": {"timesteps": 8, "latency": 184, "interval": 8, "delay_bits": 4096},
@@ -155,7 +164,7 @@ fn nothing_is_missed_and_nothing_panics() {
         json!([]),
         json!({"leakage": 3}),
         json!({"leakage": {"policy": {}, "attacks": [{}], "tradeoff": [{}, 1],
-        "layers": [{}, null], "not_tested": [{}], "judge": [], "material": {}, "control": {"layers": [[]]}}}),
+        "layers": [{}, null], "not_tested": [{}], "judges": [], "best": [{}, 3], "floors": [{}, null], "material": {}, "control": {"layers": [[]]}}}),
     ] {
         assert_sound(&page(&empty, &[]));
         assert!(!page(&empty, &[]).contains("keep it as private"));

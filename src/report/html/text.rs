@@ -167,6 +167,12 @@ pub(super) fn hash(value: &Value) -> String {
     string(value).map_or_else(|| NONE.to_owned(), |hash| format!("<code class=\"hash\">{hash}</code>"))
 }
 
+/// A list of them.
+pub(super) fn hashes(values: &Value) -> String {
+    let all: Vec<String> = list(values).iter().map(hash).collect();
+    if all.is_empty() { NONE.to_owned() } else { all.join(", ") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,13 +1,11 @@
 //! What fewer steps cost and save: answers and energy of the network against what the attacker still recognises.
 
-use super::chart::{Mark, Scale, legend, percent};
+use super::chart::{HEIGHT, Mark, Scale, grid, legend, percent, y};
 use super::measures::{Subject, interval};
 use super::parts::{details, row, section as whole, table};
-use super::text::{NONE, energy, float, list, number, scalar, share, string, trimmed};
+use super::text::{NONE, energy, float, list, number, scalar, share, string};
 use serde_json::Value;
 
-/// The height of the plot, in pixels.
-const HEIGHT: f64 = 280.0;
 /// Labels nearer than this, in percent of the width, stand on two lines.
 const NEAR: f64 = 13.0;
 
@@ -89,32 +87,12 @@ fn chart(leakage: &Value, entries: &[Value]) -> String {
          width=\"100%\" height=\"{HEIGHT}\">{}{}{}{}</svg></div>\n\
          <figcaption>{}</figcaption></figure>\n",
         legend(keys),
-        grid(&axis),
+        grid(axis.scale, axis.show),
         guides(&points, ann.map(|(x, _)| axis.scale.at(x))),
         ann.map_or_else(String::new, |(x, value)| ANN.at(axis.scale.at(x), y(value), &format!("ANN: {}", share(value)))),
         series(&points),
         axis.title,
     )
-}
-
-/// A share, in pixels from the top.
-fn y(share: f64) -> f64 {
-    HEIGHT * (1.0 - Scale::UNIT.at(share) / 100.0)
-}
-
-fn grid(axis: &Axis) -> String {
-    let level = |tick: f64| {
-        let (at, text) = (y(tick), trimmed(&share(tick)));
-        let text = format!("<text class=\"level\" x=\"-8\" y=\"{:.1}\">{text}</text>", at + 4.0);
-        format!("<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>{text}")
-    };
-    let tick = |tick: f64| {
-        let (at, text) = (percent(axis.scale.at(tick)), trimmed(&(axis.show)(tick)));
-        let line = format!("<line class=\"stub\" x1=\"{at}\" x2=\"{at}\" y1=\"{HEIGHT}\" y2=\"{}\"/>", HEIGHT + 5.0);
-        format!("{line}<text class=\"tick\" x=\"{at}\" y=\"{}\">{text}</text>", HEIGHT + 19.0)
-    };
-    let levels: String = Scale::UNIT.ticks().into_iter().map(level).collect();
-    levels + &axis.scale.ticks().into_iter().map(tick).collect::<String>()
 }
 
 /// A line for each T with its name on top: both series stand on it.
