@@ -1527,13 +1527,20 @@ fn an_audit_of_files() {
     }
 
     place.compile("m", &RATE).ok();
-    let said = audit(&["--timesteps", "9,2", "--json", "t.json"]).ok().stdout;
+    let judge = model.to_str().unwrap();
+    let said = audit(&["--timesteps", "9,2", "--json", "t.json", "--as-locked", "--judge", judge, "--judge", judge]).ok().stdout;
+    assert!(said.contains("locked (clusters, T=9)") && said.contains("locked (5 labelled images a class, T=2)"), "{said}");
     for at in ["(quantised, T=2)", "(quantised, T=9)", "(triangle, T=2)", "(triangle, T=9)", "(distilled, T=9)", "answers, T=9)"] {
         assert!(said.contains(at), "{at} {said}");
     }
     let report: Value = serde_json::from_slice(&fs::read(place.path("t.json")).unwrap()).unwrap();
     assert_valid(&report);
     assert!(report["leakage"]["reproduce"].as_str().unwrap().contains("--timesteps 9,2"), "{}", report["leakage"]["reproduce"]);
+    let names: Vec<&str> =
+        report["leakage"]["attacks"][2]["results"][0]["metrics"].as_array().unwrap().iter().flat_map(|m| m["name"].as_str()).collect();
+    assert!(names.contains(&"recognition_by_2") && names.contains(&"confidence"), "{names:?}");
+    audit(&["--judge", judge, "--judge", judge, "--judge", judge, "--judge-mean", "0", "--judge-mean", "1"])
+        .error("--judge-mean is given 2 times for 3 judges");
     audit(&["--timesteps", "0"]).error("from 1 to 65536");
 
     fs::write(place.path("strict.toml"), "max-recognition-rate = 0.2\nmax-accuracy-drop = 5.0\nrequired-attacks = [\"membership\"]\n")
@@ -1541,6 +1548,11 @@ fn an_audit_of_files() {
     let refused = audit(&["--policy", "strict.toml", "--json", "a.json"]);
     assert_eq!(refused.code, 1, "{}", refused.stderr);
     assert!(refused.stdout.contains("1 of 3 rules are not kept") && refused.stdout.contains("max-recognition-rate"), "{}", refused.stdout);
+    fs::write(place.path("far.toml"), "max-recognition-rate = 1\nat-effort = 100000\n").unwrap();
+    let refused = audit(&["--policy", "far.toml"]);
+    assert!(refused.code == 1 && refused.stdout.contains("no attack went as far as 100000 evaluations"), "{}", refused.stdout);
+    fs::write(place.path("near.toml"), "max-recognition-rate = 1\nat-effort = 20\n").unwrap();
+    assert!(audit(&["--policy", "near.toml"]).ok().stdout.contains("the rule is kept"));
     fs::write(place.path("mild.toml"), "max-recognition-rate = 1\nmax-auc = 1.0\nmin-energy-gain = 0.01\n").unwrap();
     assert!(audit(&["--policy", "mild.toml"]).ok().stdout.contains("all 3 rules are kept"));
     fs::write(place.path("wrong.toml"), "max-recognition = 1\n").unwrap();

@@ -92,6 +92,8 @@ pub struct Stage {
 pub struct Loot {
     /// Reconstructions at growing effort; the last are what the attack ends with. None, if it makes no images.
     pub stages: Vec<Stage>,
+    /// Whether they are of no class by name: then a judge is asked whether it is sure of any.
+    pub is_nameless: bool,
     /// What was measured beside what the judge says of the pictures.
     pub metrics: Vec<Metric>,
     /// What was found.
@@ -119,6 +121,12 @@ pub trait Attack: Sync {
     /// Its name.
     fn name(&self) -> &'static str {
         self.about().name
+    }
+
+    /// Whether the case asks for it; what nobody asked for is not reported either.
+    fn is_wanted(&self, case: &Case<'_>) -> bool {
+        let _ = case;
+        true
     }
 
     /// Why it cannot be tried on this case at all.

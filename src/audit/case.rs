@@ -65,6 +65,8 @@ pub struct Given<'a> {
     pub words: Vec<String>,
     /// Numbers of time steps at which the artifact is attacked; with none, the attacks choose by effort.
     pub timesteps: Vec<usize>,
+    /// Whether to ask what would be left if the read-out were locked.
+    pub as_locked: bool,
     /// Of everything random.
     pub seed: u64,
 }

@@ -24,6 +24,17 @@ pub struct Natural {
     pub steps: usize,
     /// Whether gradients are smoothed.
     pub smoothing: Option<Smoothing>,
+    /// Where to.
+    pub aim: Aim,
+}
+
+/// What is descended beside the priors.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Aim {
+    /// The margin of a class over all others together.
+    Margin,
+    /// One output by itself, times this. For outputs that do not exclude each other: a margin over many leaves little of any.
+    Output(f32),
 }
 
 /// The gradient of a step is the mean over draws of pixel noise: that of the network's answer to a blurred neighbourhood. It sees past
@@ -75,8 +86,8 @@ impl Natural {
         let reach = height.min(width) * REACH / 32;
         for step in 1..=self.steps {
             let view = View::new(canvas, reach, &mut Random::new(seed ^ 0x51DE_0000, step as u64));
-            let margin = |logits: &[f32]| margin(logits, classes);
-            let found = self.gradient(model, canvas, (&view.of(images), classes.len()), (step, seed), &margin, &mut buffers)?;
+            let loss = |logits: &[f32]| self.aim.loss(logits, classes);
+            let found = self.gradient(model, canvas, (&view.of(images), classes.len()), (step, seed), &loss, &mut buffers)?;
             let mut slope = vec![0.0f32; images.len()];
             view.add_back(&found, &mut slope);
             for (image, slope) in images.chunks(len).zip(slope.chunks_mut(len)) {
@@ -138,6 +149,20 @@ fn shares(pyramid: &Pyramid) -> Vec<f32> {
         shares.extend(std::iter::repeat_n(share, cells));
     }
     shares
+}
+
+impl Aim {
+    fn loss(self, logits: &[f32], classes: &[usize]) -> (f64, Vec<f32>) {
+        let Self::Output(gain) = self else { return margin(logits, classes) };
+        let count = logits.len() / classes.len().max(1);
+        let mut gradient = vec![0.0; logits.len()];
+        let mut loss = 0.0;
+        for (k, &class) in classes.iter().enumerate() {
+            loss -= f64::from(gain * logits[k * count + class]);
+            gradient[k * count + class] = -gain;
+        }
+        (loss, gradient)
+    }
 }
 
 /// The log of the sum of the other classes' exponentials, less the logit of the class, over all images, and its gradient.

@@ -41,7 +41,7 @@ fn points<'a>(attacked: &'a Attacked, row: &'a Row, subject: Subject) -> impl It
     let cell = &row.cell;
     let tried = row.curve.iter().filter(move |_| cell.subject == subject);
     tried.flat_map(move |tried| {
-        tried.recognised.iter().map(move |recognised| Best {
+        tried.recognised.iter().filter(|share| share.name.starts_with("recognition")).map(move |recognised| Best {
             subject,
             effort: tried.effort,
             attack: attacked.attack.name(),

@@ -156,7 +156,7 @@ impl Seen {
     }
 }
 
-/// The operand of the last linear layer, or of a convolution that does its work.
+/// The operand of the last linear layer.
 fn before_last(graph: &Graph, output: NodeId) -> Option<NodeId> {
     let mut node = output;
     loop {

@@ -7,6 +7,7 @@
 //! | [`case`] | what all attacks of one audit share |
 //! | [`models`] | the networks under attack, to differentiate or to ask |
 //! | [`reconstruct`] | images by descent |
+//! | [`readout`] | what a network without its read-out shows |
 //! | [`distil`], [`twins`] | a float twin from a spiking network's answers; those of an audit |
 //! | [`effort`], [`floors`] | what the best attacker has after so much effort, and what there is to be had without the network |
 //! | [`jury`], [`pictures`] | who says what a reconstruction shows, and what is shown to them |
@@ -34,6 +35,7 @@ pub mod metrics;
 pub mod models;
 pub mod pictures;
 pub mod policy;
+pub mod readout;
 pub mod reconstruct;
 pub mod similarity;
 pub mod store;
@@ -104,6 +106,7 @@ pub fn audit(case: &Case<'_>, conduct: &Conduct<'_>, observer: &mut dyn Observer
     let deadline = conduct.budget.map(|seconds| began + Duration::from_secs_f64(seconds));
     let planned: Vec<(&'static dyn Attack, Option<String>, Vec<Cell>)> = ATTACKS
         .into_iter()
+        .filter(|attack| attack.is_wanted(case))
         .map(|attack| {
             let missing = attack.missing(case);
             let cells = if missing.is_some() { Vec::new() } else { attack.cells(case, conduct.effort) };
@@ -113,6 +116,7 @@ pub fn audit(case: &Case<'_>, conduct: &Conduct<'_>, observer: &mut dyn Observer
     observer.stage("audit", Some(planned.iter().map(|(_, _, cells)| cells.len() as u64).sum()));
     let mut made: BTreeMap<String, Judged> = BTreeMap::new();
     let real = reference_features(case)?;
+    let floors = floors::measure(case, conduct)?;
     let (mut spent, mut done) = (0.0, 0);
     let mut attacks = Vec::new();
     for (attack, missing, cells) in planned {
@@ -153,7 +157,7 @@ pub fn audit(case: &Case<'_>, conduct: &Conduct<'_>, observer: &mut dyn Observer
                 };
                 spent += seconds;
                 attacked.findings.extend(loot.findings.iter().cloned());
-                let judged = judged(case, loot, real.as_ref())?;
+                let judged = judged(case, loot, &floors, real.as_ref())?;
                 made.insert(cell.work.clone(), judged);
             }
             let Judged { metrics, curve, pictures } = made[&cell.work].clone();
@@ -163,7 +167,6 @@ pub fn audit(case: &Case<'_>, conduct: &Conduct<'_>, observer: &mut dyn Observer
         attacks.push(attacked);
     }
     let tradeoff = tradeoff::measure(case, conduct.effort)?;
-    let floors = floors::measure(case, conduct)?;
     let best = effort::best(&attacks);
     let verdict = verdict::verdict(&attacks, &best, case.is_independent);
     observer.stage_done(began.elapsed());
@@ -174,7 +177,7 @@ pub fn audit(case: &Case<'_>, conduct: &Conduct<'_>, observer: &mut dyn Observer
 #[must_use]
 pub fn estimate(case: &Case<'_>, effort: Effort) -> f64 {
     let mut works: BTreeMap<String, f64> = BTreeMap::new();
-    let attacks = ATTACKS.into_iter().filter(|attack| attack.missing(case).is_none());
+    let attacks = ATTACKS.into_iter().filter(|attack| attack.is_wanted(case) && attack.missing(case).is_none());
     works.extend(attacks.flat_map(|attack| attack.cells(case, effort)).map(|cell| (cell.work, cell.macs)));
     works.values().sum::<f64>() / NOMINAL_SPEED
 }
@@ -204,12 +207,19 @@ pub fn by_judge(name: &str, judge: usize) -> String {
 }
 
 /// What the judges and the features say of what a cell got.
-fn judged(case: &Case<'_>, mut loot: Loot, real: Option<&jury::Seen>) -> Result<Judged> {
+fn judged(case: &Case<'_>, mut loot: Loot, floors: &[Floor], real: Option<&jury::Seen>) -> Result<Judged> {
     let Some(last) = loot.stages.pop() else { return Ok(Judged { metrics: loot.metrics, curve: Vec::new(), pictures: None }) };
     let look = |pictures: &Pictures| case.judges.iter().map(|judge| judge.look("reconstructions", pictures)).collect::<Result<Vec<_>>>();
-    let recognised = |seen: &[jury::Seen]| -> Vec<Metric> {
-        seen.iter().enumerate().filter_map(|(k, seen)| seen.recognition(&by_judge("recognition", k), &case.shown)).collect()
+    let sure = |k: usize, seen: &jury::Seen| {
+        let name = by_judge("sure", k);
+        // What judges say of the start images is what nobody has earned.
+        let chance = floors.iter().flat_map(|floor| &floor.metrics).find(|m| m.name == name).map(|m| m.value);
+        seen.sure(&name, case.classes).map(|(share, classes)| (Metric { chance, ..share }, classes))
     };
+    let of = |(k, seen): (usize, &jury::Seen)| {
+        if loot.is_nameless { sure(k, seen).map(|(share, _)| share) } else { seen.recognition(&by_judge("recognition", k), &case.shown) }
+    };
+    let recognised = |seen: &[jury::Seen]| -> Vec<Metric> { seen.iter().enumerate().filter_map(of).collect() };
     let mut curve = Vec::new();
     for stage in &loot.stages {
         curve.push(Tried { effort: stage.effort, recognised: recognised(&look(&stage.pictures)?) });
@@ -220,7 +230,11 @@ fn judged(case: &Case<'_>, mut loot: Loot, real: Option<&jury::Seen>) -> Result<
     let mut metrics = Vec::new();
     for (k, (share, seen)) in shares.iter().zip(&seen).enumerate() {
         metrics.push(share.clone());
-        metrics.extend(seen.confidence(&by_judge("confidence", k), &case.shown, case.given.seed));
+        if loot.is_nameless {
+            metrics.extend(sure(k, seen).map(|(_, classes)| Metric::share(&by_judge("sure_classes", k), classes, case.classes, None)));
+        } else {
+            metrics.extend(seen.confidence(&by_judge("confidence", k), &case.shown, case.given.seed));
+        }
     }
     curve.push(Tried { effort: last.effort, recognised: shares });
     if let (Some(real), Some(reference)) = (real, &case.given.material.reference) {

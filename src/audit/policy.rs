@@ -149,6 +149,7 @@ impl Policy {
         let most = tried.iter().map(|(_, _, tried)| tried.effort).max();
         let counted = tried.into_iter().filter(|(_, _, tried)| self.at_effort.is_none_or(|effort| tried.effort <= effort));
         let metrics = counted.flat_map(|(a, row, tried)| tried.recognised.iter().map(move |m| (a, row, tried.effort, m)));
+        let metrics = metrics.filter(|(_, _, _, m)| m.name.starts_with("recognition"));
         let worst = metrics.max_by(|a, b| self.value(a.3).total_cmp(&self.value(b.3)));
         let falls_short = self.at_effort.filter(|&effort| most.is_some_and(|most| most < effort));
         let why = match (&worst, falls_short, most) {

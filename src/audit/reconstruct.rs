@@ -3,7 +3,7 @@
 use super::{
     attack::{Stage, Subject},
     case::Case,
-    descent::{Natural, Smoothing},
+    descent::{Aim, Natural, Smoothing},
     models::float,
     pictures::Pictures,
 };
@@ -30,6 +30,9 @@ const BATCH: usize = 8;
 /// Size of the pixel noise over which gradients are smoothed, in shares of a pixel's range.
 const DEVIATION: f32 = 0.04;
 
+/// Weight of an output by itself, in standard deviations of it, beside the priors; between 1 and 10 nothing could be told apart.
+const PULL: f32 = 3.0;
+
 /// Steps after which reconstructions are kept on the way.
 const MILESTONES: [usize; 5] = [10, 25, 50, 100, 250];
 
@@ -45,13 +48,19 @@ pub enum Way {
 /// Like photographs, in so many steps.
 #[must_use]
 pub fn natural(steps: usize) -> Way {
-    Way::Natural(Natural { steps, smoothing: None })
+    Way::Natural(Natural { steps, smoothing: None, aim: Aim::Margin })
+}
+
+/// Like photographs, in so many steps, towards an output by itself.
+#[must_use]
+pub fn nameless(steps: usize) -> Way {
+    Way::Natural(Natural { steps, smoothing: None, aim: Aim::Output(PULL) })
 }
 
 /// Like photographs, in so many steps of smoothed gradients.
 #[must_use]
 pub fn smooth(steps: usize, draws: usize) -> Way {
-    Way::Natural(Natural { steps, smoothing: Some(Smoothing { draws, deviation: DEVIATION }) })
+    Way::Natural(Natural { steps, smoothing: Some(Smoothing { draws, deviation: DEVIATION }), aim: Aim::Margin })
 }
 
 /// The paper's class impressions, in so many steps.

@@ -28,6 +28,7 @@ struct Kept {
     what: String,
     work: String,
     stages: Vec<KeptStage>,
+    is_nameless: bool,
     metrics: Vec<Metric>,
     findings: Vec<Finding>,
 }
@@ -79,7 +80,7 @@ impl Store {
             Ok(Stage { effort, pictures: Pictures { count, size, pixels } })
         };
         let stages = kept.stages.into_iter().map(stage).collect::<Result<_>>()?;
-        Ok(Some(Loot { stages, metrics: kept.metrics, findings: kept.findings }))
+        Ok(Some(Loot { stages, is_nameless: kept.is_nameless, metrics: kept.metrics, findings: kept.findings }))
     }
 
     /// Keeps what a work got: whole, or not at all.
@@ -98,6 +99,7 @@ impl Store {
             what: self.what.clone(),
             work: work.to_owned(),
             stages: loot.stages.iter().map(stage).collect(),
+            is_nameless: loot.is_nameless,
             metrics: loot.metrics.clone(),
             findings: loot.findings.clone(),
         };
@@ -119,7 +121,7 @@ mod tests {
         let store = |what: &str, resume| Store::new(root.path(), what.to_owned(), resume).unwrap();
         let pictures = Pictures { count: 2, size: [1, 2, 3], pixels: (0..12).collect() };
         let stages = vec![Stage { effort: 3, pictures: pictures.clone() }, Stage { effort: 7, pictures }];
-        let loot = Loot { stages, metrics: vec![Metric::share("recognition", 1, 2, Some(0.1))], findings: Vec::new() };
+        let loot = Loot { stages, metrics: vec![Metric::share("recognition", 1, 2, Some(0.1))], ..Loot::default() };
         store("a", false).save("work", &loot).unwrap();
         assert_eq!(store("a", true).load("work").unwrap(), Some(loot));
         assert_eq!(store("a", false).load("work").unwrap(), None, "it was not to resume");

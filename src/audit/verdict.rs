@@ -162,7 +162,8 @@ fn sentence(attack: &Attacked, row: &Row, snn: &Metric, ann: Option<&Metric>, co
         super::metrics::Unit::Share => format!("{:.0} %", 100.0 * m.value),
         _ => format!("{:.2}", m.value),
     };
-    let chance = snn.chance.map_or(String::new(), |c| format!("; chance is {}", number(&Metric { value: c, ..snn.clone() })));
+    let named = if snn.name.starts_with("sure") { "of start images it is" } else { "chance is" };
+    let chance = snn.chance.map_or(String::new(), |c| format!("; {named} {}", number(&Metric { value: c, ..snn.clone() })));
     let mut text = format!("{title} ({}{at}): {}{chance}.", row.cell.variant, what(snn, &number(snn)));
     let beside = |whose: &str, other: &Metric| match compare(snn, other) {
         Than::More => format!(" More than {whose} ({}).", number(other)),
@@ -179,6 +180,7 @@ fn sentence(attack: &Attacked, row: &Row, snn: &Metric, ann: Option<&Metric>, co
 fn what(metric: &Metric, number: &str) -> String {
     match metric.name.as_str() {
         "recognition" => format!("{number} of the reconstructions from the SNN are recognised"),
+        "sure" => format!("in {number} of the images the judge is sure of a class, without a name"),
         "matched_channels" => format!("{number} of the SNN's channels are those of the ANN"),
         "auc" => format!("members are told from others with an area under the curve of {number}"),
         other => format!("{other} {number}"),

@@ -346,6 +346,9 @@ pub struct AuditArgs {
     /// [default: T for what costs the same at any, else at most 8; with `full` T too]
     #[arg(long, value_name = "N[,N..]", value_parser = parse_steps, value_delimiter = ',')]
     pub timesteps: Vec<usize>,
+    /// Also ask what would be left if the read-out were locked: attacks on the features before it
+    #[arg(long)]
+    pub as_locked: bool,
     /// Seconds after which nothing new is begun; what was not made is listed [default: none]
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     pub budget: Option<f64>,

@@ -4,6 +4,7 @@ pub mod adaptive;
 pub mod black_box;
 mod cells;
 pub mod hygiene;
+pub mod locked;
 pub mod membership;
 pub mod reconversion;
 pub mod through_time;
@@ -14,13 +15,14 @@ pub use cells::steps;
 use super::attack::Attack;
 
 /// The attacks, in the order in which they run and are reported.
-pub static ATTACKS: [&dyn Attack; 7] = [
+pub static ATTACKS: [&dyn Attack; 8] = [
     &hygiene::Hygiene,
     &weights::WeightReadability,
     &reconversion::Reconversion,
     &through_time::ThroughTime,
     &adaptive::Adaptive,
     &black_box::BlackBox,
+    &locked::Locked,
     &membership::Membership,
 ];
 

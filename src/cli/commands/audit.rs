@@ -122,6 +122,7 @@ fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Res
         material,
         words: audit::words(&[&args.artifact, &args.ann], &imported.metadata),
         timesteps: args.timesteps.iter().copied().collect::<BTreeSet<_>>().into_iter().collect(),
+        as_locked: args.as_locked,
         seed: args.seed,
     };
     let case = Case::new(given, args.effort)?;
@@ -231,6 +232,9 @@ fn command(args: &AuditArgs) -> String {
     if !args.timesteps.is_empty() {
         text += &format!(" --timesteps {}", args.timesteps.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
     }
+    if args.as_locked {
+        text += " --as-locked";
+    }
     if let Some(budget) = args.budget {
         text += &format!(" --budget {budget}");
     }
@@ -282,7 +286,11 @@ pub(super) fn readable(made: &Audit, ruled: Option<&[Ruled]>) -> String {
 pub(super) fn rulings(rules: &[Ruled]) -> String {
     let failed: Vec<&Ruled> = rules.iter().filter(|rule| !rule.passed).collect();
     if failed.is_empty() {
-        return format!("\npolicy: all {} rules are kept\n", rules.len());
+        return if rules.len() == 1 {
+            "\npolicy: the rule is kept\n".to_owned()
+        } else {
+            format!("\npolicy: all {} rules are kept\n", rules.len())
+        };
     }
     let mut text = format!("\npolicy: {} of {} rules are not kept\n", failed.len(), rules.len());
     for rule in failed {

@@ -34,7 +34,7 @@ const fn metric(name: &'static str, title: &'static str, leak: Leak, what: &'sta
 }
 
 /// In the order of the glossary.
-pub(super) const KNOWN: [Known; 17] = [
+pub(super) const KNOWN: [Known; 19] = [
     metric(
         "recognition",
         "Recognition",
@@ -47,6 +47,20 @@ pub(super) const KNOWN: [Known; 17] = [
         "Sure",
         Leak::Higher,
         "Share of images for which the judge gives some class, whichever, a probability of at least 0.9.",
+        "Interval: Wilson 1927",
+    ),
+    metric(
+        "sure_classes",
+        "Classes seen",
+        Leak::Higher,
+        "Share of the classes of which the judge is sure in at least one of these images.",
+        "",
+    ),
+    metric(
+        "probe_accuracy",
+        "Accuracy of the probe",
+        Leak::Higher,
+        "Share of other reference images that a read-out fitted to a few labelled ones puts into their class.",
         "Interval: Wilson 1927",
     ),
     metric(
