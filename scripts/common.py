@@ -59,10 +59,10 @@ def named(models, names, error):
 
 
 def compile_model(args, model, steps, options, folder):
-    """Compiles a model for a number of time steps, without an audit. Returns the artifact's path, CPU seconds and peak MiB."""
+    """Compiles a model for a number of time steps, or for the default, without an audit. Returns the artifact's path, CPU seconds and peak MiB."""
     pre, snn = model["preprocess"], f"{folder}/{model['name']}.snn"
     options = shlex.split(options) if isinstance(options, str) else options
-    command = [args.binary, str(args.models / model["file"]), "-o", snn, "--timesteps", str(steps), "--scale",
+    command = [args.binary, str(args.models / model["file"]), "-o", snn, *([] if steps is None else ["--timesteps", str(steps)]), "--scale",
                str(pre["scale"]), "--mean", numbers(pre["mean"]), "--std", numbers(pre["std"]), "--audit", "none", *options]
     code, _, err, cpu, peak = run(command, folder)
     if code != 0:

@@ -1,26 +1,30 @@
 #!/usr/bin/env python3
-"""Audit networks as they are converted, trained and sealed: what each attacker gets, beside the same attack on the ANN and on the control.
+"""Audit networks in several forms: what each attacker gets of the ANN, and of the network in each code, trained, by the paper's recipe, and locked.
 
 Needs: nothing
-Usage: leakage_study.py MODELS_DIR DATA_DIR --networks NAME=JUDGE[=MEMBERS=NONMEMBERS],.. [--timesteps 8] [--effort quick] [--binary target/debug/snnc]
-                        [--jobs 1] [--json FILE] [--pages DIR] [--arms NAME=OPTIONS;NAME=OPTIONS ..]
+Usage: leakage_study.py MODELS_DIR DATA_DIR --networks NAME=JUDGE+JUDGE[=MEMBERS=NONMEMBERS],.. [--effort quick] [--binary target/debug/snnc]
+                        [--jobs 1] [--json FILE] [--pages DIR] [--arms NAME=OPTIONS;NAME=OPTIONS ..] [--audit OPTIONS]
 
-JUDGE is the name of another model of the same classes. Reference images are those that MODELS_DIR/manifest.json names first for the network;
-MEMBERS and NONMEMBERS are files of DATA_DIR. One Markdown table a network: for every attacker its main number on the ANN, then for
-each arm that on the SNN and, behind a stroke, on the control (the ANN with as much noise in its weights), with 95 % intervals; top-1,
-energy gain and CPU seconds below. With --json, results are kept, and a later run skips what is there; with --pages, HTML reports are kept.
+JUDGEs are names of other models of the same classes. Reference images are those that MODELS_DIR/manifest.json names first for the network;
+MEMBERS and NONMEMBERS are files of DATA_DIR. Two Markdown tables a network. The first: what the best of all attackers has recognised after so many
+evaluations of the network for each reconstruction, whichever judge recognises more; and the floors. The second: for every attacker what the judges
+say in the end, one number a judge, then the 95 % interval of the first; the ANN, then each arm; top-1, energy gain and CPU seconds below. The read-out
+is locked in the rows `locked`, which say in how many images a judge is sure of some class, or, where there are labels, what it recognises.
+With --json, results are kept, and a later run skips what is there; with --pages, HTML reports are kept.
 """
 import argparse
 import concurrent.futures
 import json
 import pathlib
+import shlex
 import sys
 import tempfile
 
 import common
 
-ARMS = ("calibrated=--code rate --train none;trained=--code rate --train temporal;"
-        "sealed=--code rate --train temporal --spikes binary --seal twins")
+ARMS = ("radix=;rate=--code rate --timesteps 8 --train none;trained=--code rate --timesteps 8 --train temporal;"
+        "paper=--recipe privatesnn --samples 256 --synthesis-steps 500 --train-samples 512 --epochs 5")
+EFFORTS = [10, 25, 50, 100, 250, 1000]
 
 
 def preprocess(model, prefix):
@@ -29,18 +33,19 @@ def preprocess(model, prefix):
             common.numbers(pre["std"])]
 
 
-def study(args, entry, arm, options):
-    model, judge, sets = entry
+def study(args, entry, options):
+    model, judges, sets = entry
     with tempfile.TemporaryDirectory() as folder:
-        snn, compile_cpu, _ = common.compile_model(args, model, args.timesteps, options, folder)
+        snn, compile_cpu, _ = common.compile_model(args, model, None, options, folder)
         out = f"{folder}/audit.json"
-        command = [args.binary, "audit", snn, "--ann", str(args.models / model["file"]), "--audit", args.effort, "--json", out,
-                   "--reference", str(args.data_dir / model["eval"][0]["data"]), "--judge", str(args.models / judge["file"]),
-                   *preprocess(judge, "judge")]
+        command = [args.binary, "audit", snn, "--ann", str(args.models / model["file"]), "--audit", args.effort, "--json", out, "--as-locked",
+                   "--reference", str(args.data_dir / model["eval"][0]["data"]), *shlex.split(args.audit)]
+        for judge in judges:
+            command += ["--judge", str(args.models / judge["file"]), *preprocess(judge, "judge")]
         for option, name in zip(("--members", "--nonmembers"), sets):
             command += [option, str(args.data_dir / name)]
         if args.pages:
-            command += ["--html", str(args.pages / f"{model['name']}-{arm}.html")]
+            command += ["--html", str(args.pages / f"{model['name']}-{entry[3]}.html")]
         code, _, err, cpu, peak = common.run(command, folder)
         if code != 0:
             raise common.Failed("audit", code, err)
@@ -48,96 +53,120 @@ def study(args, entry, arm, options):
     return dict(leakage=leakage, compile_cpu=compile_cpu, cpu=cpu, peak=peak)
 
 
-def number(metric):
-    if metric is None:
+def show(metric, value):
+    return f"{100 * value:.0f}" if metric["unit"] == "share" else f"{value:.2f}"
+
+
+def number(metrics):
+    """The first metric with its interval; the same of further judges beside it."""
+    if not metrics:
         return "–"
-    percent = metric["unit"] == "share"
-    show = (lambda v: f"{100 * v:.0f}") if percent else (lambda v: f"{v:.2f}")
-    interval = metric["interval_95"]
-    return show(metric["value"]) + (f" ({show(interval[0])}–{show(interval[1])})" if interval else "")
+    first = metrics[0]
+    shown = [show(m, m["value"]) for m in metrics if m is first or m["name"].startswith(f"{first['name']}_by_")]
+    interval = first["interval_95"]
+    return " / ".join(shown) + (f" ({show(first, interval[0])}–{show(first, interval[1])})" if interval else "")
 
 
-def mains(leakage):
-    """By attack and variant: the main metric of each subject, and T."""
+def results(leakage):
+    """By attack and variant: the metrics of each subject; of several T the last."""
     found = {}
     for attack in leakage["attacks"]:
         for result in attack["results"]:
             if result["metrics"]:
-                row = found.setdefault((attack["name"], result["variant"]), {})
-                row[result["subject"], result["timesteps"]] = result["metrics"][0]
+                found.setdefault((attack["name"], result["variant"]), {})[result["subject"]] = result
     return found
 
 
-def tabulate(name, arms, rows):
-    """The table of a network; `rows` has the measured arms."""
+def best(leakage, subject, effort):
+    points = [b for b in leakage["best"] if b["subject"] == subject and b["effort"] <= effort]
+    if not points or max((r["effort"] for a in leakage["attacks"] for s in a["results"] for r in s["curve"]), default=0) < effort:
+        return "–"
+    return show(points[-1]["recognised"], points[-1]["recognised"]["value"])
+
+
+def efforts(arms, rows):
+    first = next(iter(rows.values()))["leakage"]
+    table = []
+    for effort in EFFORTS:
+        cells = [best(first, "ann", effort), *(best(rows[arm]["leakage"], "snn", effort) if arm in rows else "failed" for arm in arms)]
+        if any(cell != "–" for cell in cells):
+            table.append([str(effort), *cells])
+    return common.markdown(["evaluations", "ANN", *arms], table)
+
+
+def floors(rows):
+    lines = []
+    for floor in next(iter(rows.values()))["leakage"]["floors"]:
+        named = {}
+        for metric in floor["metrics"]:
+            named.setdefault(metric["name"].split("_by_")[0], []).append(metric)
+        lines += [[floor["name"], name, number(metrics)] for name, metrics in named.items()]
+    return common.markdown(["floor", "measure, %", "judges"], lines)
+
+
+def attackers(arms, rows):
     keys, table = [], []
     for row in rows.values():
-        for key, subjects in mains(row["leakage"]).items():
-            for subject, t in subjects:
-                if subject == "snn" and (key, t) not in keys:
-                    keys.append((key, t))
-    for (attack, variant), t in keys:
-        cells = []
-        ann = chance = unit = None
+        keys += [key for key in results(row["leakage"]) if key not in keys]
+    for key in keys:
+        cells, ann, of = [], None, None
         for arm in arms:
-            subjects = mains(rows[arm]["leakage"]).get((attack, variant), {}) if arm in rows else {}
-            snn, control = subjects.get(("snn", t)), subjects.get(("control", None))
-            ann = ann or subjects.get(("ann", None))
-            if snn:
-                chance, unit = snn["chance"], f"{snn['name']}{', %' if snn['unit'] == 'share' else ''}"
-            cells.append(f"{number(snn)} / {number(control)}" if control else number(snn))
-        limit = "–" if chance is None else f"{100 * chance:.0f}" if unit.endswith("%") else f"{chance:.2f}"
-        at = f", T={t}" if t else ""
-        table.append([f"{attack} ({variant}{at})", unit, limit, number(ann), *cells])
-    last = {arm: row["leakage"]["tradeoff"][-1] for arm, row in rows.items()}
+            subjects = results(rows[arm]["leakage"]).get(key, {}) if arm in rows else {}
+            of = of or subjects.get("snn") or subjects.get("ann")
+            ann = ann or subjects.get("ann")
+            cells.append(number(subjects["snn"]["metrics"]) if "snn" in subjects else "–")
+        main = of["metrics"][0]
+        unit = f"{main['name']}{', %' if main['unit'] == 'share' else ''}"
+        chance = "–" if main["chance"] is None else show(main, main["chance"])
+        table.append([f"{key[0]} ({key[1]})", unit, chance, number(ann["metrics"]) if ann else "–", *cells])
     first = next(iter(rows.values()))["leakage"]
-    of = lambda f: [f(arm) if arm in rows else "failed" for arm in arms]
+    of = lambda f: [f(rows[arm]) if arm in rows else "failed" for arm in arms]
     percent = lambda v: "–" if v is None else f"{100 * v:.1f}"
-    table.append(["top-1, %", first["accuracy_of"], "", percent(first["ann_accuracy"]), *of(lambda a: percent(last[a]["accuracy"]))])
-    table.append(["energy gain", "", "", "", *of(lambda a: f"{last[a]['energy_gain']:.1f}")])
-    table.append(["phase", "", "", "", *of(lambda a: rows[a]["leakage"]["artifact"]["phase"])])
-    noise = lambda a: max((l["relative_noise"] for l in rows[a]["leakage"]["control"]["layers"]), default=0)
-    table.append(["largest relative change of a layer", "", "", "", *of(lambda a: f"{noise(a):.3f}")])
-    table.append(["CPU s: compilation, audit", "", "", "", *of(lambda a: f"{rows[a]['compile_cpu']:.0f}, {rows[a]['cpu']:.0f}")])
-    head = ["attack", "measure", "chance", "ANN", *(f"{arm} / control" for arm in arms)]
-    return f"### {name}\n\n{common.markdown(head, table)}\n"
+    table.append(["top-1, %", first["accuracy_of"], "", percent(first["ann_accuracy"]), *of(lambda r: percent(r["leakage"]["tradeoff"][-1]["accuracy"]))])
+    table.append(["energy gain", "", "", "", *of(lambda r: f"{r['leakage']['tradeoff'][-1]['energy_gain']:.1f}")])
+    table.append(["phase, T", "", "", "", *of(lambda r: f"{r['leakage']['artifact']['phase']}, {r['leakage']['artifact']['timesteps']}")])
+    noise = lambda r: max((l["relative_noise"] for l in r["leakage"]["control"]["layers"]), default=0)
+    table.append(["largest relative change of a layer", "", "", "", *of(lambda r: f"{noise(r):.3f}")])
+    table.append(["CPU s: compilation, audit", "", "", "", *of(lambda r: f"{r['compile_cpu']:.0f}, {r['cpu']:.0f}")])
+    return common.markdown(["attack", "measure", "chance or floor", "ANN", *arms], table)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", type=pathlib.Path)
     parser.add_argument("data_dir", type=pathlib.Path)
-    parser.add_argument("--networks", required=True, help="NAME=JUDGE[=MEMBERS=NONMEMBERS],..: names in the manifest, files of DATA_DIR")
-    parser.add_argument("--timesteps", type=int, default=8)
+    parser.add_argument("--networks", required=True, help="NAME=JUDGE+JUDGE[=MEMBERS=NONMEMBERS],..: names in the manifest, files of DATA_DIR")
     parser.add_argument("--effort", default="quick", choices=["quick", "full"])
     parser.add_argument("--binary", default="target/debug/snnc")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--pages", type=pathlib.Path)
     parser.add_argument("--arms", default=ARMS)
+    parser.add_argument("--audit", default="", help="further options of the audit")
     args = parser.parse_args()
     if args.pages:
         args.pages.mkdir(parents=True, exist_ok=True)
     entries = []
     for text in args.networks.split(","):
-        name, judge, *sets = text.split("=")
-        entries.append((*common.named(args.models, [name, judge], parser.error), sets))
+        name, judges, *sets = text.split("=")
+        model, *judges = common.named(args.models, [name, *judges.split("+")], parser.error)
+        entries.append((model, judges, sets))
     arms = dict(arm.split("=", 1) for arm in args.arms.split(";"))
-    results, binary = common.Results(args.json), common.digest(args.binary)
+    kept, binary = common.Results(args.json), common.digest(args.binary)
 
     def work(task):
         entry, arm = task
         name = entry[0]["name"]
-        settings = dict(timesteps=args.timesteps, effort=args.effort, options=arms[arm], judge=entry[1]["name"], sets=entry[2], binary=binary)
-        row = results.get(f"{name}/{arm}", settings)
+        settings = dict(effort=args.effort, options=arms[arm], judges=[judge["name"] for judge in entry[1]], sets=entry[2], audit=args.audit, binary=binary)
+        row = kept.get(f"{name}/{arm}", settings)
         if row:
             return row
         try:
-            row = dict(settings=settings, status="measured", **study(args, entry, arm, arms[arm]))
+            row = dict(settings=settings, status="measured", **study(args, (*entry, arm), arms[arm]))
         except common.Failed as error:
             row = dict(settings=settings, status="failed", message=str(error))
         print(f"{name}/{arm}: {row['status']} {row.get('message', '')}", file=sys.stderr)
-        return results.put(f"{name}/{arm}", row)
+        return kept.put(f"{name}/{arm}", row)
 
     tasks = [(entry, arm) for entry in entries for arm in arms]
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
@@ -146,7 +175,9 @@ def main():
         name = entry[0]["name"]
         measured = {arm: rows[name, arm] for arm in arms if rows[name, arm]["status"] == "measured"}
         if measured:
-            print(tabulate(name, list(arms), measured))
+            judges = " and ".join(f"`{judge['name']}`" for judge in entry[1])
+            print(f"### {name}\n\nJudged by {judges}. The best of all attackers, recognised, %:\n\n{efforts(list(arms), measured)}\n\n{floors(measured)}\n\n"
+                  f"{attackers(list(arms), measured)}\n")
     return 1 if any(row["status"] == "failed" for row in rows.values()) else 0
 
 

@@ -1,5 +1,6 @@
 //! What can be typed. Values are checked while they are parsed; [`CompileArgs::options`] turns them into [`Options`].
 
+use super::recipe;
 use crate::{
     error::{Error, Result},
     options::{
@@ -131,6 +132,10 @@ pub struct CompileArgs {
     #[arg(long, value_name = "FILE", requires = "out", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub depfile: Option<PathBuf>,
 
+    /// Options that belong together, by name, but for those that are given as well: `privatesnn` is the pipeline of the paper of that name
+    /// (docs/privatesnn.md)
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(recipe::names()), help_heading = "Conversion")]
+    pub recipe: Option<String>,
     /// What spikes stand for; docs/codes.md says what each costs
     #[arg(long, value_name = "CODE", default_value = "radix", value_parser = code(), help_heading = "Conversion")]
     pub code: Code,

@@ -3,6 +3,7 @@
 //! | module | content |
 //! |---|---|
 //! | `args` | what can be typed |
+//! | `recipe` | options under one name |
 //! | `help` | what `-h` shows of it |
 //! | `commands` | one file, one command |
 //! | `outcome`, `output` | what a command comes to, and the two streams |
@@ -36,6 +37,7 @@ mod output;
 mod plan;
 pub mod process;
 mod progress;
+mod recipe;
 mod render;
 mod rival;
 mod simulated;
@@ -77,7 +79,7 @@ fn parse(words: Vec<OsString>) -> Result<Cli, clap::Error> {
     if words.iter().take_while(|word| *word != "--").any(|word| word == "-h") {
         command = help::short(command);
     }
-    let mut matches = command.try_get_matches_from_mut(words)?;
+    let mut matches = command.try_get_matches_from_mut(recipe::spelled_out(words))?;
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
