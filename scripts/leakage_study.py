@@ -34,7 +34,7 @@ def preprocess(model, prefix):
 
 
 def study(args, entry, options):
-    model, judges, sets = entry
+    model, judges, sets, arm = entry
     with tempfile.TemporaryDirectory() as folder:
         snn, compile_cpu, _ = common.compile_model(args, model, None, options, folder)
         out = f"{folder}/audit.json"
@@ -45,7 +45,7 @@ def study(args, entry, options):
         for option, name in zip(("--members", "--nonmembers"), sets):
             command += [option, str(args.data_dir / name)]
         if args.pages:
-            command += ["--html", str(args.pages / f"{model['name']}-{entry[3]}.html")]
+            command += ["--html", str(args.pages / f"{model['name']}-{arm}.html")]
         code, _, err, cpu, peak = common.run(command, folder)
         if code != 0:
             raise common.Failed("audit", code, err)
