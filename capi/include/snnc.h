@@ -17,11 +17,11 @@
  * be checked is that a pointer is NULL or valid: memory of at least the length that is said, or what this library made
  * and did not free. No Rust panic leaves a function: it is SNNC_STATUS_BUG. If memory runs out, the process ends.
  *
- * Ownership. Who gets a network, outcome, trace or keys frees them with the function of their name; NULL may be freed. Pointers
- * into one are valid until it is freed. Outcomes and traces stay valid without their network.
+ * Ownership. Who gets a network, outcome, trace or keys frees them with the function of their name; NULL may be freed.
+ * Pointers into one are valid until it is freed. Outcomes and traces stay valid without their network.
  *
  * Threads. Every function may be called from any thread. Several threads may use one network, outcome or trace at the
- * same time; only freeing it must be the last that is done with it. A network has threads of its own to run on, started
+ * same time, and load with one set of keys, once all are in it; only freeing must be the last that is done with it. A network has threads of its own to run on, started
  * by the first run and ended by snnc_network_free.
  */
 

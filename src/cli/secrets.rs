@@ -22,14 +22,14 @@ const MAX_LEN: usize = 64 * 1024;
 /// What opens an artifact, and whose it must be.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Opening {
-    /// Open an encrypted artifact with the keys in this file, as `age-keygen` writes it, or from standard input where it is `-`
-    #[arg(long, value_name = "KEYFILE", value_hint = ValueHint::FilePath, help_heading = "Encrypted and signed artifacts")]
+    /// Open what is encrypted with the keys in this file, as `age-keygen` writes it, or on standard input where it is `-`
+    #[arg(long, value_name = "KEYFILE", value_hint = ValueHint::FilePath, help_heading = "Encrypted and signed files")]
     pub identity: Vec<PathBuf>,
     /// Open it with the passphrase that is the first line of this file; `-` asks for it
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Encrypted and signed artifacts")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Encrypted and signed files")]
     pub passphrase: Option<PathBuf>,
-    /// Refuse an artifact without a valid signature in `MODEL.snn.minisig`: a public key of minisign, or the file that it is in
-    #[arg(long, value_name = "PUBKEY", help_heading = "Encrypted and signed artifacts")]
+    /// Refuse what is not signed, in `MODEL.snn.minisig`, with this public key of minisign, or the one in this file
+    #[arg(long, value_name = "PUBKEY", help_heading = "Encrypted and signed files")]
     pub require_signature: Option<String>,
 }
 
