@@ -1214,6 +1214,7 @@ mod tests {
                 device: Device::Cuda(1),
                 checkpoint: Some("state".into()),
                 resume: true,
+                kept: snnc_vault::Envelope::default(),
             },
             layout: Some(Layout::Nhwc),
             pixels: Pixels { scale: Some(1.0), mean: vec![-1.0, 0.5, 0.2], std: vec![1.0, 2.0, 3.0] },
