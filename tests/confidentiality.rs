@@ -235,6 +235,9 @@ fn damage_leaves_nothing_behind() {
     assert_eq!(place.read("inside"), b"old");
     place.snnc(&["decrypt", "x.npy", "-o", "inside", "--identity", &identity]).fails("it is not encrypted");
     place.snnc(&["decrypt", "cut", "-o", "cut", "--identity", &identity]).fails("would overwrite");
+    fs::copy(&identity, place.path("my.key")).unwrap();
+    place.snnc(&["decrypt", "cut", "-o", "my.key", "--identity", "my.key"]).fails("-o would overwrite the identity");
+    place.snnc(&["run", "cut", "x.npy", "-o", "my.key", "--identity", "my.key"]).fails("-o would overwrite the identity");
     place.snnc(&["decrypt", "none", "-o", "inside", "--identity", &identity]).fails("No such file");
 }
 

@@ -209,7 +209,8 @@ class Loading(unittest.TestCase):
             snnc.load(data, identity=identity, require_signature=signer, signature=signature),
         ]:
             np.testing.assert_array_equal(network.run(images).logits, expected)
-        for source in [path, data]:
+        sources: "list[Path | bytes]" = [path, data]
+        for source in sources:
             with self.assertRaisesRegex(snnc.Error, "it is encrypted: `identity` or `passphrase` opens it"):
                 snnc.load(source)
             with self.assertRaisesRegex(snnc.Error, "none of the keys given opens it"):
@@ -351,6 +352,9 @@ class Command(unittest.TestCase):
             self.assertEqual(snnc.load(out).timesteps, 4)
         kept = [layer.name for layer in network.layers]
         self.assertNotEqual(kept, [layer.name for layer in snnc.load(DIGITS).layers])
+
+        with self.assertRaisesRegex(snnc.Error, "could not be if it were encrypted"):
+            snnc.compile(model, encrypt_to="age15q7p0mj6zyvgx945arjl9gglhh0nv6hm3wl4kl8r0th5f2d6wdds2wms5s")
 
         class Proto:
             def SerializeToString(self) -> bytes:

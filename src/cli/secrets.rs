@@ -34,6 +34,14 @@ pub struct Opening {
 }
 
 impl Opening {
+    /// The files that are read for it, with names for messages.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let identities = self.identity.iter().map(|path| ("the identity", path.as_path()));
+        let passphrase = self.passphrase.iter().map(|path| ("the passphrase", path.as_path()));
+        let key = self.require_signature.iter().map(|key| ("the public key", Path::new(key)));
+        identities.chain(passphrase).chain(key)
+    }
+
     /// Reads the keys.
     pub(crate) fn keys(&self) -> Result<Keys> {
         let mut keys = identities(&self.identity)?;
@@ -70,7 +78,7 @@ impl Closing {
     /// The files that are read for it, with names for messages.
     pub(crate) fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
         let recipients = self.encrypt_to_file.iter().map(|path| ("the recipients", path.as_path()));
-        recipients.chain(self.encrypt_passphrase.as_deref().map(|path| ("the passphrase", path))).filter(|(_, path)| !is_input(path))
+        recipients.chain(self.encrypt_passphrase.as_deref().map(|path| ("the passphrase", path)))
     }
 
     /// Reads who they are; none if nothing is to be encrypted.
@@ -191,7 +199,7 @@ pub(crate) fn sign(key: &SecretKey, bytes: &[u8]) -> Result<String> {
 /// The first line of a file, or what is typed at the terminal; if it is for a new file, twice.
 fn passphrase(path: &Path, what: &str, is_new: bool) -> Result<Passphrase> {
     let about = |error: Closed| Error::format(path, error.to_string());
-    if is_input(path) && io::stdin().is_terminal() {
+    if is_standard_input(path) && io::stdin().is_terminal() {
         let ask = |prompt: String| rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|e| Error::io("the terminal", e));
         let typed = ask(format!("{what}: "))?;
         if is_new && *ask(format!("{what} again: "))? != *typed {
@@ -217,7 +225,7 @@ fn bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     // With so much room it never moves, and leaves no copy behind that nobody wipes.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_LEN + 1));
     let mut read = |from: &mut dyn Read| from.take(MAX_LEN as u64 + 1).read_to_end(&mut bytes).map_err(|e| Error::io(path, e));
-    if is_input(path) {
+    if is_standard_input(path) {
         if IS_READ.swap(true, Ordering::Relaxed) {
             return Err(Error::Usage("standard input, `-`, can only be read once: put one of the keys and passphrases into a file".into()));
         }
@@ -231,7 +239,8 @@ fn bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
-fn is_input(path: &Path) -> bool {
+/// Whether a file is `-`.
+pub(crate) fn is_standard_input(path: &Path) -> bool {
     path == Path::new("-")
 }
 

@@ -71,7 +71,8 @@ fn check(args: &AuditArgs) -> Result<()> {
         ("the feature network", &args.features),
         ("the policy", &args.policy),
     ];
-    let inputs = optional.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?)));
+    let keys = args.opening.files().chain(args.closing.files());
+    let inputs = optional.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?))).chain(keys);
     let inputs: Vec<(&str, &Path)> =
         [("the artifact", args.artifact.as_path()), ("the model", args.ann.as_path())].into_iter().chain(inputs).collect();
     files::check_distinct(&inputs, &outputs)

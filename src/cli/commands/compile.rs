@@ -11,7 +11,7 @@ use crate::{
         process::set_threads,
         progress::{Console, Verbosity},
         render::Style,
-        secrets::{Closing, check_signature_target, close, envelope, identities, secret_key, sign},
+        secrets::{Closing, check_signature_target, close, envelope, identities, is_standard_input, secret_key, sign},
         summary::{Written, summary},
     },
     compile::{Compiled, compile},
@@ -93,6 +93,14 @@ impl Protection {
     }
 }
 
+/// The files of keys and passphrases, with names for messages.
+fn secret_files<'a>(args: &'a CompileArgs, closing: &'a Closing) -> impl Iterator<Item = (&'static str, &'a Path)> {
+    let signer = [("the key", &args.sign), ("its password", &args.sign_password)];
+    let signer = signer.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?)));
+    let identities = args.identity.iter().map(|path| ("the identity", path.as_path()));
+    closing.files().chain(signer).chain(identities).filter(|(_, path)| !is_standard_input(path))
+}
+
 /// The options of a compilation that other commands have as a group.
 fn closing(args: &CompileArgs) -> Closing {
     Closing {
@@ -131,10 +139,7 @@ fn check(args: &CompileArgs, report: Option<&Path>, calibration: Option<&Path>) 
     let inputs: Vec<(&str, &Path)> = std::iter::once(("the model", args.model.as_path()))
         .chain(calibration.map(|p| ("the calibration images", p)))
         .chain(args.policy.as_deref().map(|p| ("the policy", p)))
-        .chain(closing.files())
-        .chain(args.sign.as_deref().map(|p| ("the key", p)))
-        .chain(args.sign_password.as_deref().map(|p| ("its password", p)))
-        .chain(args.identity.iter().map(|p| ("the identity", p.as_path())))
+        .chain(secret_files(args, &closing))
         .collect();
     let wants_audit = [("--html", args.html.is_some()), ("--policy", args.policy.is_some())].into_iter().find(|(_, is)| *is);
     if let (Some((option, _)), true) = (wants_audit, args.audit.0.is_none() || args.out.is_none()) {
@@ -205,8 +210,9 @@ fn write(
         batch.add(path, close(recipients, saved(&compiled.samples, &compiled.graph)?)?)?;
     }
     if let (Some(depfile), Some(out)) = (&args.depfile, &args.out) {
-        let dependencies: Vec<PathBuf> =
-            compiled.dependencies.iter().chain(&args.policy).chain(&args.encrypt_to_file).chain(&args.sign).cloned().collect();
+        let closing = closing(args);
+        let secrets = secret_files(args, &closing).map(|(_, path)| path.to_owned());
+        let dependencies: Vec<PathBuf> = compiled.dependencies.iter().chain(&args.policy).cloned().chain(secrets).collect();
         batch.add(depfile, files::depfile(out, &dependencies)?)?;
     }
     batch.commit()?;

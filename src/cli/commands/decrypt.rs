@@ -16,8 +16,7 @@ use std::process::ExitCode;
 pub(crate) fn run(args: &DecryptArgs) -> Outcome {
     let about = Failure::about(&args.file, "decrypt");
     files::check_target(&args.out).map_err(&about)?;
-    let keys = args.opening.identity.iter().map(|path| ("the identity", path.as_path()));
-    let inputs: Vec<_> = std::iter::once(("the file", args.file.as_path())).chain(keys).collect();
+    let inputs: Vec<_> = std::iter::once(("the file", args.file.as_path())).chain(args.opening.files()).collect();
     files::check_distinct(&inputs, &[("-o", &args.out)]).map_err(&about)?;
     if !is_encrypted(&files::read(&args.file).map_err(&about)?) {
         return Err(about(Error::format(&args.file, "it is not encrypted")));

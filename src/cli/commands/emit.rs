@@ -21,7 +21,8 @@ pub(crate) fn run(args: &EmitArgs) -> Outcome {
     let about = Failure::about(&args.artifact, "emit");
     if let Some(out) = &args.out {
         files::check_target(out).map_err(&about)?;
-        files::check_distinct(&[("the network", &args.artifact)], &[("-o", out)]).map_err(&about)?;
+        let inputs = std::iter::once(("the network", args.artifact.as_path())).chain(args.opening.files()).chain(args.closing.files());
+        files::check_distinct(&inputs.collect::<Vec<_>>(), &[("-o", out)]).map_err(&about)?;
     }
     if args.out.is_none() && args.closing.is_wanted() {
         return Err(about(Error::Usage("standard output is not encrypted: name a file with -o".into())));

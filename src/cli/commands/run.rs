@@ -36,7 +36,8 @@ pub(crate) fn run(args: &RunArgs, style: &Style) -> Outcome {
         files::check_target(path).map_err(&about)?;
     }
     let images = args.input.iter().map(|images| ("the images", images.as_path()));
-    let inputs: Vec<(&str, &Path)> = std::iter::once(("the network", args.artifact.as_path())).chain(images).collect();
+    let keys = args.opening.files().chain(args.closing.files());
+    let inputs: Vec<(&str, &Path)> = std::iter::once(("the network", args.artifact.as_path())).chain(images).chain(keys).collect();
     files::check_distinct(&inputs, &outputs).map_err(&about)?;
     if args.raster.is_some() && args.simulator == Simulator::Engine {
         return Err(about(Error::Usage("--raster draws the spikes of the runtime; leave `--simulator engine` out".into())));
