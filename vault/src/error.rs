@@ -22,7 +22,7 @@ pub enum Error {
     #[error("it is encrypted with another passphrase, or damaged")]
     Passphrase,
     /// The passphrase costs more time and memory than is spent on a file of unknown origin.
-    #[error("its passphrase takes 2^{0} rounds of scrypt, more than the 2^{max} that are spent on it", max = crate::keys::MAX_WORK)]
+    #[error("its passphrase takes 2^{0} rounds of scrypt, more than the 2^{max} that are spent on it", max = crate::format::MAX_WORK)]
     Work(u8),
     /// The file is encrypted in a way that this version does not know.
     #[error("it is encrypted in a way that this version does not know")]

@@ -1,6 +1,9 @@
 //! Those who can open a file: age's X25519 keys and passphrases.
 
-use crate::{Error, Passphrase, is_encrypted, keys::MAX_WORK};
+use crate::{
+    Error, Passphrase,
+    format::{MAX_WORK, is_encrypted},
+};
 use age::{DecryptError, Decryptor, Identity, scrypt, x25519};
 use std::io::Read as _;
 use zeroize::Zeroizing;

@@ -1,6 +1,6 @@
 //! What opens a file, and whose it must be.
 
-use crate::Error;
+use crate::{Error, format::is_encrypted};
 use std::{fmt, ops::Deref, path::Path};
 use zeroize::Zeroizing;
 
@@ -8,13 +8,6 @@ use zeroize::Zeroizing;
 use crate::{Passphrase, identities};
 #[cfg(feature = "verification")]
 use crate::{PublicKey, signature};
-
-/// How every encrypted file begins, whatever the version.
-const MAGIC: &[u8] = b"age-encryption.org/";
-
-/// Most rounds of scrypt that are spent on a file, as a power of two: about 4 seconds and 1 GiB. The format has no limit, and a file of
-/// unknown origin could ask for hours.
-pub(crate) const MAX_WORK: u8 = 20;
 
 /// What a file is opened with, and whose it must be. Without any keys, files that are not encrypted are open to all.
 ///
@@ -121,12 +114,6 @@ impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keys").finish_non_exhaustive()
     }
-}
-
-/// Whether bytes begin as an encrypted file.
-#[must_use]
-pub fn is_encrypted(bytes: &[u8]) -> bool {
-    bytes.starts_with(MAGIC)
 }
 
 /// What is in a file.

@@ -7,6 +7,7 @@
 //! | module | content | feature |
 //! |---|---|---|
 //! | `keys` | [`Keys`]: what opens a file, and whose it must be | |
+//! | `format` | [`is_encrypted`] | |
 //! | `error` | [`Error`]: why one stays closed | |
 //! | `recipients` | [`Recipients`]: for whom a file is encrypted | `encryption` |
 //! | `identities` | those who can open it | `encryption` |
@@ -17,6 +18,7 @@
 //! What is decrypted, and passphrases, are wiped from memory when they are dropped. Nothing secret is in an error or a `Debug` output.
 
 mod error;
+mod format;
 mod keys;
 
 #[cfg(feature = "encryption")]
@@ -31,7 +33,8 @@ mod signature;
 mod signer;
 
 pub use error::Error;
-pub use keys::{Keys, Opened, is_encrypted};
+pub use format::is_encrypted;
+pub use keys::{Keys, Opened};
 
 #[cfg(feature = "encryption")]
 pub use envelope::Envelope;

@@ -1,15 +1,12 @@
 //! For whom a file is encrypted.
 
-use crate::Error;
+use crate::{Error, format::WORK};
 use age::{
     Encryptor, Recipient, scrypt,
     secrecy::{ExposeSecret as _, SecretString},
     x25519,
 };
 use std::{fmt, io::Write as _};
-
-/// Rounds of scrypt for a passphrase, as a power of two: what the program `age` takes, 256 MiB and about a second.
-const WORK: u8 = 18;
 
 /// A passphrase, wiped from memory when it is dropped.
 #[derive(Clone)]
