@@ -223,6 +223,8 @@ pub struct Training {
     pub checkpoint: Option<std::path::PathBuf>,
     /// Whether to go on from what is there.
     pub resume: bool,
+    /// How the state is kept.
+    pub kept: snnc_vault::Envelope,
 }
 
 impl Default for Training {
@@ -244,6 +246,7 @@ impl Default for Training {
             device: Device::Auto,
             checkpoint: None,
             resume: false,
+            kept: snnc_vault::Envelope::default(),
         }
     }
 }
@@ -360,7 +363,7 @@ impl Options {
     #[must_use]
     pub fn without_manner(&self) -> Self {
         let defaults = Training::default();
-        let training = Training { device: defaults.device, checkpoint: None, resume: false, ..self.training.clone() };
+        let training = Training { device: defaults.device, checkpoint: None, resume: false, kept: defaults.kept, ..self.training.clone() };
         Self { training, budget: None, audit: None, ..self.clone() }
     }
 }

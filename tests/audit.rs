@@ -279,7 +279,7 @@ fn the_same_seed_gives_the_same_numbers_for_any_number_of_threads_and_after_a_cu
     let numbers = |audit: &Audit| pairs(audit).into_iter().map(|(name, _, ann, snn)| (name, ann, snn)).collect::<Vec<_>>();
     let pool = |n: usize| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let store = |resume| Store::new(folder.path(), "digits".to_owned(), resume).unwrap();
+    let store = |resume| Store::new(folder.path(), "digits".to_owned(), resume, snnc_vault::Envelope::default()).unwrap();
     let first = pool(1).install(|| audited(&artifact, &bytes, material(), Effort::Quick, Some(&store(false))));
     let again = pool(3).install(|| audited(&artifact, &bytes, material(), Effort::Quick, None));
     assert_eq!(numbers(&first), numbers(&again));

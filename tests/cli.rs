@@ -186,13 +186,43 @@ fn help_shows_every_option() {
         }
     }
     let text = snnc("--help").ok().stdout;
-    for part in ["--version", "compile", "eval", "run", "emit", "inspect", "opt", "explain", "Examples:", "Exit codes:"] {
+    for part in [
+        "--version",
+        "compile",
+        "eval",
+        "run",
+        "emit",
+        "inspect",
+        "decrypt",
+        "sign",
+        "verify",
+        "opt",
+        "explain",
+        "Examples:",
+        "Exit codes:",
+    ] {
         assert!(text.contains(part), "--help does not mention {part}:\n{text}");
     }
     for (subcommand, options) in [
-        ("compile", &["--timesteps", "--mean"][..]),
+        ("compile", &["--timesteps", "--mean", "--encrypt-to <RECIPIENT>", "--encrypt-passphrase", "--sign <KEYFILE>", "--identity"][..]),
         ("eval", &["--data", "--ann", "--timesteps", "--limit", "--json", "--threads"]),
-        ("run", &["-o <LOGITS.npy>", "--timesteps", "--explain", "--simulator", "--raster <FILE.svg>", "--image"]),
+        (
+            "run",
+            &[
+                "-o <LOGITS.npy>",
+                "--timesteps",
+                "--explain",
+                "--simulator",
+                "--raster <FILE.svg>",
+                "--image",
+                "--identity",
+                "--require-signature",
+                "--encrypt-to",
+            ],
+        ),
+        ("decrypt", &["-o <OUT>", "--identity <KEYFILE>", "--passphrase <FILE>", "--require-signature"]),
+        ("sign", &["--key <KEYFILE>", "--password"]),
+        ("verify", &["--key <PUBKEY>"]),
         ("emit", &["-o <MODEL.h>", "--max-flash", "--name"]),
         ("bench", &["--ann", "--ann8", "--images", "--batch", "--timesteps", "--seconds", "--threads", "--json"]),
         ("inspect", &["FILE.onnx|FILE.snn"]),
@@ -208,7 +238,7 @@ fn help_shows_every_option() {
 
 #[test]
 fn short_help_fits_a_screen() {
-    for subcommand in ["", "compile ", "eval ", "audit ", "run ", "emit ", "inspect ", "opt ", "explain "] {
+    for subcommand in ["", "compile ", "eval ", "audit ", "run ", "emit ", "inspect ", "decrypt ", "sign ", "verify ", "opt ", "explain "] {
         for columns in ["80", "100"] {
             let words = format!("{subcommand}-h");
             let ran = Ran::of(command(root()).args(words.split_whitespace()).env("COLUMNS", columns).output().unwrap()).ok();

@@ -17,11 +17,11 @@
  * be checked is that a pointer is NULL or valid: memory of at least the length that is said, or what this library made
  * and did not free. No Rust panic leaves a function: it is SNNC_STATUS_BUG. If memory runs out, the process ends.
  *
- * Ownership. Who gets a network, outcome or trace frees it with the function of its name; NULL may be freed. Pointers
- * into one are valid until it is freed. Outcomes and traces stay valid without their network.
+ * Ownership. Who gets a network, outcome, trace or keys frees them with the function of their name; NULL may be freed.
+ * Pointers into one are valid until it is freed. Outcomes and traces stay valid without their network.
  *
  * Threads. Every function may be called from any thread. Several threads may use one network, outcome or trace at the
- * same time; only freeing it must be the last that is done with it. A network has threads of its own to run on, started
+ * same time, and load with one set of keys, once all are in it; only freeing must be the last that is done with it. A network has threads of its own to run on, started
  * by the first run and ended by snnc_network_free.
  */
 
@@ -75,6 +75,10 @@ typedef enum {
      * A bug of the library.
      */
     SNNC_STATUS_BUG = 6,
+    /**
+     * The file is encrypted or not signed as required, and the keys do not open it; or a key is none.
+     */
+    SNNC_STATUS_KEYS = 7,
 } snnc_status;
 
 /**
@@ -193,6 +197,12 @@ typedef enum {
      */
     SNNC_DRIVE_CURRENT = 2,
 } snnc_drive;
+
+/**
+ * Keys: what opens encrypted networks, and whose networks must be. Nothing of them is ever in a message, and they are wiped
+ * when they are freed.
+ */
+typedef struct snnc_keys snnc_keys;
 
 /**
  * A network that is ready to run.
@@ -391,6 +401,68 @@ void snnc_network_free(snnc_network *network);
 snnc_status snnc_set_threads(const snnc_network *network,
                              size_t threads,
                              snnc_error *error);
+
+/**
+ * Makes a set of keys, empty at first: it opens what is not encrypted, and requires nothing.
+ *
+ * `keys`: receives it, to be freed with snnc_keys_free.
+ */
+snnc_status snnc_keys_new(snnc_keys **keys, snnc_error *error);
+
+/**
+ * Adds the identities of age in the content of a key file, as `age-keygen` writes it, to those that open networks.
+ *
+ * `text`: the content; the caller wipes it.
+ */
+snnc_status snnc_keys_add_identities(snnc_keys *keys,
+                                     const char *text,
+                                     snnc_error *error);
+
+/**
+ * Adds a passphrase to what opens networks.
+ *
+ * `text`: the passphrase; the caller wipes it.
+ */
+snnc_status snnc_keys_add_passphrase(snnc_keys *keys, const char *text, snnc_error *error);
+
+/**
+ * Demands that networks are signed with a key of minisign, encrypted or not.
+ *
+ * `public_key`: the content of the file of the public key, or the line of it that begins with `RW`.
+ */
+snnc_status snnc_keys_require_signature(snnc_keys *keys, const char *public_key, snnc_error *error);
+
+/**
+ * Loads a network from a file that is encrypted, or must be signed. It is opened in memory; its signature is read from the
+ * file with `.minisig` behind its name.
+ *
+ * `path`: where it is, in the encoding of the system (UTF-8 on Windows).
+ * `keys`: what opens it, and whose it must be. Not needed afterwards.
+ * `network`: receives the network, to be freed with snnc_network_free.
+ */
+snnc_status snnc_load_with(const char *path,
+                           const snnc_keys *keys,
+                           snnc_network **network,
+                           snnc_error *error);
+
+/**
+ * Loads a network from the bytes of a file that is encrypted, or must be signed.
+ *
+ * `bytes`, `len`: the bytes and their number. Not needed afterwards.
+ * `signature`: the content of the file of its signature, or NULL where none is required.
+ * `keys`, `network`: as of snnc_load_with.
+ */
+snnc_status snnc_load_bytes_with(const uint8_t *bytes,
+                                 size_t len,
+                                 const char *signature,
+                                 const snnc_keys *keys,
+                                 snnc_network **network,
+                                 snnc_error *error);
+
+/**
+ * Wipes and frees keys.
+ */
+void snnc_keys_free(snnc_keys *keys);
 
 /**
  * Describes a network.

@@ -7,6 +7,7 @@
 //! | `memory` | pointers of the caller, checked as far as they can be |
 //! | `pool` | the threads of a network |
 //! | `network` | loading, freeing |
+//! | `keys` | loading what is encrypted or signed |
 //! | `describe` | what a network reads, and what it consists of |
 //! | `outcome` | running |
 //! | `trace` | every spike of a run |
@@ -14,6 +15,7 @@
 #![allow(clippy::missing_safety_doc, reason = "the header says once what holds for all pointers")]
 
 mod describe;
+mod keys;
 mod memory;
 mod network;
 mod outcome;

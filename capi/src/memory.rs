@@ -13,6 +13,16 @@ pub(crate) unsafe fn borrow<'a, T>(pointer: *const T, name: &str) -> Result<&'a 
     Ok(unsafe { &*pointer })
 }
 
+/// As [`borrow`], to change it.
+///
+/// # Safety
+/// As of [`borrow`], and nobody else looks at the value meanwhile.
+pub(crate) unsafe fn borrow_mut<'a, T>(pointer: *mut T, name: &str) -> Result<&'a mut T, Failure> {
+    check(pointer, name)?;
+    // SAFETY: neither null nor misaligned, so a live value, as the caller says.
+    Ok(unsafe { &mut *pointer })
+}
+
 /// An array of the caller; an empty one may be null.
 ///
 /// # Safety

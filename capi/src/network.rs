@@ -73,20 +73,28 @@ pub unsafe extern "C" fn snnc_load_bytes(bytes: *const u8, len: usize, network: 
 }
 
 fn load(bytes: &[u8], network: Target<Network>) -> Result<(), Failure> {
-    let runtime = Runtime::load(bytes)?;
-    network.give(Network { texts: Texts::of(&runtime), runtime, threads: Threads::new() });
+    give(Runtime::load(bytes)?, network);
     Ok(())
 }
 
+pub(crate) fn give(runtime: Runtime, network: Target<Network>) {
+    network.give(Network { texts: Texts::of(&runtime), runtime, threads: Threads::new() });
+}
+
+/// A text of the caller, which is UTF-8.
+pub(crate) fn read_text<'a>(text: &'a CStr, name: &str) -> Result<&'a str, Failure> {
+    text.to_str().map_err(|e| Failure::argument(format_args!("`{name}`: {e}")))
+}
+
 #[cfg(unix)]
-fn path_of(path: &CStr) -> Result<PathBuf, Failure> {
+pub(crate) fn path_of(path: &CStr) -> Result<PathBuf, Failure> {
     use std::os::unix::ffi::OsStrExt as _;
     Ok(std::ffi::OsStr::from_bytes(path.to_bytes()).into())
 }
 
 #[cfg(not(unix))]
-fn path_of(path: &CStr) -> Result<PathBuf, Failure> {
-    path.to_str().map(PathBuf::from).map_err(|e| Failure::argument(format_args!("`path`: {e}")))
+pub(crate) fn path_of(path: &CStr) -> Result<PathBuf, Failure> {
+    read_text(path, "path").map(PathBuf::from)
 }
 
 /// Ends the threads of a network and frees it.

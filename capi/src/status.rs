@@ -1,6 +1,6 @@
 //! What functions return, and the way out for errors and panics.
 
-use snnc_runtime::{LoadError, RunError};
+use snnc_runtime::{KeyError, LoadError, RunError};
 use std::{
     any::Any,
     ffi::c_char,
@@ -26,6 +26,8 @@ pub enum Status {
     Threads = 5,
     /// A bug of the library.
     Bug = 6,
+    /// The file is encrypted or not signed as required, and the keys do not open it; or a key is none.
+    Keys = 7,
 }
 
 /// Size of snnc_error.message.
@@ -65,7 +67,17 @@ impl Failure {
 
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
-        Self::new(Status::Artifact, error)
+        match error {
+            LoadError::Encrypted => Self::new(Status::Keys, error),
+            LoadError::Keys(error) => error.into(),
+            error => Self::new(Status::Artifact, error),
+        }
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        Self::new(Status::Keys, error)
     }
 }
 

@@ -294,6 +294,35 @@ fn spikes(network: &Network, trace: &Trace, steps: usize, images: usize) -> Stri
 }
 
 #[test]
+fn encrypted_and_signed_networks_open_with_keys() {
+    let network = load(&fixture("digits/digits.snn"));
+    let run = network.run(&vec![0.0; network.image_len()], network.spec().timesteps, 0).unwrap();
+    let expected = format!("{} {:08x}", run.predictions()[0], run.logits[0].to_bits());
+    let files = [fixture("keys/digits.snn.age"), fixture("keys/age.key"), fixture("keys/minisign.pub")];
+    for linked in [Linked::Shared, Linked::Checked] {
+        let Some(keys) = program("tests/keys.c", linked) else { return };
+        let output = run_text(command(keys).args(&files));
+        let lines: Vec<&str> = output.lines().collect();
+        assert_eq!(lines.len(), 8, "{output}");
+        for (line, part) in [
+            (0, "7 it is encrypted: it takes the key"),
+            (1, "7 it is encrypted, and no key"),
+            (2, "7 it is encrypted, and none of the keys"),
+        ] {
+            assert!(lines[line].starts_with(part), "{output}");
+        }
+        assert_eq!(lines[3..6], [&expected; 3], "{output}");
+        assert_eq!(lines[6], "7 a signature is required, and there is none");
+        assert!(lines[7].starts_with("7 its signature does not hold"), "{output}");
+    }
+}
+
+/// What a program printed.
+fn run_text(command: &mut Command) -> String {
+    String::from_utf8(run(command).stdout).unwrap()
+}
+
+#[test]
 fn misuse_is_an_error() {
     for linked in [Linked::Shared, Linked::Checked] {
         let Some(misuse) = program("tests/misuse.c", linked) else { return };
@@ -312,6 +341,8 @@ fn valgrind_finds_nothing() {
     let Some(classify) = program("examples/classify.c", Linked::Shared) else { return };
     let Some(mut checked) = under_valgrind(&classify) else { return };
     run(checked.arg(&artifact).args([&image, &image]));
+    let keys = program("tests/keys.c", Linked::Shared).unwrap();
+    run(under_valgrind(&keys).unwrap().arg(fixture("keys/digits.snn.age")).arg(fixture("keys/age.key")).arg(fixture("keys/minisign.pub")));
     let misuse = program("tests/misuse.c", Linked::Shared).unwrap();
     run(under_valgrind(&misuse).unwrap().arg(&artifact).arg(fixture("README.md")));
 }

@@ -51,6 +51,31 @@ static void *work(void *odd) {
     return NULL;
 }
 
+static void keys_are_checked(const char *path) {
+    snnc_network *none;
+    snnc_keys *keys;
+    snnc_error error;
+    FAILS(snnc_keys_new(NULL, &error), SNNC_STATUS_ARGUMENT, "`keys` is NULL");
+    snnc_keys_new(&keys, &error);
+    expect(__LINE__, error.status == SNNC_STATUS_OK, &error);
+    FAILS(snnc_keys_add_identities(NULL, "", &error), SNNC_STATUS_ARGUMENT, "`keys` is NULL");
+    FAILS(snnc_keys_add_identities(keys, NULL, &error), SNNC_STATUS_ARGUMENT, "`text` is NULL");
+    FAILS(snnc_keys_add_identities(keys, "\xff", &error), SNNC_STATUS_ARGUMENT, "`text`");
+    FAILS(snnc_keys_add_identities(keys, "AGE-SECRET-KEY-1", &error), SNNC_STATUS_KEYS, "line 1 is no identity");
+    FAILS(snnc_keys_add_identities(keys, "# none", &error), SNNC_STATUS_KEYS, "no identity");
+    FAILS(snnc_keys_add_passphrase(keys, "", &error), SNNC_STATUS_KEYS, "empty");
+    FAILS(snnc_keys_require_signature(keys, "RW", &error), SNNC_STATUS_KEYS, "no public key");
+    FAILS(snnc_load_with(NULL, keys, &none, &error), SNNC_STATUS_ARGUMENT, "`path` is NULL");
+    FAILS(snnc_load_with(path, NULL, &none, &error), SNNC_STATUS_ARGUMENT, "`keys` is NULL");
+    FAILS(snnc_load_with("no/such/file.snn", keys, &none, &error), SNNC_STATUS_FILE, "no/such/file.snn");
+    FAILS(snnc_load_bytes_with(NULL, 5, NULL, keys, &none, &error), SNNC_STATUS_ARGUMENT, "`bytes` is NULL");
+    FAILS(snnc_load_bytes_with((const uint8_t *)"age-encryption.org/v1", 21, NULL, keys, &none, &error), SNNC_STATUS_KEYS, "no key");
+    FAILS(snnc_load_bytes((const uint8_t *)"age-encryption.org/v1", 21, &none, &error), SNNC_STATUS_KEYS, "encrypted");
+    if (none != NULL) exit(1);
+    snnc_keys_free(keys);
+    snnc_keys_free(NULL);
+}
+
 int main(int argc, char **argv) {
     snnc_error error;
     snnc_network *network, *none;
@@ -63,6 +88,7 @@ int main(int argc, char **argv) {
     size_t i, len;
     unsigned char *pixels;
     if (argc != 3) return 2;
+    keys_are_checked(argv[1]);
 
     FAILS(snnc_load(NULL, &none, &error), SNNC_STATUS_ARGUMENT, "`path` is NULL");
     FAILS(snnc_load(argv[1], NULL, &error), SNNC_STATUS_ARGUMENT, "`network` is NULL");

@@ -40,6 +40,8 @@ def compile(
 
     Raises `Error` with what the command says where the model does not compile, `OSError` for files.
     """
+    if any(name.startswith("encrypt_") and value not in (None, False) for name, value in options.items()):
+        raise Error("what is compiled is loaded, and could not be if it were encrypted: run the command, `python -m snnc`")
     with tempfile.TemporaryDirectory() as folder:
         target = os.path.join(folder, "model.snn") if out is None else os.fspath(out)
         silent = ["--quiet"] if quiet else []

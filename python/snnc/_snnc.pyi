@@ -27,10 +27,22 @@ FORMAT_VERSION: Final[int]
 class Error(ValueError):
     """What was given is no artifact, or does not fit the network, or does not compile."""
 
-def load(source: str | PathLike[str] | bytes | bytearray, /) -> Network:
+def load(
+    source: str | PathLike[str] | bytes | bytearray,
+    /,
+    *,
+    identity: str | None = None,
+    passphrase: str | None = None,
+    require_signature: str | None = None,
+    signature: str | None = None,
+) -> Network:
     """Loads a network from a path or from the bytes of a file.
 
-    Raises `OSError` if the file cannot be read, `Error` if it is no artifact that this version can run.
+    An encrypted one is opened, in memory alone, with `identity`, the content of a key file of age, or with `passphrase`.
+    `require_signature`, a public key of minisign, refuses every network without a signature by it: that of a file lies beside it in
+    `PATH.minisig`, that of bytes is the text `signature`.
+
+    Raises `OSError` if the file cannot be read, `Error` if it is no artifact that this version can run or the keys do not open it.
     """
 
 def threads() -> int:

@@ -7,15 +7,15 @@ use crate::{
     threads,
 };
 use pyo3::{
-    exceptions::PyOSError,
+    exceptions::{PyOSError, PyTypeError},
     prelude::*,
-    pybacked::PyBackedBytes,
+    pybacked::{PyBackedBytes, PyBackedStr},
     types::{PyString, PyTuple},
 };
-use snnc_runtime::{self as runtime, LoadError, Outcome};
+use snnc_runtime::{self as runtime, KeyError, Keys, LoadError, Outcome, Passphrase, PublicKey};
 use std::{
     fmt::Debug,
-    fs, io,
+    io,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -50,14 +50,50 @@ pub(crate) struct Layer {
 
 /// Loads a network from a path or from the bytes of a file.
 #[pyfunction]
-#[pyo3(signature = (source, /))]
-pub(crate) fn load(py: Python<'_>, source: &Bound<'_, PyAny>) -> PyResult<Network> {
+#[pyo3(signature = (source, /, *, identity=None, passphrase=None, require_signature=None, signature=None))]
+pub(crate) fn load(
+    py: Python<'_>,
+    source: &Bound<'_, PyAny>,
+    identity: Option<PyBackedStr>,
+    passphrase: Option<PyBackedStr>,
+    require_signature: Option<PyBackedStr>,
+    signature: Option<PyBackedStr>,
+) -> PyResult<Network> {
+    let keys = keys(identity, passphrase, require_signature).map_err(error)?;
     if let Ok(bytes) = source.extract::<PyBackedBytes>() {
-        return Network::of(py, &bytes).map_err(error);
+        return Network::of(py, || runtime::Network::load_with(&bytes, signature.as_deref(), &keys)).map_err(|e| error(advice(&e)));
+    }
+    if signature.is_some() {
+        return Err(PyTypeError::new_err("`signature` is that of bytes: a file has its own beside it"));
     }
     let path: PathBuf = source.extract()?;
-    let bytes = py.detach(|| fs::read(&path)).map_err(|e| file_error(py, &path, &e))?;
-    Network::of(py, &bytes).map_err(|e| error(format_args!("{}: {e}", path.display())))
+    Network::of(py, || runtime::Network::open_with(&path, &keys)).map_err(|e| match e {
+        LoadError::File(e) => file_error(py, &path, &e),
+        e => error(format_args!("{}: {}", path.display(), advice(&e))),
+    })
+}
+
+/// What opens a network, and whose it must be.
+fn keys(identity: Option<PyBackedStr>, passphrase: Option<PyBackedStr>, signer: Option<PyBackedStr>) -> Result<Keys, KeyError> {
+    let mut keys = Keys::default();
+    if let Some(text) = identity {
+        keys.add_identities(&text)?;
+    }
+    if let Some(text) = passphrase {
+        keys.add_passphrase(&Passphrase::new(&text)?);
+    }
+    if let Some(text) = signer {
+        keys.require_signature(PublicKey::parse(&text)?);
+    }
+    Ok(keys)
+}
+
+/// What the runtime says, and where the key goes in.
+fn advice(error: &LoadError) -> String {
+    match error {
+        LoadError::Keys(KeyError::Locked) => "it is encrypted: `identity` or `passphrase` opens it".to_owned(),
+        error => error.to_string(),
+    }
 }
 
 /// The exception that Python itself raises of a file that cannot be read: which of them it is, Python finds by the number.
@@ -70,8 +106,8 @@ fn file_error(py: Python<'_>, path: &Path, error: &io::Error) -> PyErr {
 }
 
 impl Network {
-    fn of(py: Python<'_>, bytes: &[u8]) -> Result<Self, LoadError> {
-        Ok(Self { runtime: py.detach(|| runtime::Network::load(bytes))? })
+    fn of(py: Python<'_>, load: impl FnOnce() -> Result<runtime::Network, LoadError> + Send) -> Result<Self, LoadError> {
+        Ok(Self { runtime: py.detach(load)? })
     }
 }
 

@@ -193,6 +193,48 @@ class Loading(unittest.TestCase):
             snnc.load(b"")
         self.assertRaises(TypeError, snnc.load, 1.5)
 
+    def test_encrypted_and_signed(self) -> None:
+        keys = FIXTURES / "keys"
+        path = keys / "digits.snn.age"
+        data, signature = path.read_bytes(), (keys / "digits.snn.age.minisig").read_text()
+        identity, other = (keys / "age.key").read_text(), (keys / "other.age.key").read_text()
+        signer, stranger = (keys / "minisign.pub").read_text(), (keys / "password.pub").read_text()
+        images = digits()[0][:20]
+        expected = snnc.load(DIGITS).run(images).logits
+        for network in [
+            snnc.load(path, identity=identity),
+            snnc.load(path, identity=identity, require_signature=signer),
+            snnc.load(path, identity=identity, require_signature=signer.splitlines()[1]),
+            snnc.load(data, identity=other + identity),
+            snnc.load(data, identity=identity, require_signature=signer, signature=signature),
+        ]:
+            np.testing.assert_array_equal(network.run(images).logits, expected)
+        sources: "list[Path | bytes]" = [path, data]
+        for source in sources:
+            with self.assertRaisesRegex(snnc.Error, "it is encrypted: `identity` or `passphrase` opens it"):
+                snnc.load(source)
+            with self.assertRaisesRegex(snnc.Error, "none of the keys given opens it"):
+                snnc.load(source, identity=other)
+            with self.assertRaisesRegex(snnc.Error, "none of the keys given opens it"):
+                snnc.load(source, passphrase="correct horse")
+        with self.assertRaisesRegex(snnc.Error, "another key than the one that is required"):
+            snnc.load(path, identity=identity, require_signature=stranger)
+        with self.assertRaisesRegex(snnc.Error, "a signature is required, and there is none$"):
+            snnc.load(data, identity=identity, require_signature=signer)
+        with self.assertRaisesRegex(snnc.Error, "digits.snn.minisig"):
+            snnc.load(DIGITS, require_signature=signer)
+        with self.assertRaisesRegex(snnc.Error, "was changed"):
+            snnc.load(data[:-1], identity=identity, require_signature=signer, signature=signature)
+        for place in range(0, len(data), len(data) // 100):
+            damaged = bytearray(data)
+            damaged[place] ^= 1
+            self.assertRaises(snnc.Error, snnc.load, damaged, identity=identity)
+        with self.assertRaisesRegex(snnc.Error, "line 1 is no identity") as caught:
+            snnc.load(path, identity=identity.splitlines()[-1][:-1])
+        self.assertNotIn(identity.splitlines()[-1][20:40], str(caught.exception))
+        self.assertRaises(snnc.Error, snnc.load, path, require_signature=identity)
+        self.assertRaises(TypeError, snnc.load, path, identity=identity, signature=signature)
+
     def test_what_a_network_says(self) -> None:
         network = snnc.load(DIGITS)
         self.assertEqual((network.input_shape, network.layout, network.classes), ((1, 8, 8), "nchw", 10))
@@ -310,6 +352,9 @@ class Command(unittest.TestCase):
             self.assertEqual(snnc.load(out).timesteps, 4)
         kept = [layer.name for layer in network.layers]
         self.assertNotEqual(kept, [layer.name for layer in snnc.load(DIGITS).layers])
+
+        with self.assertRaisesRegex(snnc.Error, "could not be if it were encrypted"):
+            snnc.compile(model, encrypt_to="age15q7p0mj6zyvgx945arjl9gglhh0nv6hm3wl4kl8r0th5f2d6wdds2wms5s")
 
         class Proto:
             def SerializeToString(self) -> bytes:

@@ -14,6 +14,13 @@ pub enum LoadError {
     #[cfg(feature = "std")]
     #[error(transparent)]
     File(#[from] std::io::Error),
+    /// The file is encrypted, and was read without keys.
+    #[error("it is encrypted: it takes the key that it was made for, or a passphrase, to open it")]
+    Encrypted,
+    /// The file is encrypted or signed, and the keys that were given do not open it.
+    #[cfg(any(feature = "encrypted", feature = "signed"))]
+    #[error(transparent)]
+    Keys(snnc_vault::Error),
     /// The container is sound, but not one of ours.
     #[error("not a .snn file: {0}")]
     NotSnn(&'static str),
@@ -54,6 +61,16 @@ pub enum LoadError {
         /// What is wrong.
         problem: String,
     },
+}
+
+#[cfg(any(feature = "encrypted", feature = "signed"))]
+impl From<snnc_vault::Error> for LoadError {
+    fn from(error: snnc_vault::Error) -> Self {
+        match error {
+            snnc_vault::Error::File(error) => Self::File(error),
+            error => Self::Keys(error),
+        }
+    }
 }
 
 /// Why a network cannot run on what it was given.

@@ -38,6 +38,8 @@ mod kernels;
 mod network;
 pub mod poisson;
 mod preprocess;
+#[cfg(any(feature = "encrypted", feature = "signed"))]
+mod protected;
 
 /// What the tests inside the crate and those outside share.
 #[cfg(test)]
@@ -55,3 +57,9 @@ pub use network::{
     Domain, Drive, Layer, Network, Outcome, PlannedStep, Population, PopulationKind, Schedule, Session, Trace, Window, argmax,
 };
 pub use preprocess::Pixels;
+#[cfg(feature = "encrypted")]
+pub use snnc_vault::Passphrase;
+#[cfg(feature = "signed")]
+pub use snnc_vault::PublicKey;
+#[cfg(any(feature = "encrypted", feature = "signed"))]
+pub use snnc_vault::{Error as KeyError, Keys};

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use snnc_vault::Envelope;
 use std::{
     fs,
     io::Write as _,
@@ -21,6 +22,7 @@ pub struct Store {
     /// All that shapes results.
     what: String,
     resume: bool,
+    kept: Envelope,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -42,13 +44,14 @@ struct KeptStage {
 }
 
 impl Store {
-    /// A folder for the results of an audit that `what` describes. Earlier results of the same audit are used if it is to `resume`.
+    /// A folder for the results of an audit that `what` describes. Earlier results of the same audit are used if it is to `resume`. They show
+    /// reconstructions: `kept` says how.
     ///
     /// # Errors
     /// If the folder cannot be made.
-    pub fn new(folder: &Path, what: String, resume: bool) -> Result<Self> {
+    pub fn new(folder: &Path, what: String, resume: bool, kept: Envelope) -> Result<Self> {
         fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
-        Ok(Self { folder: folder.to_owned(), what, resume })
+        Ok(Self { folder: folder.to_owned(), what, resume, kept })
     }
 
     fn path(&self, work: &str) -> PathBuf {
@@ -68,6 +71,7 @@ impl Store {
         }
         let broken = |why: String| Error::format(&path, format!("is no result of this audit ({why}); delete it"));
         let bytes = fs::read(&path).map_err(|e| Error::io(&path, e))?;
+        let bytes = self.kept.open(&bytes).map_err(|e| Error::format(&path, e.to_string()))?;
         let kept: Kept = serde_json::from_slice(&bytes).map_err(|e| broken(e.to_string()))?;
         if kept.what != self.what || kept.work != work {
             return Err(broken("it was made by another".to_owned()));
@@ -104,6 +108,7 @@ impl Store {
             findings: loot.findings.clone(),
         };
         let bytes = serde_json::to_vec(&kept).map_err(|e| Error::Internal(format!("a result is no JSON: {e}")))?;
+        let bytes = self.kept.close(bytes).map_err(|e| Error::format(&path, e.to_string()))?;
         let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(|e| Error::io(&self.folder, e))?;
         file.write_all(&bytes).map_err(|e| Error::io(&path, e))?;
         file.persist(&path).map_err(|e| Error::io(&path, e.error))?;
@@ -118,7 +123,7 @@ mod tests {
     #[test]
     fn what_was_kept_comes_back_and_nothing_else() {
         let root = tempfile::tempdir().unwrap();
-        let store = |what: &str, resume| Store::new(root.path(), what.to_owned(), resume).unwrap();
+        let store = |what: &str, resume| Store::new(root.path(), what.to_owned(), resume, Envelope::default()).unwrap();
         let pictures = Pictures { count: 2, size: [1, 2, 3], pixels: (0..12).collect() };
         let stages = vec![Stage { effort: 3, pictures: pictures.clone() }, Stage { effort: 7, pictures }];
         let loot = Loot { stages, metrics: vec![Metric::share("recognition", 1, 2, Some(0.1))], ..Loot::default() };

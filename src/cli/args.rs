@@ -1,6 +1,9 @@
 //! What can be typed. Values are checked while they are parsed; [`CompileArgs::options`] turns them into [`Options`].
 
-use super::recipe;
+use super::{
+    recipe,
+    secrets::{Closing, Opening},
+};
 use crate::{
     error::{Error, Result},
     options::{
@@ -38,6 +41,10 @@ Examples:
       Draw every spike of the first image
   snnc emit c vgg11.snn -o vgg11.h
       Write the spiking network as C for a microcontroller
+  snnc vgg11.onnx -o vgg11.snn --encrypt-to age1.. --sign minisign.key
+      Encrypt whatever shows the network, and sign the artifact
+  snnc run vgg11.snn images.npy --identity age.key --require-signature minisign.pub
+      Run it where the key is, if it is signed
   snnc explain E0102
       Read more about an error
 
@@ -88,6 +95,12 @@ pub enum Command {
     Bench(BenchArgs),
     /// Show a model or an artifact, and whether it can be compiled
     Inspect(InspectArgs),
+    /// Open a file that was encrypted
+    Decrypt(DecryptArgs),
+    /// Sign a file
+    Sign(SignArgs),
+    /// Check the signature of a file
+    Verify(VerifyArgs),
     /// Run passes on a graph in text form and print the result
     Opt(OptArgs),
     /// Explain an error code, such as E0102
@@ -258,6 +271,9 @@ pub struct CompileArgs {
     /// Go on from the state in the checkpoint folder, if there is one
     #[arg(long, requires = "checkpoint", help_heading = "Training")]
     pub resume: bool,
+    /// Go on from an encrypted state with the keys in this file; see --encrypt-to
+    #[arg(long, value_name = "KEYFILE", requires = "resume", value_hint = ValueHint::FilePath, help_heading = "Training")]
+    pub identity: Vec<PathBuf>,
     /// Where to train
     #[arg(long, value_name = "auto|cpu|cuda[:N]", default_value = "auto", value_parser = parse_device, help_heading = "Training")]
     pub device: Device,
@@ -272,6 +288,24 @@ pub struct CompileArgs {
     /// Rules that the audit must keep, or the artifact is not written and the exit code is 1
     #[arg(long, value_name = "POLICY.toml", value_hint = ValueHint::FilePath, help_heading = "Audit")]
     pub policy: Option<PathBuf>,
+
+    // Not flattened either; see below.
+    /// Encrypt the artifact, and all that is written of the model or shows images (page, samples, checkpoint, `--emit`), for the holder of a key
+    /// of age, `age1..`; may be repeated. The report and the depfile stay readable
+    #[arg(long, value_name = "RECIPIENT", conflicts_with = "encrypt_passphrase", help_heading = "Encryption and signature")]
+    pub encrypt_to: Vec<String>,
+    /// Encrypt for all recipients in this file, one a line
+    #[arg(long, value_name = "FILE", conflicts_with = "encrypt_passphrase", value_hint = ValueHint::FilePath, help_heading = "Encryption and signature")]
+    pub encrypt_to_file: Vec<PathBuf>,
+    /// Encrypt with the passphrase that is the first line of this file; `-` asks for it
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Encryption and signature")]
+    pub encrypt_passphrase: Option<PathBuf>,
+    /// Sign the artifact as it is written with a secret key of minisign, in `MODEL.snn.minisig`
+    #[arg(long, value_name = "KEYFILE", requires = "out", value_hint = ValueHint::FilePath, help_heading = "Encryption and signature")]
+    pub sign: Option<PathBuf>,
+    /// The password of that key is the first line of this file; `-` asks for it [default: ask, if the key has one]
+    #[arg(long, value_name = "FILE", requires = "sign", value_hint = ValueHint::FilePath, help_heading = "Encryption and signature")]
+    pub sign_password: Option<PathBuf>,
 
     /// Order of the axes of the model's input
     #[arg(long, value_name = "LAYOUT", default_value = "auto", value_parser = layout(), help_heading = "Input: an 8-bit pixel x becomes (x/S - M)/D")]
@@ -330,6 +364,9 @@ pub struct EvalArgs {
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub opening: Opening,
     #[command(flatten)]
     #[allow(missing_docs, reason = "documented at its type")]
     pub manner: Manner,
@@ -416,6 +453,12 @@ pub struct AuditArgs {
     pub policy: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "documented at its type")]
+    pub opening: Opening,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub closing: Closing,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
     pub manner: Manner,
 }
 
@@ -451,6 +494,12 @@ pub struct RunArgs {
     pub explain: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "documented at its type")]
+    pub opening: Opening,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub closing: Closing,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
     pub manner: Manner,
 }
 
@@ -484,6 +533,9 @@ pub struct BenchArgs {
     /// Print one JSON object instead of tables (docs/bench.schema.json)
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub opening: Opening,
 }
 
 /// Arguments of `emit`.
@@ -508,6 +560,12 @@ pub struct EmitArgs {
     /// Say nothing but errors
     #[arg(short, long)]
     pub quiet: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub opening: Opening,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub closing: Closing,
 }
 
 /// KiB of parameters that a program for a microcontroller may have unless more is asked for.
@@ -522,6 +580,48 @@ pub struct InspectArgs {
     /// Which tensor would be compiled: an output of the model, or any tensor that a node makes [default: the first output]
     #[arg(long, value_name = "NAME")]
     pub output: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub opening: Opening,
+}
+
+/// Arguments of `decrypt`.
+#[derive(Args, Clone, Debug)]
+pub struct DecryptArgs {
+    /// The encrypted file, of whatever kind
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Write what is in it here
+    #[arg(short = 'o', value_name = "OUT", value_hint = ValueHint::FilePath)]
+    pub out: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub opening: Opening,
+}
+
+/// Arguments of `sign`.
+#[derive(Args, Clone, Debug)]
+pub struct SignArgs {
+    /// The file, as it will be shipped: encrypted first, if at all; the signature is written to `FILE.minisig`
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// The secret key of minisign to sign with
+    #[arg(long, value_name = "KEYFILE", value_hint = ValueHint::FilePath)]
+    pub key: PathBuf,
+    /// Its password is the first line of this file; `-` asks for it [default: ask, if the key has one]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub password: Option<PathBuf>,
+}
+
+/// Arguments of `verify`.
+#[derive(Args, Clone, Debug)]
+pub struct VerifyArgs {
+    /// The file, whose signature is in `FILE.minisig`
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// The public key of minisign that it must be signed with, or the file that it is in
+    #[arg(long, value_name = "PUBKEY")]
+    pub key: String,
 }
 
 /// Arguments of `opt`.
@@ -707,6 +807,8 @@ impl CompileArgs {
             device: self.device,
             checkpoint: self.checkpoint.clone(),
             resume: self.resume,
+            // Keys are read later, and are no options.
+            kept: snnc_vault::Envelope::default(),
         }
     }
 }
@@ -1106,6 +1208,7 @@ mod tests {
                 device: Device::Cuda(1),
                 checkpoint: Some("state".into()),
                 resume: true,
+                kept: snnc_vault::Envelope::default(),
             },
             layout: Some(Layout::Nhwc),
             pixels: Pixels { scale: Some(1.0), mean: vec![-1.0, 0.5, 0.2], std: vec![1.0, 2.0, 3.0] },

@@ -6,7 +6,7 @@ use clap::Command;
 type Shown = &'static [(&'static str, &'static str)];
 
 /// By command: the options that `-h` shows, and what it says of them. What it shows of other commands is all that they have.
-const SHORT: [(&str, Shown); 5] = [
+const SHORT: [(&str, Shown); 7] = [
     ("compile", &COMPILE),
     (
         "eval",
@@ -56,6 +56,25 @@ const SHORT: [(&str, Shown); 5] = [
             ("explain", "Print how the runtime goes about it"),
         ],
     ),
+    (
+        "emit",
+        &[
+            ("form", "The form"),
+            ("artifact", "The spiking network"),
+            ("out", "Write it here instead of to standard output"),
+            ("name", "What functions are called by: `snn_NAME_run`"),
+            ("max_flash", "Most KiB of flash memory that parameters may take"),
+            ("quiet", "Say nothing but errors"),
+        ],
+    ),
+    (
+        "inspect",
+        &[
+            ("file", "An ONNX model or an artifact; its content decides, not its name"),
+            ("output", "Which tensor would be compiled"),
+            ("identity", "Open an encrypted artifact with these keys"),
+        ],
+    ),
 ];
 
 /// Of a compilation.
@@ -68,7 +87,7 @@ const COMPILE: [(&str, &str); 5] = [
 ];
 
 /// Commands that the list of commands leaves out.
-const HIDDEN: [&str; 2] = ["compile", "opt"];
+const HIDDEN: [&str; 5] = ["compile", "decrypt", "sign", "verify", "opt"];
 
 /// The command line as `-h` shows it. It reads the same arguments.
 pub(super) fn short(command: Command) -> Command {

@@ -16,6 +16,7 @@
 //! | `progress` | what is seen of a running command |
 //! | `summary` | what a compilation came to |
 //! | `files` | writing files, all or none |
+//! | `secrets` | keys, passphrases, and what they open and close |
 //! | `dot` | graphs for Graphviz |
 //! | [`explain`] | what is behind the codes of diagnostics |
 //! | [`process`] | settings of the process |
@@ -40,6 +41,7 @@ mod progress;
 mod recipe;
 mod render;
 mod rival;
+mod secrets;
 mod simulated;
 mod summary;
 
@@ -93,6 +95,9 @@ fn run(cli: &Cli, style: &Style) -> Outcome {
         (Some(Command::Emit(args)), _) => commands::emit::run(args),
         (Some(Command::Bench(args)), _) => commands::bench::run(args, style),
         (Some(Command::Inspect(args)), _) => commands::inspect::run(args, style),
+        (Some(Command::Decrypt(args)), _) => commands::decrypt::run(args),
+        (Some(Command::Sign(args)), _) => commands::sign::run(args),
+        (Some(Command::Verify(args)), _) => commands::verify::run(args),
         (Some(Command::Opt(args)), _) => commands::opt::run(args),
         (Some(Command::Explain(args)), _) => commands::explain::run(args),
         (None, None) => Err(Error::Usage("no model was given; see `snnc --help`".into()).into()),

@@ -72,7 +72,7 @@ impl<'a> Course<'a> {
                 sampled.canonical.imported.source_sha256,
                 options.without_manner()
             );
-            Checkpoint::new(folder, what, options.training.resume)
+            Checkpoint::new(folder, what, options.training.resume, options.training.kept.clone())
         });
         let limits = Limits { device: &device, deadline: sampled.deadline, checkpoint: checkpoint.as_ref() };
         let Trained { values, curve, best, end } = train::train(plan, before.clone(), &lessons, &recipe, &limits, self.observer)?;

@@ -1,7 +1,7 @@
 //! The state of a training on disk, so that one that was cut off can go on: the same bytes come out as if it had not been.
 //!
 //! A checkpoint is one safetensors file, replaced as a whole after every epoch. It holds the weights as they are, those of the source
-//! network among them: keep it as private as the model.
+//! network among them: keep it as private as the model, or encrypt it.
 
 use super::{
     curve::{End, Epoch},
@@ -10,6 +10,7 @@ use super::{
 use crate::error::{Error, Result};
 use safetensors::{Dtype, SafeTensors, View, serialize};
 use serde_json::{Value, json};
+use snnc_vault::Envelope;
 use std::{
     borrow::Cow,
     collections::HashMap,
@@ -25,16 +26,17 @@ pub struct Checkpoint {
     fingerprint: String,
     /// Whether to go on from what is there.
     resume: bool,
+    kept: Envelope,
 }
 
 /// Name of the file in the folder.
 const FILE: &str = "training.safetensors";
 
 impl Checkpoint {
-    /// A checkpoint in a folder, which is made if need be, of a training that `fingerprint` tells from all others.
+    /// A checkpoint in a folder, which is made if need be, of a training that `fingerprint` tells from all others. `kept` says how.
     #[must_use]
-    pub fn new(folder: &Path, fingerprint: String, resume: bool) -> Self {
-        Self { folder: folder.to_owned(), fingerprint, resume }
+    pub fn new(folder: &Path, fingerprint: String, resume: bool, kept: Envelope) -> Self {
+        Self { folder: folder.to_owned(), fingerprint, resume, kept }
     }
 
     fn path(&self) -> PathBuf {
@@ -64,6 +66,7 @@ impl Checkpoint {
         let metadata = HashMap::from([("snnc-training".to_owned(), about.to_string())]);
         let bytes = serialize(tensors, Some(metadata)).map_err(|e| Error::Internal(format!("a checkpoint cannot be written: {e}")))?;
         let path = self.path();
+        let bytes = self.kept.close(bytes).map_err(|e| Error::format(&path, e.to_string()))?;
         std::fs::create_dir_all(&self.folder).map_err(|e| Error::io(&self.folder, e))?;
         let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(|e| Error::io(&self.folder, e))?;
         file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(|e| Error::io(&path, e))?;
@@ -78,6 +81,7 @@ impl Checkpoint {
             return Ok(());
         }
         let bytes = std::fs::read(&path).map_err(|e| Error::io(&path, e))?;
+        let bytes = self.kept.open(&bytes).map_err(|e| Error::format(&path, e.to_string()))?;
         let broken = |what: &str| Error::format(&path, format!("this is no checkpoint of a training: {what}; delete it to start anew"));
         let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| broken(&e.to_string()))?;
         let about = metadata.metadata().as_ref().and_then(|m| m.get("snnc-training")).ok_or_else(|| broken("it says nothing about one"))?;

@@ -3,7 +3,7 @@
 use std::{env, error::Error, fs, path::Path};
 
 /// The files with what C sees, in the order of the header.
-const ORDER: [&str; 6] = ["status.rs", "version.rs", "network.rs", "describe.rs", "outcome.rs", "trace.rs"];
+const ORDER: [&str; 7] = ["status.rs", "version.rs", "network.rs", "keys.rs", "describe.rs", "outcome.rs", "trace.rs"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

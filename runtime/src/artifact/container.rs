@@ -9,6 +9,9 @@ use serde::Deserialize;
 /// The one key of the metadata: they are written in the order of a hash map, so a second would make the bytes differ.
 const KEY: &str = "snnc";
 
+/// How an encrypted file begins (age), of whatever version.
+const ENCRYPTED: &[u8] = b"age-encryption.org/";
+
 /// The fields that every version has.
 #[derive(Deserialize)]
 struct Version {
@@ -72,6 +75,9 @@ impl Artifact {
     }
 
     fn read_with(bytes: &[u8], data: impl Fn(Dtype, &[u8]) -> Option<Data>) -> Result<(Self, Links), LoadError> {
+        if bytes.starts_with(ENCRYPTED) {
+            return Err(LoadError::Encrypted);
+        }
         let (_, metadata) = SafeTensors::read_metadata(bytes)?;
         let text = match metadata.metadata() {
             Some(keys) if keys.len() == 1 => keys.get(KEY),

@@ -1,6 +1,6 @@
 //! `snnc audit MODEL.snn --ann MODEL.onnx`
 
-use super::check_timesteps;
+use super::{check_timesteps, read_artifact};
 use crate::{
     audit::{
         self, Audit, Conduct,
@@ -22,6 +22,7 @@ use crate::{
         process::set_threads,
         progress::{Console, Verbosity},
         render::Style,
+        secrets::{close, envelope, open},
     },
     data::Images,
     error::{Error, Result},
@@ -33,7 +34,8 @@ use crate::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use snnc_ir::TensorType;
-use snnc_runtime::{Artifact, Network};
+use snnc_runtime::Network;
+use snnc_vault::Recipients;
 use std::{collections::BTreeSet, path::Path, process::ExitCode, sync::LazyLock};
 
 /// Runs the command.
@@ -69,15 +71,18 @@ fn check(args: &AuditArgs) -> Result<()> {
         ("the policy", &args.policy),
     ];
     let judges = args.judge.iter().map(|path| ("a judge", path.as_path()));
-    let inputs = optional.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?))).chain(judges);
+    let keys = args.opening.files().chain(args.closing.files());
+    let inputs = optional.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?))).chain(judges).chain(keys);
     let inputs: Vec<(&str, &Path)> =
         [("the artifact", args.artifact.as_path()), ("the model", args.ann.as_path())].into_iter().chain(inputs).collect();
     files::check_distinct(&inputs, &outputs)
 }
 
 fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Result<(String, bool)> {
-    let bytes = files::read(&args.artifact)?;
-    let artifact = Artifact::from_bytes(&bytes).map_err(|e| Error::format(&args.artifact, e.to_string()))?;
+    let recipients = args.closing.recipients()?;
+    let keys = args.opening.keys()?;
+    let bytes = open(&args.artifact, &keys)?;
+    let artifact = read_artifact(&args.artifact, &bytes)?;
     let network = Network::new(artifact.clone()).map_err(|e| Error::format(&args.artifact, e.to_string()))?;
     check_timesteps(&args.artifact, &network, &args.timesteps)?;
     let spec = &artifact.graph;
@@ -132,7 +137,9 @@ fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Res
     } else {
         console.detail(&estimate)
     }
-    let store = args.checkpoint.as_deref().map(|folder| Store::new(folder, identity(args, &bytes, &case)?, args.resume)).transpose()?;
+    let kept = envelope(recipients.as_ref(), keys);
+    let store =
+        args.checkpoint.as_deref().map(|folder| Store::new(folder, identity(args, &bytes, &case)?, args.resume, kept)).transpose()?;
     let conduct = Conduct { effort: args.effort, budget: args.budget, store: store.as_ref() };
     let made = audit::audit(&case, &conduct, console)?;
     let ruled = policy.map(|policy| policy.judge(&made));
@@ -141,7 +148,7 @@ fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Res
         "compiler": concat!("snnc ", env!("CARGO_PKG_VERSION")),
         "leakage": leakage::section(&case, &made, ruled.as_deref(), &command(args)),
     });
-    write(args, &report, &case, &made)?;
+    write(args, &report, &case, &made, recipients.as_ref())?;
     let passed = ruled.as_ref().is_none_or(|rules| rules.iter().all(|rule| rule.passed));
     Ok((readable(&made, ruled.as_deref()), passed))
 }
@@ -241,13 +248,13 @@ fn command(args: &AuditArgs) -> String {
     leakage::command(&text, args.effort, args.seed)
 }
 
-fn write(args: &AuditArgs, report: &Value, case: &Case<'_>, made: &Audit) -> Result<()> {
+fn write(args: &AuditArgs, report: &Value, case: &Case<'_>, made: &Audit, recipients: Option<&Recipients>) -> Result<()> {
     let mut batch = files::Batch::default();
     if let Some(path) = &args.json {
         batch.add(path, files::json(report)?)?;
     }
     if let Some(path) = &args.html {
-        batch.add(path, html::page(report, &leakage::sheets(case, made)?))?;
+        batch.add(path, close(recipients, html::page(report, &leakage::sheets(case, made)?))?)?;
     }
     batch.commit()
 }

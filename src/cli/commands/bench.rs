@@ -133,7 +133,7 @@ pub(crate) fn run(args: &BenchArgs, style: &Style) -> Outcome {
     let mut console = Console::new(style.clone(), Verbosity::Normal, args.artifact.display().to_string());
     set_threads(Some(args.threads)).map_err(&about)?;
     let start = Instant::now();
-    let network = load_network(&args.artifact).map_err(&about)?;
+    let network = args.opening.keys().and_then(|keys| load_network(&args.artifact, &keys)).map_err(&about)?;
     let load = start.elapsed();
     let measured = measure(args, &network, load, &mut console).map_err(&about)?;
     drop(console);

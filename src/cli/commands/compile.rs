@@ -11,6 +11,7 @@ use crate::{
         process::set_threads,
         progress::{Console, Verbosity},
         render::Style,
+        secrets::{Closing, check_signature_target, close, envelope, identities, is_standard_input, secret_key, sign},
         summary::{Written, summary},
     },
     compile::{Compiled, compile},
@@ -21,6 +22,7 @@ use crate::{
     report::html,
     synthesize::Labelled,
 };
+use snnc_vault::{Recipients, SecretKey};
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
@@ -30,7 +32,7 @@ use std::{
 /// Runs the command.
 pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
     let about = Failure::about(&args.model, "compile");
-    let options = args.options().map_err(&about)?;
+    let mut options = args.options().map_err(&about)?;
     let report = args.report.clone().or_else(|| args.out.as_deref().and_then(report_beside));
     let calibration = match &options.calibration {
         Calibration::File(path) => Some(path.as_path()),
@@ -38,6 +40,8 @@ pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
     };
     check(args, report.as_deref(), calibration).map_err(&about)?;
     let policy = args.policy.as_deref().map(Policy::read).transpose().map_err(&about)?;
+    let protection = Protection::new(args).map_err(&about)?;
+    options.training.kept = envelope(protection.recipients.as_ref(), identities(&args.identity).map_err(&about)?);
     set_threads(args.threads).map_err(&about)?;
 
     let mut console = Console::new(style.clone(), Verbosity::new(args.quiet, args.verbose), args.model.display().to_string())
@@ -54,7 +58,7 @@ pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
 
     let start = Instant::now();
     console.stage("write", None);
-    let size = write(args, report.as_deref(), &compiled, &emitted, passed).map_err(&about)?;
+    let size = write(args, report.as_deref(), &compiled, &emitted, &protection, passed).map_err(&about)?;
     console.stage_done(start.elapsed());
     if !passed {
         console.print(rulings(&ruled.unwrap_or_default()).trim());
@@ -75,6 +79,37 @@ pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Who can open what is written, and who vouches for it.
+struct Protection {
+    recipients: Option<Recipients>,
+    signer: Option<SecretKey>,
+}
+
+impl Protection {
+    /// Reads the keys, and asks for what is not in a file, before the work begins.
+    fn new(args: &CompileArgs) -> Result<Self> {
+        let signer = args.sign.as_deref().map(|key| secret_key(key, args.sign_password.as_deref())).transpose()?;
+        Ok(Self { recipients: closing(args).recipients()?, signer })
+    }
+}
+
+/// The files of keys and passphrases, with names for messages.
+fn secret_files<'a>(args: &'a CompileArgs, closing: &'a Closing) -> impl Iterator<Item = (&'static str, &'a Path)> {
+    let signer = [("the key", &args.sign), ("its password", &args.sign_password)];
+    let signer = signer.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?)));
+    let identities = args.identity.iter().map(|path| ("the identity", path.as_path()));
+    closing.files().chain(signer).chain(identities).filter(|(_, path)| !is_standard_input(path))
+}
+
+/// The options of a compilation that other commands have as a group.
+fn closing(args: &CompileArgs) -> Closing {
+    Closing {
+        encrypt_to: args.encrypt_to.clone(),
+        encrypt_to_file: args.encrypt_to_file.clone(),
+        encrypt_passphrase: args.encrypt_passphrase.clone(),
+    }
+}
+
 /// Where the report goes by default: nowhere, if the artifact goes to a device or a pipe.
 fn report_beside(out: &Path) -> Option<PathBuf> {
     let special = std::fs::metadata(out).is_ok_and(|m| !m.is_file() && !m.is_dir());
@@ -87,7 +122,11 @@ fn check(args: &CompileArgs, report: Option<&Path>, calibration: Option<&Path>) 
     if let Some(unknown) = args.dump_after.iter().find(|name| *name != "all" && !passes.contains(&name.as_str())) {
         return Err(Error::Usage(format!("--dump-after: there is no pass `{unknown}`; there are `all`, `{}`", passes.join("`, `"))));
     }
+    let closing = closing(args);
+    check_encryption(args, &closing)?;
+    let signature = args.out.as_deref().filter(|_| args.sign.is_some()).map(check_signature_target).transpose()?;
     let mut outputs: Vec<(&str, &Path)> = Vec::new();
+    outputs.extend(signature.as_deref().map(|p| ("--sign", p)));
     outputs.extend(args.out.as_deref().map(|p| ("-o", p)));
     outputs.extend(report.map(|p| ("the report", p)));
     outputs.extend(args.html.as_deref().map(|p| ("--html", p)));
@@ -100,6 +139,7 @@ fn check(args: &CompileArgs, report: Option<&Path>, calibration: Option<&Path>) 
     let inputs: Vec<(&str, &Path)> = std::iter::once(("the model", args.model.as_path()))
         .chain(calibration.map(|p| ("the calibration images", p)))
         .chain(args.policy.as_deref().map(|p| ("the policy", p)))
+        .chain(secret_files(args, &closing))
         .collect();
     let wants_audit = [("--html", args.html.is_some()), ("--policy", args.policy.is_some())].into_iter().find(|(_, is)| *is);
     if let (Some((option, _)), true) = (wants_audit, args.audit.0.is_none() || args.out.is_none()) {
@@ -108,15 +148,45 @@ fn check(args: &CompileArgs, report: Option<&Path>, calibration: Option<&Path>) 
     files::check_distinct(&inputs, &outputs)
 }
 
+/// Refuses what would be written next to encrypted files and could be read by all.
+fn check_encryption(args: &CompileArgs, closing: &Closing) -> Result<()> {
+    if !closing.is_wanted() {
+        return match args.identity.is_empty() {
+            true => Ok(()),
+            false => {
+                Err(Error::Usage("--identity goes on from an encrypted state, which needs to be encrypted again: give --encrypt-to".into()))
+            }
+        };
+    }
+    if args.emit.iter().any(|emit| emit.file.is_none()) {
+        return Err(Error::Usage("--emit to standard output is not encrypted: name a file, as in `--emit c=FILE`".into()));
+    }
+    if !args.dump_after.is_empty() {
+        return Err(Error::Usage("--dump-after prints the network, which is not encrypted: leave it out, or the encryption".into()));
+    }
+    if args.resume && closing.encrypt_passphrase.is_none() && args.identity.is_empty() {
+        return Err(Error::Usage("--resume reads what was encrypted: name a key that opens it with --identity".into()));
+    }
+    Ok(())
+}
+
 /// Writes all files or none, and of an artifact that a policy refuses only what is said of it; returns the size of the artifact.
-fn write(args: &CompileArgs, report: Option<&Path>, compiled: &Compiled, emitted: &[String], passed: bool) -> Result<Option<usize>> {
+fn write(
+    args: &CompileArgs,
+    report: Option<&Path>,
+    compiled: &Compiled,
+    emitted: &[String],
+    protection: &Protection,
+    passed: bool,
+) -> Result<Option<usize>> {
+    let recipients = protection.recipients.as_ref();
     let mut batch = files::Batch::default();
     let mut size = None;
     if let Some(report) = report {
         batch.add(report, files::json(&compiled.report)?)?;
     }
     if let (Some(path), Some(audited)) = (&args.html, &compiled.audit) {
-        batch.add(path, html::page(&compiled.report, &audited.sheets))?;
+        batch.add(path, close(recipients, html::page(&compiled.report, &audited.sheets))?)?;
     }
     if !passed {
         batch.commit()?;
@@ -124,19 +194,25 @@ fn write(args: &CompileArgs, report: Option<&Path>, compiled: &Compiled, emitted
     }
     if let Some(out) = &args.out {
         let bytes = compiled.artifact.to_bytes().map_err(|e| Error::Internal(format!("the artifact cannot be written: {e}")))?;
+        let bytes = close(recipients, bytes)?;
         size = Some(bytes.len());
+        if let Some(signer) = &protection.signer {
+            batch.add(&snnc_vault::signature_path(out), sign(signer, &bytes)?)?;
+        }
         batch.add(out, bytes)?;
     }
     for (emit, text) in args.emit.iter().zip(emitted) {
         if let Some(file) = &emit.file {
-            batch.add(file, text.as_str())?;
+            batch.add(file, close(recipients, text.as_str())?)?;
         }
     }
     if let Some(path) = &args.save_samples {
-        batch.add(path, saved(&compiled.samples, &compiled.graph)?)?;
+        batch.add(path, close(recipients, saved(&compiled.samples, &compiled.graph)?)?)?;
     }
     if let (Some(depfile), Some(out)) = (&args.depfile, &args.out) {
-        let dependencies: Vec<PathBuf> = compiled.dependencies.iter().chain(&args.policy).cloned().collect();
+        let closing = closing(args);
+        let secrets = secret_files(args, &closing).map(|(_, path)| path.to_owned());
+        let dependencies: Vec<PathBuf> = compiled.dependencies.iter().chain(&args.policy).cloned().chain(secrets).collect();
         batch.add(depfile, files::depfile(out, &dependencies)?)?;
     }
     batch.commit()?;

@@ -1,5 +1,6 @@
 //! `snnc emit c MODEL.snn -o MODEL.h`
 
+use super::read_artifact;
 use crate::{
     cli::{
         args::{ArtifactForm, EmitArgs},
@@ -7,6 +8,7 @@ use crate::{
         numbers::si,
         outcome::{Failure, Outcome},
         output::{print, print_error},
+        secrets::{close, open},
     },
     error::{Error, Result},
 };
@@ -19,10 +21,15 @@ pub(crate) fn run(args: &EmitArgs) -> Outcome {
     let about = Failure::about(&args.artifact, "emit");
     if let Some(out) = &args.out {
         files::check_target(out).map_err(&about)?;
-        files::check_distinct(&[("the network", &args.artifact)], &[("-o", out)]).map_err(&about)?;
+        let inputs = std::iter::once(("the network", args.artifact.as_path())).chain(args.opening.files()).chain(args.closing.files());
+        files::check_distinct(&inputs.collect::<Vec<_>>(), &[("-o", out)]).map_err(&about)?;
     }
-    let bytes = files::read(&args.artifact).map_err(&about)?;
-    let artifact = Artifact::from_bytes(&bytes).map_err(|e| about(Error::format(&args.artifact, e.to_string())))?;
+    if args.out.is_none() && args.closing.is_wanted() {
+        return Err(about(Error::Usage("standard output is not encrypted: name a file with -o".into())));
+    }
+    let recipients = args.closing.recipients().map_err(&about)?;
+    let bytes = args.opening.keys().and_then(|keys| open(&args.artifact, &keys)).map_err(&about)?;
+    let artifact = read_artifact(&args.artifact, &bytes).map_err(&about)?;
     let named = args.out.as_ref().unwrap_or(&args.artifact);
     let source = match args.form {
         ArtifactForm::C => {
@@ -30,7 +37,7 @@ pub(crate) fn run(args: &EmitArgs) -> Outcome {
         }
     };
     match &args.out {
-        Some(out) => files::write(out, source.text.as_str()).map_err(&about)?,
+        Some(out) => close(recipients.as_ref(), source.text).and_then(|bytes| files::write(out, bytes)).map_err(&about)?,
         None => print(&source.text)?,
     }
     if !args.quiet {

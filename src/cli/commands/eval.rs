@@ -178,7 +178,7 @@ pub(crate) fn run(args: &EvalArgs, style: &Style) -> Outcome {
 }
 
 fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
-    let network = load_network(&args.artifact)?;
+    let network = load_network(&args.artifact, &args.opening.keys()?)?;
     check_timesteps(&args.artifact, &network, &args.timesteps)?;
     let images = Images::read_labelled(&args.data)?.take(args.limit.unwrap_or(usize::MAX));
     let labels = checked_labels(&images, network.classes())?;

@@ -1,14 +1,15 @@
 //! `snnc inspect FILE`
 
+use super::read_artifact;
 use crate::{
     cli::{
         args::InspectArgs,
-        files,
         numbers::{si, table},
         outcome::{Failure, Outcome},
         output::print,
         progress::{Console, Verbosity},
         render::Style,
+        secrets::open,
     },
     error::{Error, Result},
     float::canonical,
@@ -21,9 +22,9 @@ use std::{fmt::Write, path::Path, process::ExitCode};
 pub(crate) fn run(args: &InspectArgs, style: &Style) -> Outcome {
     let path = args.file.as_path();
     let about = Failure::about(path, "inspect");
-    let head = files::read(path).map_err(&about)?;
+    let head = args.opening.keys().and_then(|keys| open(path, &keys)).map_err(&about)?;
     if is_artifact(&head) {
-        let artifact = Artifact::from_bytes(&head).map_err(|e| about(Error::format(path, e.to_string())))?;
+        let artifact = read_artifact(path, &head).map_err(&about)?;
         print(artifact_text(path, &artifact).map_err(&about)?)?;
     } else {
         drop(head);

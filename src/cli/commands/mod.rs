@@ -3,23 +3,33 @@
 pub(super) mod audit;
 pub(super) mod bench;
 pub(super) mod compile;
+pub(super) mod decrypt;
 pub(super) mod emit;
 pub(super) mod eval;
 pub(super) mod explain;
 pub(super) mod inspect;
 pub(super) mod opt;
 pub(super) mod run;
+pub(super) mod sign;
+pub(super) mod verify;
 
-use crate::error::{Error, Result};
-use snnc_runtime::{Code, LoadError, Network};
+use crate::{
+    cli::secrets::{not_loaded, open},
+    error::{Error, Result},
+};
+use snnc_runtime::{Artifact, Code, Keys, Network};
 use std::path::Path;
 
 /// Reads an artifact and makes it ready to run.
-fn load_network(path: &Path) -> Result<Network> {
-    Network::open(path).map_err(|error| match error {
-        LoadError::File(error) => Error::io(path, error),
-        error => Error::format(path, error.to_string()),
-    })
+fn load_network(path: &Path, keys: &Keys) -> Result<Network> {
+    // Without keys the file can be mapped: one that was checked must not change any more.
+    let network = if keys.is_empty() { Network::open(path) } else { Network::load(&open(path, keys)?) };
+    network.map_err(|error| not_loaded(path, error))
+}
+
+/// Reads an artifact from what was opened of a file.
+fn read_artifact(path: &Path, bytes: &[u8]) -> Result<Artifact> {
+    Artifact::from_bytes(bytes).map_err(|error| not_loaded(path, error))
 }
 
 /// Refuses numbers of time steps that an artifact does not take.

@@ -1,6 +1,6 @@
 //! `snnc run MODEL.snn INPUT.npy [--raster SPIKES.svg]`, and `snnc run --explain MODEL.snn`
 
-use super::{check_timesteps, load_network};
+use super::{check_timesteps, load_network, read_artifact};
 use crate::{
     cli::{
         args::{RunArgs, Simulator},
@@ -14,6 +14,7 @@ use crate::{
         process::set_threads,
         progress::{Console, Verbosity},
         render::Style,
+        secrets::{close, open},
         simulated::Simulated,
     },
     data::{Images, Plan, npy_bytes},
@@ -21,7 +22,7 @@ use crate::{
     observer::Observer,
 };
 use snnc_export::raster;
-use snnc_runtime::{Artifact, Network, argmax};
+use snnc_runtime::{Keys, Network, argmax};
 use std::{path::Path, process::ExitCode, time::Instant};
 
 /// Runs the command.
@@ -35,24 +36,31 @@ pub(crate) fn run(args: &RunArgs, style: &Style) -> Outcome {
         files::check_target(path).map_err(&about)?;
     }
     let images = args.input.iter().map(|images| ("the images", images.as_path()));
-    let inputs: Vec<(&str, &Path)> = std::iter::once(("the network", args.artifact.as_path())).chain(images).collect();
+    let keys = args.opening.files().chain(args.closing.files());
+    let inputs: Vec<(&str, &Path)> = std::iter::once(("the network", args.artifact.as_path())).chain(images).chain(keys).collect();
     files::check_distinct(&inputs, &outputs).map_err(&about)?;
     if args.raster.is_some() && args.simulator == Simulator::Engine {
         return Err(about(Error::Usage("--raster draws the spikes of the runtime; leave `--simulator engine` out".into())));
     }
+    if outputs.is_empty() && args.closing.is_wanted() {
+        return Err(about(Error::Usage("standard output is not encrypted: name a file with -o or --raster".into())));
+    }
     set_threads(args.manner.threads).map_err(&about)?;
+    let recipients = args.closing.recipients().map_err(&about)?;
+    let keys = args.opening.keys().map_err(&about)?;
     if args.explain {
-        print(plan::text(&args.artifact, &load_network(&args.artifact).map_err(&about)?))?;
+        print(plan::text(&args.artifact, &load_network(&args.artifact, &keys).map_err(&about)?))?;
     }
     let Some(input) = &args.input else { return Ok(ExitCode::SUCCESS) };
-    let mut ran = ran(args, input, &mut console).map_err(&about)?;
+    let mut ran = ran(args, input, &keys, &mut console).map_err(&about)?;
     drop(console);
     let mut batch = files::Batch::default();
     if let (Some(path), Some(picture)) = (&args.raster, ran.picture.take()) {
-        batch.add(path, picture).map_err(&about)?;
+        close(recipients.as_ref(), picture).and_then(|bytes| batch.add(path, bytes)).map_err(&about)?;
     }
     if let Some(out) = &args.out {
-        npy_bytes(&[ran.logits.len() / ran.classes, ran.classes], &ran.logits).and_then(|bytes| batch.add(out, bytes)).map_err(&about)?;
+        let logits = npy_bytes(&[ran.logits.len() / ran.classes, ran.classes], &ran.logits);
+        logits.and_then(|bytes| close(recipients.as_ref(), bytes)).and_then(|bytes| batch.add(out, bytes)).map_err(&about)?;
     }
     batch.commit().map_err(&about)?;
     if args.out.is_none() {
@@ -73,8 +81,8 @@ struct Ran {
     steps: Option<Vec<usize>>,
 }
 
-fn ran(args: &RunArgs, path: &Path, console: &mut Console) -> Result<Ran> {
-    let network = load_network(&args.artifact)?;
+fn ran(args: &RunArgs, path: &Path, keys: &Keys, console: &mut Console) -> Result<Ran> {
+    let network = load_network(&args.artifact, keys)?;
     let timesteps = args.timesteps.unwrap_or(network.spec().timesteps);
     check_timesteps(&args.artifact, &network, &[timesteps])?;
     let images = Images::read(path)?;
@@ -89,10 +97,7 @@ fn ran(args: &RunArgs, path: &Path, console: &mut Console) -> Result<Ran> {
     }
     let simulated = match args.simulator {
         Simulator::Runtime => None,
-        Simulator::Engine => {
-            let artifact = Artifact::from_bytes(&files::read(&args.artifact)?);
-            Some(Simulated::new(&artifact.map_err(|e| Error::format(&args.artifact, e.to_string()))?)?)
-        }
+        Simulator::Engine => Some(Simulated::new(&read_artifact(&args.artifact, &open(&args.artifact, keys)?)?)?),
     };
     if simulated.as_ref().is_some_and(Simulated::leaks) {
         console.say("note: leaky neurons round down what is left of a potential, the engine does not: logits differ from the runtime's");
