@@ -4,13 +4,14 @@
 Needs: nothing
 Usage: leakage_study.py MODELS_DIR DATA_DIR --networks NAME=JUDGE+JUDGE[=MEMBERS=NONMEMBERS],.. [--effort quick] [--binary target/debug/snnc]
                         [--jobs 1] [--json FILE] [--pages DIR] [--arms NAME=OPTIONS;NAME=OPTIONS ..] [--audit OPTIONS]
+                        [--also METRIC,..]
 
 JUDGEs are names of other models of the same classes. Reference images are those that MODELS_DIR/manifest.json names first for the network;
 MEMBERS and NONMEMBERS are files of DATA_DIR. Two Markdown tables a network. The first: what the best of all attackers has recognised after so many
 evaluations of the network for each reconstruction, whichever judge recognises more; and the floors. The second: for every attacker what the judges
 say in the end, one number a judge, then the 95 % interval of the first; the ANN, then each arm; top-1, energy gain and CPU seconds below. The read-out
 is locked in the rows `locked`, which say in how many images a judge is sure of some class, or, where there are labels, what it recognises.
-With --json, results are kept, and a later run skips what is there; with --pages, HTML reports are kept.
+Metrics named by --also follow in rows of their own. With --json, results are kept, and a later run skips what is there; with --pages, HTML reports are kept.
 """
 import argparse
 import concurrent.futures
@@ -57,11 +58,11 @@ def show(metric, value):
     return f"{100 * value:.0f}" if metric["unit"] == "share" else f"{value:.2f}"
 
 
-def number(metrics):
-    """The first metric with its interval; the same of further judges beside it."""
-    if not metrics:
+def number(metrics, name=None):
+    """A metric, or the first, with its interval; the same of further judges beside it."""
+    first = next((m for m in metrics if name in (None, m["name"])), None)
+    if not first:
         return "–"
-    first = metrics[0]
     shown = [show(m, m["value"]) for m in metrics if m is first or m["name"].startswith(f"{first['name']}_by_")]
     interval = first["interval_95"]
     return " / ".join(shown) + (f" ({show(first, interval[0])}–{show(first, interval[1])})" if interval else "")
@@ -104,7 +105,7 @@ def floors(rows):
     return common.markdown(["floor", "measure, %", "judges"], lines)
 
 
-def attackers(arms, rows):
+def attackers(arms, rows, also):
     keys, table = [], []
     for row in rows.values():
         keys += [key for key in results(row["leakage"]) if key not in keys]
@@ -119,6 +120,11 @@ def attackers(arms, rows):
         unit = f"{main['name']}{', %' if main['unit'] == 'share' else ''}"
         chance = "–" if main["chance"] is None else show(main, main["chance"])
         table.append([f"{key[0]} ({key[1]})", unit, chance, number(ann["metrics"]) if ann else "–", *cells])
+        for name in also:
+            subjects = [ann, *(results(rows[arm]["leakage"]).get(key, {}).get("snn") if arm in rows else None for arm in arms)]
+            cells = [number(subject["metrics"], name) if subject else "–" for subject in subjects]
+            if any(cell != "–" for cell in cells):
+                table.append([f"{key[0]} ({key[1]})", name, "–", *cells])
     first = next(iter(rows.values()))["leakage"]
     of = lambda f: [f(rows[arm]) if arm in rows else "failed" for arm in arms]
     percent = lambda v: "–" if v is None else f"{100 * v:.1f}"
@@ -143,7 +149,9 @@ def main():
     parser.add_argument("--pages", type=pathlib.Path)
     parser.add_argument("--arms", default=ARMS)
     parser.add_argument("--audit", default="", help="further options of the audit")
+    parser.add_argument("--also", default="", help="metrics that get rows of their own")
     args = parser.parse_args()
+    also = [name for name in args.also.split(",") if name]
     if args.pages:
         args.pages.mkdir(parents=True, exist_ok=True)
     entries = []
@@ -177,7 +185,7 @@ def main():
         if measured:
             judges = " and ".join(f"`{judge['name']}`" for judge in entry[1])
             print(f"### {name}\n\nJudged by {judges}. The best of all attackers, recognised, %:\n\n{efforts(list(arms), measured)}\n\n{floors(measured)}\n\n"
-                  f"{attackers(list(arms), measured)}\n")
+                  f"{attackers(list(arms), measured, also)}\n")
     return 1 if any(row["status"] == "failed" for row in rows.values()) else 0
 
 

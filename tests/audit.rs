@@ -74,6 +74,7 @@ fn audited_with(seed: u64, artifact: &Artifact, bytes: &[u8], material: Material
         float: &float,
         normed: normed.as_ref(),
         judges: Vec::new(),
+        only: Vec::new(),
         as_locked: false,
         features: None,
         material,

@@ -124,9 +124,9 @@ pub trait Attack: Sync {
     }
 
     /// Whether the case asks for it; what nobody asked for is not reported either.
-    fn is_wanted(&self, case: &Case<'_>) -> bool {
-        let _ = case;
-        true
+    fn is_wanted(&self, case: &Case<'_>, effort: Effort) -> bool {
+        let _ = effort;
+        case.asks_for(self.name())
     }
 
     /// Why it cannot be tried on this case at all.

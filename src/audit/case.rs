@@ -65,6 +65,8 @@ pub struct Given<'a> {
     pub words: Vec<String>,
     /// Numbers of time steps at which the artifact is attacked; with none, the attacks choose by effort.
     pub timesteps: Vec<usize>,
+    /// Names of the attacks to make; with none, those that the effort has.
+    pub only: Vec<String>,
     /// Whether to ask what would be left if the read-out were locked.
     pub as_locked: bool,
     /// Of everything random.
@@ -127,6 +129,12 @@ impl<'a> Case<'a> {
         let shown = shown(classes, effort);
         let twins = Twins::default();
         Ok(Self { given, network, spiking, control, readability, canvas, preprocess, classes, judges, is_independent, shown, units, twins })
+    }
+
+    /// Whether an attack of this name is to be made, as far as the user says.
+    #[must_use]
+    pub fn asks_for(&self, attack: &str) -> bool {
+        self.given.only.is_empty() || self.given.only.iter().any(|name| name == attack)
     }
 
     /// Whose features distances are in.

@@ -106,7 +106,7 @@ pub fn audit(case: &Case<'_>, conduct: &Conduct<'_>, observer: &mut dyn Observer
     let deadline = conduct.budget.map(|seconds| began + Duration::from_secs_f64(seconds));
     let planned: Vec<(&'static dyn Attack, Option<String>, Vec<Cell>)> = ATTACKS
         .into_iter()
-        .filter(|attack| attack.is_wanted(case))
+        .filter(|attack| attack.is_wanted(case, conduct.effort))
         .map(|attack| {
             let missing = attack.missing(case);
             let cells = if missing.is_some() { Vec::new() } else { attack.cells(case, conduct.effort) };
@@ -177,7 +177,7 @@ pub fn audit(case: &Case<'_>, conduct: &Conduct<'_>, observer: &mut dyn Observer
 #[must_use]
 pub fn estimate(case: &Case<'_>, effort: Effort) -> f64 {
     let mut works: BTreeMap<String, f64> = BTreeMap::new();
-    let attacks = ATTACKS.into_iter().filter(|attack| attack.is_wanted(case) && attack.missing(case).is_none());
+    let attacks = ATTACKS.into_iter().filter(|attack| attack.is_wanted(case, effort) && attack.missing(case).is_none());
     works.extend(attacks.flat_map(|attack| attack.cells(case, effort)).map(|cell| (cell.work, cell.macs)));
     works.values().sum::<f64>() / NOMINAL_SPEED
 }

@@ -5,6 +5,7 @@ use super::{
     secrets::{Closing, Opening},
 };
 use crate::{
+    audit::attacks::ATTACKS,
     error::{Error, Result},
     options::{
         Bits, Calibration, Code, Coding, Device, Effort, InitialPotential, Layout, MoreDigits, Options, Part, Pixels, Rule, Scope, Spikes,
@@ -388,6 +389,9 @@ pub struct AuditArgs {
     /// [default: T for what costs the same at any, else at most 8; with `full` T too]
     #[arg(long, value_name = "N[,N..]", value_parser = parse_steps, value_delimiter = ',')]
     pub timesteps: Vec<usize>,
+    /// Attacks to make, by name; the report lists no others [default: all that the effort has]
+    #[arg(long, value_name = "ATTACK[,ATTACK..]", value_delimiter = ',', value_parser = attack())]
+    pub only: Vec<String>,
     /// Also ask what would be left if the read-out were locked: attacks on the features before it
     #[arg(long)]
     pub as_locked: bool,
@@ -862,6 +866,10 @@ fn spikes() -> impl TypedValueParser<Value = Spikes> {
 
 fn reset() -> impl TypedValueParser<Value = ResetArg> {
     words(&[("soft", ResetArg::Soft, "the threshold is taken off"), ("hard", ResetArg::Hard, "it becomes 0; with `--spikes binary`")])
+}
+
+fn attack() -> impl TypedValueParser<Value = String> {
+    PossibleValuesParser::new(ATTACKS.iter().map(|attack| attack.name()).collect::<Vec<_>>())
 }
 
 fn effort() -> impl TypedValueParser<Value = Effort> {

@@ -79,6 +79,7 @@ fn attack(emitted: &Emitted<'_>, effort: Effort, observer: &mut dyn Observer) ->
         material: Material { calibration, ..Material::default() },
         words: audit::words(&[*model], &imported.metadata),
         timesteps: Vec::new(),
+        only: Vec::new(),
         as_locked: false,
         seed: options.seed,
     };

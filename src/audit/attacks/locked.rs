@@ -96,8 +96,8 @@ impl Attack for Locked {
         }
     }
 
-    fn is_wanted(&self, case: &Case<'_>) -> bool {
-        case.given.as_locked
+    fn is_wanted(&self, case: &Case<'_>, _: Effort) -> bool {
+        case.given.as_locked && case.asks_for(self.name())
     }
 
     fn missing(&self, case: &Case<'_>) -> Option<String> {

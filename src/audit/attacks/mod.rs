@@ -3,6 +3,7 @@
 pub mod adaptive;
 pub mod black_box;
 mod cells;
+pub mod class_impressions;
 pub mod hygiene;
 pub mod locked;
 pub mod membership;
@@ -15,12 +16,13 @@ pub use cells::steps;
 use super::attack::Attack;
 
 /// The attacks, in the order in which they run and are reported.
-pub static ATTACKS: [&dyn Attack; 8] = [
+pub static ATTACKS: [&dyn Attack; 9] = [
     &hygiene::Hygiene,
     &weights::WeightReadability,
     &reconversion::Reconversion,
     &through_time::ThroughTime,
     &adaptive::Adaptive,
+    &class_impressions::ClassImpressions,
     &black_box::BlackBox,
     &locked::Locked,
     &membership::Membership,

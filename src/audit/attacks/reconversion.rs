@@ -1,4 +1,4 @@
-//! Reconversion and class impressions: the PrivateSNN paper's attack 1, with the whole family of twins.
+//! Reconversion: a float network is made of the artifact and inverted, with the whole family of twins.
 
 use super::cells::{descent_macs, float_cell, steps, timesteps_of_twins};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
         attack::{About, Attack, Cell, Knowledge, Loot, Subject},
         case::{Case, Effort},
         models::Planned,
-        reconstruct::{Search, impressions, invert_float, natural},
+        reconstruct::{Search, invert_float, natural},
     },
     error::Result,
 };
@@ -16,9 +16,6 @@ use snnc_kernels::neuron::{Derivation, Surrogate};
 /// Puts static activations in the place of neurons and inverts the float network that results.
 pub struct Reconversion;
 
-/// The paper's way, by its own class impressions.
-const PAPER: &str = "relu, class impressions";
-
 fn twin(variant: &str) -> Twin {
     Twin::ATTACKS.into_iter().find(|twin| twin.name() == variant).unwrap_or(Twin::Relu)
 }
@@ -27,7 +24,7 @@ impl Attack for Reconversion {
     fn about(&self) -> About {
         About {
             name: "reconversion",
-            title: "Reconversion and class impressions",
+            title: "Reconversion",
             objective: "Images of each class, by gradient descent on a float network that is made from the artifact: a rectifier, a clipped one or a counting \
          one stands in for every neuron.",
             knows: &[Knowledge::File, Knowledge::Weights, Knowledge::Thresholds],
@@ -36,16 +33,11 @@ impl Attack for Reconversion {
 
     fn cells(&self, case: &Case<'_>, effort: Effort) -> Vec<Cell> {
         let steps = steps(effort);
-        let mut variants = vec![Twin::Relu.name(), Twin::Clipped.name(), Twin::Quantised.name()];
-        if effort == Effort::Full {
-            variants.push(PAPER);
-        }
         let mut cells = Vec::new();
-        for variant in variants {
-            let way = if variant == PAPER { "impressions" } else { "natural" };
+        for variant in [Twin::Relu.name(), Twin::Clipped.name(), Twin::Quantised.name()] {
             for subject in Subject::ALL {
                 if subject != Subject::Snn {
-                    cells.push(float_cell(case, variant, subject, way, steps));
+                    cells.push(float_cell(case, variant, subject, "natural", steps));
                     continue;
                 }
                 cells.extend(timesteps_of_twins(case).into_iter().map(|t| Cell {
@@ -61,8 +53,7 @@ impl Attack for Reconversion {
     }
 
     fn run(&self, case: &Case<'_>, cell: &Cell, effort: Effort) -> Result<Loot> {
-        let steps = steps(effort);
-        let way = if cell.variant == PAPER { impressions(steps) } else { natural(steps) };
+        let way = natural(steps(effort));
         let stages = if let Some(timesteps) = cell.timesteps {
             let plan = case.plan(timesteps)?;
             let values = plan.values(&case.spiking);

@@ -1,4 +1,4 @@
-//! The gradient through the spiking network itself: the PrivateSNN paper's attack 2, with several surrogates, restarts, and the
+//! The gradient through the spiking network itself, with several surrogates, restarts, and the
 //! expectation over random input and over pixel noise.
 
 use super::cells::{descent_macs, float_cell, steps, timesteps};
@@ -7,7 +7,7 @@ use crate::{
         attack::{About, Attack, Cell, Knowledge, Loot, Subject},
         case::{Case, Effort},
         models::Planned,
-        reconstruct::{Search, Way, impressions, invert_float, natural, smooth},
+        reconstruct::{Search, invert_float, natural, smooth},
     },
     error::Result,
 };
@@ -21,67 +21,29 @@ pub struct ThroughTime;
 struct Variant {
     name: &'static str,
     surrogate: Surrogate,
-    descent: Descent,
+    /// Draws of pixel noise over which a gradient is smoothed; none where it is taken as it is.
+    smoothed: Option<usize>,
 }
 
-/// How gradients are followed.
-#[derive(Clone, Copy)]
-enum Descent {
-    /// Towards images that look like photographs.
-    Natural,
-    /// The same, gradients smoothed over so many draws of pixel noise.
-    Smooth(usize),
-    /// As in the paper: its class impressions.
-    Impressions,
-}
-
-impl Descent {
-    fn way(self, steps: usize) -> Way {
-        match self {
-            Self::Natural => natural(steps),
-            Self::Smooth(draws) => smooth(steps, draws),
-            Self::Impressions => impressions(steps),
-        }
-    }
-
-    /// Gradients a step.
-    fn draws(self) -> usize {
-        match self {
-            Self::Smooth(draws) => draws,
-            Self::Natural | Self::Impressions => 1,
-        }
-    }
-
-    /// The way of the same descent on a float network.
-    fn float(self) -> (&'static str, fn(usize) -> Way) {
-        match self {
-            Self::Impressions => ("impressions", impressions),
-            Self::Natural | Self::Smooth(_) => ("natural", natural),
-        }
-    }
-}
-
-const fn variant(name: &'static str, surrogate: Surrogate, descent: Descent) -> Variant {
-    Variant { name, surrogate, descent }
+const fn variant(name: &'static str, surrogate: Surrogate, smoothed: Option<usize>) -> Variant {
+    Variant { name, surrogate, smoothed }
 }
 
 const TRIANGLE: Surrogate = Surrogate::Triangle { height: 1.0 };
 
 /// Of the rate code. Wide surrogates see neurons that are far from firing, which narrow ones, as networks are trained with, do not.
-const RATE: [Variant; 7] = [
-    variant("triangle", TRIANGLE, Descent::Natural),
-    variant("triangle, smoothed", TRIANGLE, Descent::Smooth(4)),
-    variant("arctangent", Surrogate::Atan { slope: 2.0 }, Descent::Natural),
-    variant("arctangent, wide", Surrogate::Atan { slope: 0.7 }, Descent::Natural),
-    variant("sigmoid", Surrogate::Sigmoid { slope: 4.0 }, Descent::Natural),
-    variant("sigmoid, narrow", Surrogate::Sigmoid { slope: 12.0 }, Descent::Natural),
-    variant("triangle, class impressions", Surrogate::Triangle { height: 0.3 }, Descent::Impressions),
+const RATE: [Variant; 6] = [
+    variant("triangle", TRIANGLE, None),
+    variant("triangle, smoothed", TRIANGLE, Some(4)),
+    variant("arctangent", Surrogate::Atan { slope: 2.0 }, None),
+    variant("arctangent, wide", Surrogate::Atan { slope: 0.7 }, None),
+    variant("sigmoid", Surrogate::Sigmoid { slope: 4.0 }, None),
+    variant("sigmoid, narrow", Surrogate::Sigmoid { slope: 12.0 }, None),
 ];
 
 /// Of the radix code, whose counts are differentiated as the line that they climb: the exact quantiser, and the gradient goes straight
 /// through it.
-const RADIX: [Variant; 2] =
-    [variant("straight through", TRIANGLE, Descent::Natural), variant("straight through, smoothed", TRIANGLE, Descent::Smooth(4))];
+const RADIX: [Variant; 2] = [variant("straight through", TRIANGLE, None), variant("straight through, smoothed", TRIANGLE, Some(4))];
 
 fn variants(code: Code) -> &'static [Variant] {
     match code {
@@ -129,13 +91,12 @@ impl Attack for ThroughTime {
         let variants = if effort == Effort::Quick { &all[..1] } else { all };
         let draws = if case.units.is_some() { draws(effort) } else { 1 };
         let mut cells = Vec::new();
-        for &Variant { name: variant, descent, .. } in variants {
-            let (way, _) = descent.float();
-            cells.push(float_cell(case, variant, Subject::Ann, way, steps(effort)));
+        for &Variant { name: variant, smoothed, .. } in variants {
+            cells.push(float_cell(case, variant, Subject::Ann, "natural", steps(effort)));
             // One way at every number of steps, the others at the smallest.
             let taken = if variant == all[0].name { usize::MAX } else { 1 };
             for steps in timesteps(case, effort).into_iter().take(taken) {
-                let tries = restarts(effort) * draws * descent.draws();
+                let tries = restarts(effort) * draws * smoothed.unwrap_or(1);
                 cells.push(Cell {
                     variant,
                     subject: Subject::Snn,
@@ -144,23 +105,23 @@ impl Attack for ThroughTime {
                     macs: descent_macs(case, case.spiking_macs(steps), steps_through_time(effort), tries),
                 });
             }
-            cells.push(float_cell(case, variant, Subject::Control, way, steps(effort)));
+            cells.push(float_cell(case, variant, Subject::Control, "natural", steps(effort)));
         }
         cells
     }
 
     fn run(&self, case: &Case<'_>, cell: &Cell, effort: Effort) -> Result<Loot> {
         let all = variants(case.network.spec().code);
-        let &Variant { surrogate, descent, .. } = all.iter().find(|v| v.name == cell.variant).unwrap_or(&all[0]);
+        let &Variant { surrogate, smoothed, .. } = all.iter().find(|v| v.name == cell.variant).unwrap_or(&all[0]);
         let Some(timesteps) = cell.timesteps else {
-            let (_, way) = descent.float();
-            return Ok(Loot { stages: invert_float(case, cell.subject, way(steps(effort)))?, ..Loot::default() });
+            return Ok(Loot { stages: invert_float(case, cell.subject, natural(steps(effort)))?, ..Loot::default() });
         };
         let plan = case.plan(timesteps)?;
         let values = plan.values(&case.spiking);
         let draws = draws(effort);
         let model = Planned::new(case, &plan, &values, Derivation { surrogate, through_reset: false }, Some((case.given.seed, draws)));
-        let way = descent.way(steps_through_time(effort));
+        let steps = steps_through_time(effort);
+        let way = smoothed.map_or_else(|| natural(steps), |draws| smooth(steps, draws));
         let draws = if case.units.is_some() { draws } else { 1 };
         let stages = Search { restarts: restarts(effort), draws, ..Search::new(case, &model, way) }.run(case)?;
         Ok(Loot { stages, ..Loot::default() })

@@ -127,6 +127,7 @@ fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Res
         material,
         words: audit::words(&[&args.artifact, &args.ann], &imported.metadata),
         timesteps: args.timesteps.iter().copied().collect::<BTreeSet<_>>().into_iter().collect(),
+        only: args.only.clone(),
         as_locked: args.as_locked,
         seed: args.seed,
     };
@@ -238,6 +239,9 @@ fn command(args: &AuditArgs) -> String {
     }
     if !args.timesteps.is_empty() {
         text += &format!(" --timesteps {}", args.timesteps.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
+    }
+    if !args.only.is_empty() {
+        text += &format!(" --only {}", args.only.join(","));
     }
     if args.as_locked {
         text += " --as-locked";
