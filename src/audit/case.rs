@@ -30,6 +30,8 @@ pub struct Material {
     pub members: Option<Labelled>,
     /// Images of the same kind that were not.
     pub nonmembers: Option<Labelled>,
+    /// Samples that the network was calibrated or trained on.
+    pub samples: Option<Labelled>,
     /// Images that the compilation saw and that must not be in the file.
     pub calibration: Pictures,
 }

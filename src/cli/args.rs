@@ -421,6 +421,10 @@ pub struct AuditArgs {
     #[arg(long, value_name = "N.npz", requires = "members", value_hint = ValueHint::FilePath, help_heading = "Images")]
     pub nonmembers: Option<PathBuf>,
 
+    /// Samples that the network was calibrated or trained on, as `--save-samples` writes them: whether they lie nearer to members than to others
+    #[arg(long, value_name = "SAMPLES.npz", value_hint = ValueHint::FilePath, help_heading = "Images")]
+    pub samples: Option<PathBuf>,
+
     /// Another classifier of the same classes, to say what reconstructions show; may be given several times [default: the ANN]
     #[arg(long, value_name = "JUDGE.onnx", value_hint = ValueHint::FilePath, help_heading = "Judge")]
     pub judge: Vec<PathBuf>,

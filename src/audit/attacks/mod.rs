@@ -8,6 +8,7 @@ pub mod hygiene;
 pub mod locked;
 pub mod membership;
 pub mod reconversion;
+pub mod samples;
 pub mod through_time;
 pub mod weights;
 
@@ -16,7 +17,7 @@ pub use cells::steps;
 use super::attack::Attack;
 
 /// The attacks, in the order in which they run and are reported.
-pub static ATTACKS: [&dyn Attack; 9] = [
+pub static ATTACKS: [&dyn Attack; 10] = [
     &hygiene::Hygiene,
     &weights::WeightReadability,
     &reconversion::Reconversion,
@@ -26,6 +27,7 @@ pub static ATTACKS: [&dyn Attack; 9] = [
     &black_box::BlackBox,
     &locked::Locked,
     &membership::Membership,
+    &samples::Samples,
 ];
 
 /// The attack of a name.

@@ -67,6 +67,7 @@ fn check(args: &AuditArgs) -> Result<()> {
         ("the reference images", &args.reference),
         ("the members", &args.members),
         ("the non-members", &args.nonmembers),
+        ("the samples", &args.samples),
         ("the feature network", &args.features),
         ("the policy", &args.policy),
     ];
@@ -108,6 +109,7 @@ fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Res
         reference: images(&args.reference)?,
         members: images(&args.members)?,
         nonmembers: images(&args.nonmembers)?,
+        samples: images(&args.samples)?,
         ..Material::default()
     };
     let pixels = |scale, mean: &List, std: &List| Pixels { scale, mean: mean.0.clone(), std: std.0.clone() };
@@ -205,7 +207,7 @@ fn labelled(path: &Path, canvas: &Canvas, classes: usize) -> Result<Labelled> {
 fn identity(args: &AuditArgs, bytes: &[u8], case: &Case<'_>) -> Result<String> {
     let mut digest = Sha256::new();
     digest.update(bytes);
-    for path in [&args.members, &args.nonmembers, &args.reference].into_iter().flatten() {
+    for path in [&args.members, &args.nonmembers, &args.reference, &args.samples].into_iter().flatten() {
         digest.update(files::read(path)?);
     }
     let hash: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -218,9 +220,12 @@ fn command(args: &AuditArgs) -> String {
     let mut text = String::new();
     let scale = |option: &str, scale: Option<f32>| scale.map(|s| format!(" {option} {s}")).unwrap_or_default();
     let list = |values: &List| values.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    for (option, path) in
-        [("--reference REAL.npz", &args.reference), ("--members M.npz", &args.members), ("--nonmembers N.npz", &args.nonmembers)]
-    {
+    for (option, path) in [
+        ("--reference REAL.npz", &args.reference),
+        ("--members M.npz", &args.members),
+        ("--nonmembers N.npz", &args.nonmembers),
+        ("--samples SAMPLES.npz", &args.samples),
+    ] {
         if path.is_some() {
             text += &format!(" {option}");
         }

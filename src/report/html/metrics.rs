@@ -34,7 +34,7 @@ const fn metric(name: &'static str, title: &'static str, leak: Leak, what: &'sta
 }
 
 /// In the order of the glossary.
-pub(super) const KNOWN: [Known; 19] = [
+pub(super) const KNOWN: [Known; 21] = [
     metric(
         "recognition",
         "Recognition",
@@ -61,6 +61,20 @@ pub(super) const KNOWN: [Known; 19] = [
         "Accuracy of the probe",
         Leak::Higher,
         "Share of other reference images that a read-out fitted to a few labelled ones puts into their class.",
+        "Interval: Wilson 1927",
+    ),
+    metric(
+        "nearer_to_members",
+        "Nearer to members",
+        Leak::Higher,
+        "Share of samples that lie nearer to an image that was trained on than to any of as many others.",
+        "Interval: Wilson 1927",
+    ),
+    metric(
+        "nearly_members",
+        "Nearly members",
+        Leak::Higher,
+        "Share of samples that are as near to an image that was trained on as only one in a hundred others is.",
         "Interval: Wilson 1927",
     ),
     metric(
