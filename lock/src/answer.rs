@@ -67,11 +67,12 @@ impl Opener {
     /// For the answers of layers of these terms.
     ///
     /// # Errors
-    /// If these are the terms of another key.
+    /// If these are the terms of another key, or of no layer.
     pub fn new(key: &Key, terms: &Terms) -> Result<Self, Error> {
         if key.id() != terms.key {
             return Err(Error::OtherKey { wanted: terms.key.to_string(), got: key.id().to_string() });
         }
+        terms.check()?;
         let parameters = parameters(terms.plain_bits)?;
         Ok(Self { terms: *terms, secret: key.secret(&parameters)?, parameters })
     }

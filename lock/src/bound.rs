@@ -8,7 +8,7 @@
 
 use crate::{
     Error,
-    scheme::{DEGREE, LARGEST, MAX_PLAIN_BITS, modulus},
+    scheme::{DEGREE, LARGEST, Terms, modulus},
 };
 
 /// Bits by which flooding must exceed all other noise, at least: an answer then differs from one that tells the sums alone by at most one part in
@@ -27,14 +27,13 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// For sums of so many bits, the sign included, and counts whose magnitudes add up to `sum` at most.
+    /// For the sums of a layer, and counts whose magnitudes add up to `sum` at most.
     ///
     /// # Errors
-    /// If the noise might reach the bound, or flooding would not exceed it by [`MIN_HIDING`] bits.
-    pub fn prove(plain_bits: u32, sum: u64) -> Result<Self, Error> {
-        if !(2..=MAX_PLAIN_BITS).contains(&plain_bits) {
-            return Err(Error::Layer(format!("sums of {plain_bits} bits, not of 2 to {MAX_PLAIN_BITS}")));
-        }
+    /// If the terms are none, the noise might reach the bound, or flooding would not exceed it by [`MIN_HIDING`] bits.
+    pub fn prove(terms: &Terms, sum: u64) -> Result<Self, Error> {
+        terms.check()?;
+        let plain_bits = terms.plain_bits;
         let largest = u128::from(LARGEST);
         let refresh = 2 * DEGREE as u128 * largest * largest + largest;
         let noise = (largest + 1) * u128::from(sum) + refresh;
@@ -65,10 +64,14 @@ fn bits(number: u128) -> u32 {
 mod tests {
     use super::*;
 
+    fn prove(plain_bits: u32, sum: u64) -> Result<Bound, Error> {
+        Bound::prove(&Terms { key: crate::KeyId([0; 16]), classes: 10, plain_bits }, sum)
+    }
+
     #[test]
     fn what_fits_is_below_the_room() {
         for (plain_bits, sum) in [(2, 0), (20, 1), (30, 64 * 16_320), (41, 2048 * 16_320), (45, 1 << 20)] {
-            let bound = Bound::prove(plain_bits, sum).unwrap();
+            let bound = prove(plain_bits, sum).unwrap();
             assert!(bound.noise + (1 << bound.flood_bits) < bound.room);
             assert!(bound.noise + (2 << bound.flood_bits) >= bound.room, "more flooding would have fitted");
             assert!(bound.hiding() >= MIN_HIDING);
@@ -82,14 +85,14 @@ mod tests {
             let (mut fits, mut fails) = (0, u64::MAX);
             while fails - fits > 1 {
                 let middle = fits + (fails - fits) / 2;
-                *if Bound::prove(plain_bits, middle).is_ok() { &mut fits } else { &mut fails } = middle;
+                *if prove(plain_bits, middle).is_ok() { &mut fits } else { &mut fails } = middle;
             }
-            let bound = Bound::prove(plain_bits, fits).unwrap();
+            let bound = prove(plain_bits, fits).unwrap();
             assert_eq!(bound.hiding(), MIN_HIDING);
-            assert!(matches!(Bound::prove(plain_bits, fails), Err(Error::Room { .. })));
+            assert!(matches!(prove(plain_bits, fails), Err(Error::Room { .. })));
         }
-        assert!(matches!(Bound::prove(52, u64::MAX), Err(Error::Room { .. })), "the noise alone exceeds the room");
-        assert!(matches!(Bound::prove(1, 1), Err(Error::Layer(_))));
-        assert!(matches!(Bound::prove(u32::MAX, 1), Err(Error::Layer(_))));
+        assert!(matches!(prove(52, u64::MAX), Err(Error::Room { .. })), "the noise alone exceeds the room");
+        assert!(matches!(prove(1, 1), Err(Error::Layer(_))));
+        assert!(matches!(prove(u32::MAX, 1), Err(Error::Layer(_))));
     }
 }

@@ -9,7 +9,7 @@
 
 use crate::{
     Error, Reader,
-    scheme::{DEGREE, LARGEST, parameters, ring},
+    scheme::{DEGREE, LARGEST, MIN_PLAIN_BITS, parameters, ring},
 };
 use fhe::{
     bfv::{BfvParameters, SecretKey},
@@ -55,7 +55,7 @@ impl Key {
     #[must_use]
     pub fn generate() -> Self {
         let mut random = rand::rng();
-        let parameters = parameters(2).expect("sums of 2 bits can be decrypted");
+        let parameters = parameters(MIN_PLAIN_BITS).expect("sums of so few bits can be decrypted");
         let mut message = SecretKeyMessage::from(&SecretKey::random(&parameters, &mut random));
         Self { id: KeyId(random.random()), coefficients: Zeroizing::new(std::mem::take(&mut message.coeffs)) }
     }

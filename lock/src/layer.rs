@@ -15,11 +15,11 @@
 //! Numbers are little endian, polynomials as in `bytes`.
 
 use crate::{
-    Answer, Bound, Error, Key, KeyId, MAX_CLASSES, Reader,
+    Answer, Bound, Error, Key, KeyId, Reader,
     bytes::{POLYNOMIAL, pack_polynomial},
     packing::Packing,
     refresh::PublicKey,
-    scheme::{Terms, parameters, ring},
+    scheme::{MIN_PLAIN_BITS, Terms, parameters, ring},
 };
 use fhe::{
     bfv::{Encoding, Plaintext},
@@ -98,7 +98,7 @@ impl LockedLayer {
     /// If the numbers do not fit the shape, the layer has no or too many classes, or its sums leave too little room for the noise.
     pub fn lock(key: &Key, open: &Open<'_>) -> Result<Self, Error> {
         let features = open.reach.len();
-        check_shape(open.classes, features, open.steps).map_err(Error::Layer)?;
+        check_shape(features, open.steps)?;
         if Some(open.weight.len()) != open.classes.checked_mul(features) || open.bias.len() != open.classes {
             return Err(Error::Layer(format!(
                 "{} weights and {} biases are not those of {} classes and {features} features",
@@ -108,11 +108,11 @@ impl LockedLayer {
             )));
         }
         let sum = open.reach.iter().fold(u64::from(open.steps), |sum, &reach| sum.saturating_add(reach));
-        let plain_bits = plain_bits(open);
-        let bound = Bound::prove(plain_bits, sum)?;
+        let terms = Terms { key: key.id(), classes: open.classes, plain_bits: plain_bits(open) };
+        let bound = Bound::prove(&terms, sum)?;
 
         let mut random = rand::rng();
-        let parameters = parameters(plain_bits)?;
+        let parameters = parameters(terms.plain_bits)?;
         let secret = key.secret(&parameters)?;
         let packing = Packing::new(open.classes, features);
         let entry = |class: usize, column: usize| {
@@ -127,7 +127,6 @@ impl LockedLayer {
             Ok(Block::new(seed, ciphertext[0].clone()))
         });
         let blocks = encrypted.collect::<Result<_, Error>>()?;
-        let terms = Terms { key: key.id(), classes: open.classes, plain_bits };
         Ok(Self { terms, features, steps: open.steps, sum, bound, public: PublicKey::new(key, &mut rand::rng())?, blocks })
     }
 
@@ -165,6 +164,13 @@ impl LockedLayer {
     #[must_use]
     pub fn memory(&self) -> usize {
         (self.blocks.len() + 1) * 4 * crate::DEGREE * size_of::<u64>()
+    }
+
+    /// Bytes that making an answer takes meanwhile, about.
+    #[must_use]
+    pub fn scratch(&self) -> usize {
+        // Both halves, what is multiplied, the product, three small polynomials, and copies of their residues.
+        14 * 2 * crate::DEGREE * size_of::<u64>()
     }
 
     /// What the layer says of the counts of an image, after so many time steps.
@@ -226,9 +232,10 @@ impl LockedLayer {
         let key = KeyId(reader.array()?);
         let [classes, features, steps, plain_bits] = [reader.u32()?, reader.u32()?, reader.u32()?, reader.u32()?];
         let (classes, features) = (classes as usize, features as usize);
-        check_shape(classes, features, steps).or_else(|problem| reader.fail(problem))?;
+        check_shape(features, steps)?;
         let sum = reader.u64()?;
-        let bound = Bound::prove(plain_bits, sum)?;
+        let terms = Terms { key, classes, plain_bits };
+        let bound = Bound::prove(&terms, sum)?;
         let blocks = Packing::new(classes, features).blocks();
         // Before anything is made of it.
         if reader.left() != (blocks + 1) * PAIR {
@@ -237,18 +244,15 @@ impl LockedLayer {
         let public = PublicKey::of(reader.array()?, reader.polynomial()?);
         let blocks = (0..blocks).map(|_| Ok(Block::new(reader.array()?, reader.polynomial()?))).collect::<Result<_, Error>>()?;
         reader.end()?;
-        Ok(Self { terms: Terms { key, classes, plain_bits }, features, steps, sum, bound, public, blocks })
+        Ok(Self { terms, features, steps, sum, bound, public, blocks })
     }
 }
 
-fn check_shape(classes: usize, features: usize, steps: u32) -> Result<(), String> {
-    if !(1..=MAX_CLASSES).contains(&classes) {
-        return Err(format!("{classes} classes, not 1 to {MAX_CLASSES}"));
-    }
+fn check_shape(features: usize, steps: u32) -> Result<(), Error> {
     if !(1..=MAX_FEATURES).contains(&features) {
-        return Err(format!("{features} features, not 1 to {MAX_FEATURES}"));
+        return Err(Error::Layer(format!("{features} features, not 1 to {MAX_FEATURES}")));
     }
-    if steps == 0 { Err("no time steps".to_owned()) } else { Ok(()) }
+    if steps == 0 { Err(Error::Layer("no time steps".to_owned())) } else { Ok(()) }
 }
 
 /// Bits that hold every sum, the sign included. They are a power of two of the largest sum that counts can make, and tell no more of the weights.
@@ -260,5 +264,5 @@ fn plain_bits(open: &Open<'_>) -> u32 {
     };
     let most = (0..open.classes).map(row).max().unwrap_or(0);
     // 2^bits > 2·most.
-    (128 - most.leading_zeros() + 1).max(2)
+    (128 - most.leading_zeros() + 1).max(MIN_PLAIN_BITS)
 }

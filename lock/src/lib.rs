@@ -52,5 +52,4 @@ pub use bytes::Reader;
 pub use error::Error;
 pub use key::{Key, KeyId};
 pub use layer::{LockedLayer, Open};
-pub use packing::MAX_CLASSES;
-pub use scheme::{DEGREE, MODULUS_BITS, SECURITY, Terms};
+pub use scheme::{DEGREE, MAX_CLASSES, MODULUS_BITS, SECURITY, Terms};

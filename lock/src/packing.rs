@@ -8,9 +8,6 @@
 
 use crate::scheme::DEGREE;
 
-/// Most classes: each needs a coefficient of its own.
-pub const MAX_CLASSES: usize = DEGREE;
-
 /// How a layer lies in blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Packing {
@@ -20,7 +17,7 @@ pub(crate) struct Packing {
 }
 
 impl Packing {
-    /// For 1 to [`MAX_CLASSES`] classes, and features that the one of the bias comes on top of.
+    /// For 1 to as many classes as coefficients classes, and features that the one of the bias comes on top of.
     pub(crate) fn new(classes: usize, features: usize) -> Self {
         Self { classes, columns: features + 1 }
     }

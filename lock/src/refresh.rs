@@ -101,7 +101,7 @@ mod tests {
         let mut random = rand::rng();
         let key = Key::generate();
         let public = PublicKey::new(&key, &mut random).unwrap();
-        let bound = Bound::prove(20, 1000).unwrap();
+        let bound = Bound::prove(&crate::Terms { key: key.id(), classes: 10, plain_bits: 20 }, 1000).unwrap();
         let secret = key.element().unwrap();
         // What is left of the refreshed zero under the key: flooding and noise at the coefficients of the sums.
         let zero = [(); 2].map(|()| Poly::zero(&ring(), Representation::Ntt));

@@ -22,8 +22,13 @@ pub(crate) const PRIMES: [u64; 2] = [9_007_199_254_429_697, 9_007_199_254_364_16
 pub(crate) const VARIANCE: usize = 10;
 /// The largest magnitude that this distribution has: twice the variance.
 pub(crate) const LARGEST: u32 = 20;
+/// Sums have at least so many bits: one, and the sign.
+pub(crate) const MIN_PLAIN_BITS: u32 = 2;
 /// Sums have at most so many bits: the library decrypts wrongly, without saying so, when these come near those of a prime.
 pub(crate) const MAX_PLAIN_BITS: u32 = 52;
+const _: () = assert!(3 * (1 << MAX_PLAIN_BITS) < 2 * PRIMES[0]);
+/// Most classes: each needs a coefficient of its own.
+pub const MAX_CLASSES: usize = DEGREE;
 
 /// What who opens an answer must know of the layer that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +39,23 @@ pub struct Terms {
     pub classes: usize,
     /// Bits of a sum, the sign included: sums are known modulo 2 to this power.
     pub plain_bits: u32,
+}
+
+impl Terms {
+    /// Checks what came from outside.
+    ///
+    /// # Errors
+    /// If there are no or too many classes, or sums have more bits than can be decrypted.
+    pub fn check(&self) -> Result<(), Error> {
+        let Self { classes, plain_bits, .. } = self;
+        if !(1..=MAX_CLASSES).contains(classes) {
+            return Err(Error::Layer(format!("{classes} classes, not 1 to {MAX_CLASSES}")));
+        }
+        if !(MIN_PLAIN_BITS..=MAX_PLAIN_BITS).contains(plain_bits) {
+            return Err(Error::Layer(format!("sums of {plain_bits} bits, not of {MIN_PLAIN_BITS} to {MAX_PLAIN_BITS}")));
+        }
+        Ok(())
+    }
 }
 
 /// The product of the primes.
@@ -47,13 +69,9 @@ pub(crate) fn ring() -> Arc<Context> {
     RING.get_or_init(|| Context::new_arc(&PRIMES, DEGREE).expect("both primes suit the degree, as a test says")).clone()
 }
 
-/// The scheme for sums of so many bits.
+/// The scheme for sums of so many bits, [`MIN_PLAIN_BITS`] to [`MAX_PLAIN_BITS`].
 pub(crate) fn parameters(plain_bits: u32) -> Result<Arc<BfvParameters>, Error> {
     let plain = 1 << plain_bits;
-    // Else the library decrypts wrongly in silence.
-    if plain_bits > MAX_PLAIN_BITS || 3 * plain >= 2 * PRIMES[0] {
-        return Err(Error::Layer(format!("sums of {plain_bits} bits are more than the {MAX_PLAIN_BITS} that can be decrypted")));
-    }
     Ok(BfvParametersBuilder::new()
         .set_degree(DEGREE)
         .set_plaintext_modulus(plain)
@@ -80,8 +98,10 @@ mod tests {
     }
 
     #[test]
-    fn sums_that_the_library_would_decrypt_wrongly_are_refused() {
-        assert!(parameters(MAX_PLAIN_BITS).is_ok());
-        assert!(parameters(MAX_PLAIN_BITS + 1).is_err());
+    fn terms_from_outside_are_checked() {
+        let check = |classes, plain_bits| Terms { key: crate::KeyId([0; 16]), classes, plain_bits }.check().is_ok();
+        assert!(check(1, MIN_PLAIN_BITS) && check(MAX_CLASSES, MAX_PLAIN_BITS));
+        assert!(parameters(MIN_PLAIN_BITS).is_ok() && parameters(MAX_PLAIN_BITS).is_ok());
+        assert!(!check(0, 20) && !check(MAX_CLASSES + 1, 20) && !check(1, 1) && !check(1, MAX_PLAIN_BITS + 1) && !check(1, u32::MAX));
     }
 }

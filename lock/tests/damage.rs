@@ -42,7 +42,7 @@ fn damaged_layers() {
         let Ok(layer) = LockedLayer::from_bytes(&damaged) else { continue };
         accepted += 1;
         assert_eq!(layer.to_bytes(), damaged, "all of it was read");
-        assert_eq!(Bound::prove(layer.terms().plain_bits, layer.sum()).unwrap(), layer.bound());
+        assert_eq!(Bound::prove(&layer.terms(), layer.sum()).unwrap(), layer.bound());
         if accepted % 20 == 0 {
             let counts = vec![1; layer.features()];
             match layer.answer(&counts, 1) {

@@ -16,21 +16,40 @@ struct Version {
     format_version: u64,
 }
 
-impl View for &Tensor {
+/// What the container holds.
+enum Content<'a> {
+    Tensor(&'a Tensor),
+    /// A locked read-out, and the number of its bytes.
+    Lock(&'a [u8], [usize; 1]),
+}
+
+impl View for Content<'_> {
     fn dtype(&self) -> Dtype {
-        self.data.dtype()
+        match self {
+            Self::Tensor(tensor) => tensor.data.dtype(),
+            Self::Lock(..) => Dtype::U8,
+        }
     }
 
     fn shape(&self) -> &[usize] {
-        &self.dims
+        match self {
+            Self::Tensor(tensor) => &tensor.dims,
+            Self::Lock(_, shape) => shape,
+        }
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        self.data.to_bytes().into()
+        match self {
+            Self::Tensor(tensor) => tensor.data.to_bytes().into(),
+            Self::Lock(bytes, _) => (*bytes).into(),
+        }
     }
 
     fn data_len(&self) -> usize {
-        self.data.len() * self.data.bits() as usize / 8
+        match self {
+            Self::Tensor(tensor) => tensor.data.len() * tensor.data.bits() as usize / 8,
+            Self::Lock(bytes, _) => bytes.len(),
+        }
     }
 }
 
@@ -44,7 +63,10 @@ impl Artifact {
         self.check()?;
         // Of which kind the map is, features of `safetensors` say, which a build may turn on.
         let metadata = core::iter::once((KEY.to_owned(), serde_json::to_string(&self.graph)?)).collect();
-        Ok(safetensors::serialize(self.tensors.iter(), Some(metadata))?)
+        let tensors = self.tensors.iter().map(|(name, tensor)| (name.as_str(), Content::Tensor(tensor)));
+        let lock = self.graph.output.lock.as_ref().zip(self.lock.as_deref());
+        let lock = lock.map(|(lock, bytes)| (lock.tensor.as_str(), Content::Lock(bytes, [bytes.len()])));
+        Ok(safetensors::serialize(tensors.chain(lock), Some(metadata))?)
     }
 
     /// Reads a file and checks everything that the specification demands.
@@ -86,16 +108,25 @@ impl Artifact {
             return Err(LoadError::Version(version.format_version));
         }
         let graph: NetworkSpec = serde_json::from_str(text)?;
+        // Before anything else is looked at: it would only be called broken.
+        if graph.output.lock.is_some() && !cfg!(feature = "locked") {
+            return Err(LoadError::Locked);
+        }
         let container = SafeTensors::deserialize(bytes)?;
         let mut tensors = BTreeMap::new();
+        let mut lock = None;
         for (name, view) in container.iter() {
+            if view.dtype() == Dtype::U8 && graph.output.lock.as_ref().is_some_and(|lock| lock.tensor == name) && view.shape().len() == 1 {
+                lock = Some(view.data().to_vec());
+                continue;
+            }
             let Some(data) = data(view.dtype(), view.data()) else {
                 let problem = format!("its type is {}, not I8, I16 or I32", view.dtype());
                 return Err(LoadError::Tensor { tensor: name.to_owned(), problem });
             };
             tensors.insert(name.to_owned(), Tensor { dims: view.shape().to_vec(), data });
         }
-        let artifact = Self { graph, tensors };
+        let artifact = Self { graph, tensors, lock };
         let links = artifact.link()?;
         Ok((artifact, links))
     }

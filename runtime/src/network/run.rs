@@ -87,8 +87,11 @@ impl Network {
             [only] if self.spec.code == Code::Radix && only == max => {}
             _ if self.spec.code == Code::Radix => return Err(RunError::Digits { got: timesteps.to_vec(), digits: max }),
             [first, .., last] | [first @ last] if first > 0 && last <= MAX_TIMESTEPS && timesteps.is_sorted_by(|a, b| a < b) => {
+                if last > self.max_timesteps {
+                    return Err(RunError::Potentials { got: last, max: self.max_timesteps });
+                }
                 if last > max {
-                    return Err(RunError::Potentials { got: last, max });
+                    return Err(RunError::LockedSteps { got: last, max });
                 }
             }
             _ => return Err(RunError::Timesteps { got: timesteps.to_vec() }),
