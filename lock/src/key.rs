@@ -24,6 +24,8 @@ use std::{fmt, fs, io, path::Path, sync::Arc};
 use zeroize::{Zeroize, Zeroizing};
 
 const MAGIC: &[u8; 8] = b"snnckey1";
+/// Bytes of a file.
+const LEN: usize = MAGIC.len() + 16 + DEGREE + 32;
 
 /// Tells keys apart: a random number that stands in the key, in what is locked with it, and in answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +72,7 @@ impl Key {
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         // As much as is needed at once: what grows leaves copies behind.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(MAGIC.len() + 16 + DEGREE + 32));
+        let mut bytes = Zeroizing::new(Vec::with_capacity(LEN));
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&self.id.0);
         bytes.extend(self.coefficients.iter().map(|&coefficient| coefficient as i8 as u8));
@@ -116,6 +118,17 @@ impl Key {
         file.sync_all()
     }
 
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it cannot be read; of the kind [`io::ErrorKind::InvalidData`], if it is no key.
+    pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
+        // One byte more than a key has, so that a longer file is told.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(LEN + 1));
+        io::Read::read_to_end(&mut io::Read::take(fs::File::open(path)?, LEN as u64 + 1), &mut bytes)?;
+        Self::from_bytes(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
     /// The key for the library.
     pub(crate) fn secret(&self, parameters: &Arc<BfvParameters>) -> Result<SecretKey, Error> {
         let mut message = SecretKeyMessage { coeffs: self.coefficients.to_vec() };
@@ -141,7 +154,7 @@ mod tests {
         let key = Key::generate();
         let bytes = key.to_bytes();
         let read = Key::from_bytes(&bytes).unwrap();
-        assert_eq!(bytes.len(), 8 + 16 + DEGREE + 32);
+        assert_eq!(bytes.len(), LEN);
         assert_eq!((read.id, &*read.coefficients), (key.id, &*key.coefficients));
         assert!(key.coefficients.iter().any(|&coefficient| coefficient < 0));
         assert_eq!(format!("{key:?}"), format!("Key {{ id: {:?}, .. }}", key.id));

@@ -24,7 +24,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use snnc_lock::Reader;
-pub use snnc_lock::{Answer, Bound, DEGREE, Error, Key, KeyId, LockedLayer, MODULUS_BITS, Open, Opener, SECURITY, Terms};
+pub use snnc_lock::{Answer, Bound, DEGREE, Error, Key, KeyId, LockedLayer, MAX_CLASSES, MODULUS_BITS, Open, Opener, SECURITY, Terms};
 
 const MAGIC: &[u8; 8] = b"snncans1";
 

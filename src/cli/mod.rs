@@ -30,6 +30,8 @@ pub mod explain;
 mod files;
 mod help;
 mod interrupt;
+mod lock_args;
+mod locked;
 mod numbers;
 mod outcome;
 mod output;
@@ -91,6 +93,9 @@ fn run(cli: &Cli, style: &Style) -> Outcome {
         (Some(Command::Emit(args)), _) => commands::emit::run(args),
         (Some(Command::Bench(args)), _) => commands::bench::run(args, style),
         (Some(Command::Inspect(args)), _) => commands::inspect::run(args, style),
+        (Some(Command::Keygen(args)), _) => commands::keygen::run(args),
+        (Some(Command::Lock(args)), _) => commands::lock::run(args),
+        (Some(Command::Unlock(args)), _) => commands::unlock::run(args),
         (Some(Command::Opt(args)), _) => commands::opt::run(args),
         (Some(Command::Explain(args)), _) => commands::explain::run(args),
         (None, None) => Err(Error::Usage("no model was given; see `snnc --help`".into()).into()),

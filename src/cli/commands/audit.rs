@@ -16,6 +16,7 @@ use crate::{
     cli::{
         args::{AuditArgs, List},
         files, interrupt,
+        locked::refuse,
         numbers::table,
         outcome::{Failure, Outcome, REFUSED},
         output::print,
@@ -78,6 +79,7 @@ fn check(args: &AuditArgs) -> Result<()> {
 fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Result<(String, bool)> {
     let bytes = files::read(&args.artifact)?;
     let artifact = Artifact::from_bytes(&bytes).map_err(|e| Error::format(&args.artifact, e.to_string()))?;
+    refuse(&args.artifact, &artifact.graph, "no attack", "audit the network before its lock, as one who has the key would attack it")?;
     let network = Network::new(artifact.clone()).map_err(|e| Error::format(&args.artifact, e.to_string()))?;
     check_timesteps(&args.artifact, &network, &args.timesteps)?;
     let spec = &artifact.graph;

@@ -4,6 +4,7 @@ use crate::{
     cli::{
         args::{ArtifactForm, EmitArgs},
         files,
+        locked::refuse,
         numbers::si,
         outcome::{Failure, Outcome},
         output::{print, print_error},
@@ -23,6 +24,7 @@ pub(crate) fn run(args: &EmitArgs) -> Outcome {
     }
     let bytes = files::read(&args.artifact).map_err(&about)?;
     let artifact = Artifact::from_bytes(&bytes).map_err(|e| about(Error::format(&args.artifact, e.to_string())))?;
+    refuse(&args.artifact, &artifact.graph, "no C", "emit the network before its lock: C has no part for ciphertexts").map_err(&about)?;
     let named = args.out.as_ref().unwrap_or(&args.artifact);
     let source = match args.form {
         ArtifactForm::C => {

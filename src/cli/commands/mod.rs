@@ -7,8 +7,11 @@ pub(super) mod emit;
 pub(super) mod eval;
 pub(super) mod explain;
 pub(super) mod inspect;
+pub(super) mod keygen;
+pub(super) mod lock;
 pub(super) mod opt;
 pub(super) mod run;
+pub(super) mod unlock;
 
 use crate::error::{Error, Result};
 use snnc_runtime::{Code, LoadError, Network};
