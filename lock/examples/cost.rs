@@ -1,5 +1,7 @@
 //! What a lock costs, on one core: `cargo run --release -p snnc-lock --example cost`.
 
+#![allow(clippy::print_stdout, reason = "an example prints")]
+
 use snnc_lock::{Answer, Key, LockedLayer, Open, Opener};
 use std::time::Instant;
 
@@ -14,7 +16,7 @@ fn ms<T>(mut run: impl FnMut() -> T) -> (f64, T) {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    println!("| classes | features | weights | layer | lock | load | answer | | open | hiding |");
+    println!("| classes | features | weights | layer | lock | load | answer | bytes of an answer | open | hiding |");
     println!("|---|---|---|---:|---:|---:|---:|---:|---:|---:|");
     for (classes, features) in [(10, 64), (10, 512), (10, 2048), (100, 512), (1000, 1024)] {
         for bits in [8, 16] {

@@ -14,7 +14,7 @@ use crate::{
     scheme::{PRIMES, VARIANCE, ring},
 };
 use fhe_math::rq::{Poly, Representation};
-use rand::{CryptoRng, Rng, RngCore};
+use rand::{CryptoRng, Rng};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -27,7 +27,7 @@ pub(crate) struct PublicKey {
 }
 
 impl PublicKey {
-    pub(crate) fn new(key: &Key, random: &mut (impl RngCore + CryptoRng)) -> Result<Self, Error> {
+    pub(crate) fn new(key: &Key, random: &mut impl CryptoRng) -> Result<Self, Error> {
         // A second key over the same uniform half would be an equation for the difference of two errors: so there is new salt.
         let salt = random.random();
         let uniform = uniform(&salt);
@@ -53,7 +53,7 @@ impl PublicKey {
         mut ciphertext: [Poly; 2],
         classes: usize,
         bound: &Bound,
-        random: &mut (impl RngCore + CryptoRng),
+        random: &mut impl CryptoRng,
     ) -> Result<[[Vec<u64>; 2]; 2], Error> {
         let mut small = || Poly::small(&ring(), Representation::Ntt, VARIANCE, random).map(Zeroizing::new);
         let (shared, first, second) = (small()?, small()?, small()?);

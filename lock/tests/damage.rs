@@ -1,5 +1,6 @@
 //! Damaged layers and answers: nothing panics, and what is accepted is whole, with every number in its range. That an answer was changed cannot be
 //! seen: ciphertexts can be computed with, by anybody.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use snnc_lock::{Answer, Bound, Key, LockedLayer, Open, Opener, Reader};

@@ -21,7 +21,7 @@ fn a_malformed_answer_that_is_opened_gives_the_key_away() {
     let open = Open { classes: DEGREE, weight: &vec![1; DEGREE], bias: &vec![0; DEGREE], reach: &[255], steps: 1 };
     let layer = LockedLayer::lock(&key, &open).unwrap();
     // Nothing in the first half, and in the second what stands for 1: this decrypts to the secret.
-    let one = u128::from(PRIMES[0]) * u128::from(PRIMES[1]) >> layer.terms().plain_bits;
+    let one = (u128::from(PRIMES[0]) * u128::from(PRIMES[1])) >> layer.terms().plain_bits;
     let bytes = [vec![0; Answer::len(DEGREE) / 2], constant(one)].concat();
     let answer = Answer::read(&mut Reader::new(&bytes, "an answer"), DEGREE).unwrap();
     let opened = Opener::new(&key, &layer.terms()).unwrap().open(&answer).unwrap();
