@@ -9,6 +9,8 @@
 mod bounds;
 mod check;
 mod container;
+#[cfg(feature = "std")]
+mod content;
 mod input;
 #[cfg(feature = "locked")]
 mod lock;

@@ -1,9 +1,11 @@
 //! The bytes of an artifact.
 
+#[cfg(feature = "std")]
+use super::content::Content;
 use super::{Artifact, Data, FORMAT, FORMAT_VERSION, Links, NetworkSpec, Tensor};
 use crate::error::LoadError;
-use alloc::{borrow::Cow, borrow::ToOwned, collections::BTreeMap, format, string::String};
-use safetensors::{Dtype, SafeTensors, View};
+use alloc::{borrow::ToOwned, collections::BTreeMap, format, string::String};
+use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
 /// The one key of the metadata: they are written in the order of a hash map, so a second would make the bytes differ.
@@ -14,43 +16,6 @@ const KEY: &str = "snnc";
 struct Version {
     format: String,
     format_version: u64,
-}
-
-/// What the container holds.
-enum Content<'a> {
-    Tensor(&'a Tensor),
-    /// A locked read-out, and the number of its bytes.
-    Lock(&'a [u8], [usize; 1]),
-}
-
-impl View for Content<'_> {
-    fn dtype(&self) -> Dtype {
-        match self {
-            Self::Tensor(tensor) => tensor.data.dtype(),
-            Self::Lock(..) => Dtype::U8,
-        }
-    }
-
-    fn shape(&self) -> &[usize] {
-        match self {
-            Self::Tensor(tensor) => &tensor.dims,
-            Self::Lock(_, shape) => shape,
-        }
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        match self {
-            Self::Tensor(tensor) => tensor.data.to_bytes().into(),
-            Self::Lock(bytes, _) => (*bytes).into(),
-        }
-    }
-
-    fn data_len(&self) -> usize {
-        match self {
-            Self::Tensor(tensor) => tensor.data.len() * tensor.data.bits() as usize / 8,
-            Self::Lock(bytes, _) => bytes.len(),
-        }
-    }
 }
 
 impl Artifact {
