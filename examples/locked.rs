@@ -13,7 +13,7 @@ use snnc::{
     data::{Images, Plan},
 };
 use snnc_runtime::{
-    Artifact, Code, Network, Trace,
+    Artifact, Code, Network,
     locked::{Answer, Key, Opener},
 };
 use std::{path::Path, time::Instant};
@@ -35,8 +35,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let steps = if spec.code == Code::Radix { 1 } else { spec.timesteps as u32 };
     for image in 0..images.count {
         let numbers = open.quantise(&plan.convert(&images, image..image + 1))?;
-        let expected = sums(&open.trace(&numbers, spec.timesteps, image as u64)?, steps, open.classes());
-        let features = sums(&locked.trace(&numbers, spec.timesteps, image as u64)?, steps, layer.features());
+        let trace = open.trace(&numbers, spec.timesteps, image as u64)?;
+        let expected = sums(trace.values.last(), steps, open.classes());
+        // The nodes before the lock are the first ones of the open network.
+        let features = sums(trace.values.get(locked.spec().nodes.len()), steps, layer.features());
         let start = Instant::now();
         let answer = layer.answer(&features, steps)?;
         answering += start.elapsed().as_secs_f64();
@@ -44,8 +46,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let opened = opener.open(&answer)?;
         opening += start.elapsed().as_secs_f64();
         // What a whole run answers, in the order of its own.
-        let outcome = locked.run_quantised(&numbers, spec.timesteps, image as u64)?;
-        let whole = locked.answers(spec.timesteps, outcome.answers).ok_or("it is locked")?.open(&key)?;
+        let outcomes = locked.answer_quantised_checkpoints(&numbers, &[spec.timesteps], image as u64)?;
+        let answers = outcomes.into_iter().next_back().map_or_else(Vec::new, |outcome| outcome.answers);
+        let whole = locked.answers(spec.timesteps, answers).ok_or("it is locked")?.open(&key)?;
         let logits = open.run_quantised(&numbers, spec.timesteps, image as u64)?.logits;
         exact += usize::from(opened == expected && whole.sums == expected && whole.logits == logits);
     }
@@ -62,9 +65,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The output of an image, added up over time steps. What does not change stands there once.
-fn sums(trace: &Trace, steps: u32, len: usize) -> Vec<i64> {
-    let values = trace.values.last().map_or(&[][..], |values| values);
+/// A value of an image, added up over time steps. What does not change stands there once.
+fn sums(values: Option<&Vec<i32>>, steps: u32, len: usize) -> Vec<i64> {
+    let values = values.map_or(&[][..], |values| values);
     let times = if values.len() == len { i64::from(steps) } else { 1 };
     let mut sums = vec![0; len];
     values.chunks(len).for_each(|step| sums.iter_mut().zip(step).for_each(|(sum, &value)| *sum += i64::from(value) * times));

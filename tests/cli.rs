@@ -196,7 +196,10 @@ fn help_shows_every_option() {
         ("emit", &["-o <MODEL.h>", "--max-flash", "--name"]),
         ("bench", &["--ann", "--ann8", "--images", "--batch", "--timesteps", "--seconds", "--threads", "--json"]),
         ("inspect", &["FILE.onnx|FILE.snn"]),
+        ("keygen", &["KEYFILE"]),
+        ("lock", &["--key", "-o <LOCKED.snn>", "unaudited"]),
         ("opt", &["--passes", "fold-batch-norm"]),
+        ("unlock", &["--key", "-o <LOGITS.npy>", "must go back"]),
         ("explain", &["CODE"]),
     ] {
         let text = snnc(&format!("{subcommand} --help")).ok().stdout;
@@ -208,7 +211,7 @@ fn help_shows_every_option() {
 
 #[test]
 fn short_help_fits_a_screen() {
-    for subcommand in ["", "compile ", "eval ", "audit ", "run ", "emit ", "inspect ", "opt ", "explain "] {
+    for subcommand in ["", "compile ", "eval ", "audit ", "run ", "emit ", "inspect ", "keygen ", "lock ", "opt ", "unlock ", "explain "] {
         for columns in ["80", "100"] {
             let words = format!("{subcommand}-h");
             let ran = Ran::of(command(root()).args(words.split_whitespace()).env("COLUMNS", columns).output().unwrap()).ok();

@@ -55,7 +55,7 @@ fn assert_exact(open: &Artifact, images: &[u16], key: &Key, what: &str) {
     let network = Network::load(&locked.to_bytes().unwrap()).unwrap();
     let open = Network::new(open.clone()).unwrap();
     let all = open.spec().timesteps;
-    let outcome = network.run_quantised(images, all, 0).unwrap();
+    let outcome = network.answer_quantised_checkpoints(images, &[all], 0).unwrap().remove(0);
     let expected = open.run_quantised(images, all, 0).unwrap();
     assert_eq!(network.classes(), open.classes(), "{what}");
     let opened = network.answers(all, outcome.answers).unwrap().open(key).unwrap();

@@ -113,7 +113,7 @@ pub enum RunError {
         max: usize,
     },
     /// The read-out is locked: there are no logits.
-    #[error("the read-out of this network is locked: it makes answers for the holder of the key, and only for whole runs")]
+    #[error("the read-out of this network is locked: it makes answers for the holder of the key, and no logits")]
     Locked,
     /// A value of an image is larger than the quantiser makes them.
     #[error("value {index} of image {image} is larger than {max}, the largest that the input takes")]

@@ -1,7 +1,7 @@
 //! Networks whose read-out is locked, and what the holder of the key does with their answers.
 //!
-//! Such a network computes its features as any other; what it says of them is an [`Answer`], which [`Outcome::answers`](crate::Outcome::answers) has
-//! instead of logits. Answers go to the holder of the key in a file:
+//! Such a network computes its features as any other; what it says of them is an [`Answer`], which [`Outcome::answers`] has instead of logits. Whoever
+//! asks it for logits is refused; [`Network::answer_checkpoints`] asks for answers. They go to the holder of the key in a file:
 //!
 //! | bytes | content |
 //! |---|---|
@@ -18,7 +18,7 @@
 //! Numbers are little endian; `docs/locked-readout.md` has what an answer is.
 
 use crate::{
-    Network,
+    Network, Outcome, RunError,
     artifact::{Code, Head},
     network::logit,
 };
@@ -54,6 +54,28 @@ impl Network {
     #[must_use]
     pub fn lock(&self) -> Option<&LockedLayer> {
         self.lock.as_deref()
+    }
+
+    /// As [`Network::run_checkpoints`], of any network: where the read-out is locked, outcomes have answers in the place of logits.
+    ///
+    /// # Errors
+    /// As [`Network::run_checkpoints`], but for the lock.
+    pub fn answer_checkpoints(&self, images: &[f32], timesteps: &[usize], first_image_index: u64) -> Result<Vec<Outcome>, RunError> {
+        self.answer_quantised_checkpoints(&self.quantise(images)?, timesteps, first_image_index)
+    }
+
+    /// As [`Network::answer_checkpoints`], of images that [`Network::quantise`] made.
+    ///
+    /// # Errors
+    /// As [`Network::run_quantised_checkpoints`], but for the lock.
+    pub fn answer_quantised_checkpoints(
+        &self,
+        images: &[u16],
+        timesteps: &[usize],
+        first_image_index: u64,
+    ) -> Result<Vec<Outcome>, RunError> {
+        self.check_request(images, timesteps)?;
+        Ok(self.run_checked(images, timesteps, first_image_index))
     }
 
     /// Answers of a run of so many time steps, for the holder of the key; `None` if the read-out is not locked.

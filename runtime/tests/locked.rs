@@ -70,7 +70,7 @@ fn the_key_reads_what_the_open_network_says() {
         let images = random_images(&pair.open, 9, 3);
         let all = pair.open.graph.timesteps;
         let checkpoints = if code == Code::Radix { vec![all] } else { vec![1, 3, all] };
-        let outcomes = network.run_quantised_checkpoints(&images, &checkpoints, 0).unwrap();
+        let outcomes = network.answer_quantised_checkpoints(&images, &checkpoints, 0).unwrap();
         let expected = open.run_quantised_checkpoints(&images, &checkpoints, 0).unwrap();
         for (outcome, expected) in outcomes.iter().zip(&expected) {
             assert!(outcome.logits.is_empty() && outcome.predictions().is_empty());
@@ -103,7 +103,12 @@ fn runs_that_the_lock_is_not_for_are_refused() {
     let network = Network::new(locked(&pair(Code::Rate, Head::None), &Key::generate())).unwrap();
     let images = vec![0; network.image_len()];
     assert_eq!(network.max_timesteps(), 8);
-    assert_eq!(network.run_quantised(&images, 9, 0).unwrap_err(), RunError::LockedSteps { got: 9, max: 8 });
+    assert_eq!(network.answer_quantised_checkpoints(&images, &[9], 0).unwrap_err(), RunError::LockedSteps { got: 9, max: 8 });
+    // Whoever does not know of locks gets an error, and never logits that are none.
+    assert_eq!(network.run_quantised(&images, 8, 0).unwrap_err(), RunError::Locked);
+    assert_eq!(network.run_quantised_checkpoints(&images, &[2, 8], 0).unwrap_err(), RunError::Locked);
+    assert_eq!(network.trace(&images, 8, 0).unwrap_err(), RunError::Locked);
+    assert_eq!(network.profile(&images, 8).unwrap_err(), RunError::Locked);
     assert_eq!(network.session().err(), Some(RunError::Locked));
     let open = Network::new(pair(Code::Rate, Head::None).open).unwrap();
     assert!(open.lock().is_none() && open.answers(8, Vec::new()).is_none());
@@ -140,7 +145,7 @@ fn damaged_answers_are_refused_or_whole() {
     let key = Key::generate();
     let network = Network::new(locked(&pair, &key)).unwrap();
     let images = random_images(&pair.open, 2, 3);
-    let outcome = network.run_quantised(&images, 8, 0).unwrap();
+    let outcome = network.answer_quantised_checkpoints(&images, &[8], 0).unwrap().remove(0);
     let bytes = network.answers(8, outcome.answers).unwrap().to_bytes();
     assert!(matches!(Answers::from_bytes(&bytes).unwrap().open(&Key::generate()), Err(Error::OtherKey { .. })));
     let random = &mut Random(4);

@@ -68,7 +68,7 @@ const COMPILE: [(&str, &str); 5] = [
 ];
 
 /// Commands that the list of commands leaves out.
-const HIDDEN: [&str; 2] = ["compile", "opt"];
+const HIDDEN: [&str; 5] = ["compile", "keygen", "lock", "opt", "unlock"];
 
 /// The command line as `-h` shows it. It reads the same arguments.
 pub(super) fn short(command: Command) -> Command {

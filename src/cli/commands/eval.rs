@@ -220,7 +220,7 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
             None => None,
         };
         let mut outcomes =
-            network.run_checkpoints(&input, &steps, range.start as u64).map_err(|e| Error::format(&args.data, e.to_string()))?;
+            network.answer_checkpoints(&input, &steps, range.start as u64).map_err(|e| Error::format(&args.data, e.to_string()))?;
         if let Some(key) = &key {
             outcomes.iter_mut().try_for_each(|outcome| unlock(&network, key, outcome))?;
         }

@@ -126,9 +126,10 @@ fn ran(args: &RunArgs, path: &Path, console: &mut Console) -> Result<Ran> {
         // The runtime checks the values, whoever runs them.
         logits.extend(match &simulated {
             None => {
-                let outcome = network.run(&input, timesteps, first as u64).map_err(|e| Error::format(path, e.to_string()))?;
-                answers.extend(outcome.answers);
-                outcome.logits
+                let mut made =
+                    network.answer_checkpoints(&input, &[timesteps], first as u64).map_err(|e| Error::format(path, e.to_string()))?;
+                made.iter_mut().for_each(|outcome| answers.append(&mut outcome.answers));
+                made.pop().map_or_else(Vec::new, |outcome| outcome.logits)
             }
             Some(_) if input.iter().any(|v| !v.is_finite()) => return Err(Error::format(path, "a value is not finite")),
             Some(simulated) => simulated.logits(&input, timesteps, first)?,
