@@ -10,7 +10,7 @@ use snnc::{
     observer::Silent,
     options::{Calibration, Code, Options, Spikes, Synthesis, Timesteps, Train, Training},
 };
-use snnc_runtime::{Artifact, Network, locked::Key};
+use snnc_runtime::{Artifact, Layout, Network, locked::Key};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -78,7 +78,7 @@ fn digits_in_both_codes() {
 }
 
 /// Last layers of every form that exporters give them.
-const FORMS: [&str; 12] = [
+const FORMS: [&str; 17] = [
     "mlp_flat",
     "conv_classifier",
     "conv_classifier_softmax",
@@ -88,6 +88,12 @@ const FORMS: [&str; 12] = [
     "nhwc_transposes",
     "concat_branches",
     "qdq_scale_a_channel",
+    // Several layers that meet in the scores.
+    "leaky_relu",
+    "prelu_channel",
+    "relu_chain_two_readers",
+    "squeeze_batch_inside",
+    "opset18_split_num_outputs",
     "maxpool_chain",
     "conv1d_network",
     "opset11_softmax_2d",
@@ -109,7 +115,7 @@ fn read_outs_of_every_form() {
 #[test]
 fn read_outs_without_a_layer_are_refused_by_name() {
     let key = Key::generate();
-    for (name, word) in [("qdq_uint8_scores", "no layer with weights follows"), ("leaky_relu", "joins several layers")] {
+    for (name, word) in [("qdq_uint8_scores", "without a layer with weights"), ("qdq_int8_image", "without a layer with weights")] {
         let open = compiled(&fixture(&format!("onnx/{name}.onnx")), Code::Radix, Spikes::Binary);
         let error = match lock(&open, &key).err().unwrap() {
             snnc::error::Error::Diagnostics(mut all) => all.remove(0),
@@ -121,6 +127,18 @@ fn read_outs_without_a_layer_are_refused_by_name() {
         assert!(error.notes[0].contains(word), "{name}: {:?}", error.notes);
         assert!(!error.helps.is_empty());
     }
+    // A digits network without what comes before its last layer.
+    let mut open = Artifact::from_bytes(&fs::read(fixture("digits/digits.snn")).unwrap()).unwrap();
+    let graph = &mut open.graph;
+    let mut last = graph.nodes.pop().unwrap();
+    let features: usize = graph.nodes.last().unwrap().shape.iter().product();
+    (graph.input.shape, graph.input.layout, graph.timesteps) = (vec![1, features], Layout::Flat, graph.input.quantiser.digits as usize);
+    last.inputs = vec![graph.input.name.clone()];
+    open.tensors.retain(|name, _| last.tensors.values().any(|used| used == name));
+    graph.nodes = vec![last];
+    open.check().unwrap();
+    let error = lock(&open, &key).err().unwrap().to_string();
+    assert!(error.contains("[E0113]"), "{error}");
 }
 
 #[test]

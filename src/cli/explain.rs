@@ -122,10 +122,10 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "E0113",
         "the read-out cannot be locked",
         "A lock (`--lock`, `snnc lock`) puts ciphertexts in the place of the last layer, so that the holder of a key alone reads what it says. That layer\n\
-         has to be one linear map of counts: a linear layer or a convolution, over what neurons say or over sums and rearrangements of it. Operators\n\
-         behind it that are affine and read nothing else are locked with it.\n\n\
-         A network that ends with neurons or with a pooling has no weights to lock there; one whose scores are a sum of several layers has more than\n\
-         one; and sums can be so large that a ciphertext has no room for its noise. End the network with one linear layer, pool before it, or\n\
+         has to be a linear map of counts: a linear layer or a convolution, over what neurons say or over sums and rearrangements of it. What follows\n\
+         it is locked with it, and so are all layers that meet in the scores.\n\n\
+         A network that ends with neurons or with a pooling has no weights to lock there; one whose last layer reads the image has nothing before it;\n\
+         and sums can be so large that a ciphertext has no room for its noise. End the network with one linear layer, pool before it, or\n\
          take fewer time steps. docs/locked-readout.md says what a lock is good for, and what it is not.",
     ),
     (
