@@ -13,7 +13,7 @@ use snnc::{
     data::{Images, Plan},
 };
 use snnc_runtime::{
-    Artifact, Code, Network,
+    Artifact, Code, Network, Trace,
     locked::{Answer, Key, Opener},
 };
 use std::{path::Path, time::Instant};
@@ -24,7 +24,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let count: usize = arguments.next().map_or(Ok(64), |v| v.parse())?;
     let artifact = Artifact::from_bytes(&std::fs::read(&file)?)?;
     let key = Key::generate();
-    let locked = Network::load(&lock(&artifact, &key)?.to_bytes()?)?;
+    let mut under_lock = lock(&artifact, &key)?;
+    let locked = Network::load(&under_lock.to_bytes()?)?;
+    // What the device computes in the clear.
+    (under_lock.lock, under_lock.graph.output.lock) = (None, None);
+    let before = Network::new(under_lock)?;
     let open = Network::new(artifact)?;
     let layer = locked.lock().ok_or("it was locked")?;
     let spec = open.spec();
@@ -35,10 +39,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let steps = if spec.code == Code::Radix { 1 } else { spec.timesteps as u32 };
     for image in 0..images.count {
         let numbers = open.quantise(&plan.convert(&images, image..image + 1))?;
-        let trace = open.trace(&numbers, spec.timesteps, image as u64)?;
-        let expected = sums(trace.values.last(), steps, open.classes());
-        // The nodes before the lock are the first ones of the open network.
-        let features = sums(trace.values.get(locked.spec().nodes.len()), steps, layer.features());
+        let expected = sums(&open.trace(&numbers, spec.timesteps, image as u64)?, steps, open.classes());
+        let features = sums(&before.trace(&numbers, spec.timesteps, image as u64)?, steps, layer.features());
         let start = Instant::now();
         let answer = layer.answer(&features, steps)?;
         answering += start.elapsed().as_secs_f64();
@@ -65,9 +67,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// A value of an image, added up over time steps. What does not change stands there once.
-fn sums(values: Option<&Vec<i32>>, steps: u32, len: usize) -> Vec<i64> {
-    let values = values.map_or(&[][..], |values| values);
+/// The output of an image, added up over time steps. What does not change stands there once.
+fn sums(trace: &Trace, steps: u32, len: usize) -> Vec<i64> {
+    let values = trace.values.last().map_or(&[][..], |values| values);
     let times = if values.len() == len { i64::from(steps) } else { 1 };
     let mut sums = vec![0; len];
     values.chunks(len).for_each(|step| sums.iter_mut().zip(step).for_each(|(sum, &value)| *sum += i64::from(value) * times));
