@@ -38,7 +38,7 @@ impl Bound {
         let refresh = 2 * DEGREE as u128 * largest * largest + largest;
         let noise = (largest + 1) * u128::from(sum) + refresh;
         let room = (modulus() >> (plain_bits + 1)) - 1;
-        let refused = Error::Room { plain: plain_bits, noise: bits(noise), room: bits(room) };
+        let refused = Error::Room { plain: plain_bits, noise: bits(noise), room: bits(room), hiding: MIN_HIDING };
         // The largest power of two that fits beside the noise.
         let flood_bits = match room.checked_sub(noise + 1) {
             Some(left) if left > 0 => left.ilog2(),

@@ -10,8 +10,7 @@ pub enum Error {
     /// Noise and sums together need more room than the modulus has.
     #[error(
         "sums of up to {plain} bits and noise of up to {noise} bits do not leave {hiding} bits to hide the features with: {plain} bits leave \
-         room for {room}",
-        hiding = crate::MIN_HIDING
+         room for {room}"
     )]
     Room {
         /// Bits of the sums, the sign included.
@@ -20,6 +19,8 @@ pub enum Error {
         noise: u32,
         /// Bits that noise may have at most.
         room: u32,
+        /// Bits by which flooding has to exceed the noise.
+        hiding: u32,
     },
     /// The bytes are not what they should be.
     #[error("not {what}: {problem}")]

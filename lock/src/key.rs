@@ -8,7 +8,7 @@
 //! | 32 | SHA-256 of all that, so that a damaged key is not taken for another one |
 
 use crate::{
-    Error, Reader,
+    Error, KeyId, Reader,
     scheme::{DEGREE, LARGEST, MIN_PLAIN_BITS, parameters, ring},
 };
 use fhe::{
@@ -26,16 +26,6 @@ use zeroize::{Zeroize, Zeroizing};
 const MAGIC: &[u8; 8] = b"snnckey1";
 /// Bytes of a file.
 const LEN: usize = MAGIC.len() + 16 + DEGREE + 32;
-
-/// Tells keys apart: a random number that stands in the key, in what is locked with it, and in answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyId(pub [u8; 16]);
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
 
 /// The secret key. It is wiped from memory when it is dropped, and never printed.
 pub struct Key {

@@ -9,6 +9,7 @@
 //! | `scheme` | the ring and the moduli |
 //! | `bound` | how much noise there can be, and how much there may be |
 //! | `packing` | which coefficient holds which weight |
+//! | `id` | what tells keys apart |
 //! | `key` | the secret key and its file |
 //! | `layer` | the layer: to lock it, to compute with it |
 //! | `refresh` | what makes an answer tell the sums alone |
@@ -40,6 +41,7 @@ mod answer;
 mod bound;
 mod bytes;
 mod error;
+mod id;
 mod key;
 mod layer;
 mod packing;
@@ -50,6 +52,7 @@ pub use answer::{Answer, Opener};
 pub use bound::{Bound, MIN_HIDING};
 pub use bytes::Reader;
 pub use error::Error;
-pub use key::{Key, KeyId};
+pub use id::KeyId;
+pub use key::Key;
 pub use layer::{LockedLayer, Open};
 pub use scheme::{DEGREE, MAX_CLASSES, MODULUS_BITS, SECURITY, Terms};
