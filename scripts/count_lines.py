@@ -34,7 +34,7 @@ def count(revision):
     found = {}
     for name, text in sources(revision):
         parts = name.split("/")
-        crate = parts[0] if parts[0] in ("ir", "passes", "kernels", "engine", "runtime") else "src"
+        crate = parts[0] if parts[0] in ("ir", "passes", "kernels", "engine", "lock", "runtime") else "src"
         inside = parts[1:] if crate != "src" else parts
         if inside[0] not in ("src", "build.rs") or inside[-1] == "tests.rs":
             continue

@@ -226,7 +226,10 @@ fn help_shows_every_option() {
         ("emit", &["-o <MODEL.h>", "--max-flash", "--name"]),
         ("bench", &["--ann", "--ann8", "--images", "--batch", "--timesteps", "--seconds", "--threads", "--json"]),
         ("inspect", &["FILE.onnx|FILE.snn"]),
+        ("keygen", &["KEYFILE"]),
+        ("lock", &["--key", "-o <LOCKED.snn>", "unaudited"]),
         ("opt", &["--passes", "fold-batch-norm"]),
+        ("unlock", &["--key", "-o <LOGITS.npy>", "must go back"]),
         ("explain", &["CODE"]),
     ] {
         let text = snnc(&format!("{subcommand} --help")).ok().stdout;
@@ -238,7 +241,8 @@ fn help_shows_every_option() {
 
 #[test]
 fn short_help_fits_a_screen() {
-    for subcommand in ["", "compile ", "eval ", "audit ", "run ", "emit ", "inspect ", "decrypt ", "sign ", "verify ", "opt ", "explain "] {
+    let subcommands = ["", "compile ", "eval ", "audit ", "run ", "emit ", "inspect ", "decrypt ", "sign ", "verify "];
+    for subcommand in subcommands.into_iter().chain(["keygen ", "lock ", "unlock ", "opt ", "explain "]) {
         for columns in ["80", "100"] {
             let words = format!("{subcommand}-h");
             let ran = Ran::of(command(root()).args(words.split_whitespace()).env("COLUMNS", columns).output().unwrap()).ok();

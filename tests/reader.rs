@@ -8,12 +8,13 @@
 
 use serde_json::Value;
 use snnc::{
+    artifact::lock,
     compile::compile,
     data::{Images, Pixels},
     observer::Silent,
     options::{Code, Coding, Options, Spikes, Timesteps, Train, Training},
 };
-use snnc_runtime::{Network, Pixels as Pictures};
+use snnc_runtime::{Artifact, Network, Pixels as Pictures, locked::Key};
 use std::{
     path::Path,
     process::{Command, Stdio},
@@ -87,4 +88,19 @@ fn the_reader_and_the_runtime_see_the_same_spikes() {
             }
         }
     }
+}
+
+#[test]
+fn the_reader_refuses_what_it_cannot_read_out() {
+    if !has_numpy() {
+        eprintln!("skipped: there is no Python with numpy");
+        return;
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let open = Artifact::from_bytes(&std::fs::read(root.join("fixtures/digits/digits.snn")).unwrap()).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), lock(&open, &Key::generate()).unwrap().to_bytes().unwrap()).unwrap();
+    let ran = Command::new("python3").arg(root.join("fixtures/vectors/reader.py")).arg(file.path()).output().unwrap();
+    let stderr = String::from_utf8_lossy(&ran.stderr);
+    assert!(!ran.status.success() && stderr.contains("its read-out is locked (docs/locked-readout.md)"), "{stderr}");
 }

@@ -45,9 +45,9 @@ impl Chain {
                 preprocess: Preprocess::scale(255.0),
             },
             nodes: vec![],
-            output: OutputSpec { node: String::new(), name: None, head: Head::None, scale: 1.0 },
+            output: OutputSpec { node: String::new(), name: None, head: Head::None, scale: 1.0, lock: None },
         };
-        Self { artifact: Artifact { graph, tensors: BTreeMap::new() }, digits, threshold, seed: 1 }
+        Self { artifact: Artifact { graph, tensors: BTreeMap::new(), lock: None }, digits, threshold, seed: 1 }
     }
 
     fn shape(&self) -> Vec<usize> {

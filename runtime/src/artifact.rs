@@ -9,7 +9,11 @@
 mod bounds;
 mod check;
 mod container;
+#[cfg(feature = "std")]
+mod content;
 mod input;
+#[cfg(feature = "locked")]
+mod lock;
 #[cfg(feature = "mmap")]
 mod mapped;
 mod node;
@@ -60,6 +64,8 @@ pub struct Artifact {
     pub graph: NetworkSpec,
     /// The parameters by the names that the nodes use; none that no node uses.
     pub tensors: BTreeMap<String, Tensor>,
+    /// The bytes of the locked read-out; of a network that has one, as [`OutputSpec::lock`] says.
+    pub lock: Option<Vec<u8>>,
 }
 
 /// The description of a network: the JSON object under the metadata key `snnc`.
@@ -132,8 +138,21 @@ pub struct OutputSpec {
     pub name: Option<String>,
     /// What the source network did to it.
     pub head: Head,
-    /// What one of the node's units is in the read-out.
+    /// What one of the node's units is in the read-out; behind a lock, what one of its sums is.
     pub scale: f32,
+    /// A linear layer behind the node that only the holder of a key can read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Lock>,
+}
+
+/// A locked read-out: the node's value, in the rate code its sum over time, are the features of a linear layer under a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lock {
+    /// The tensor that holds it, which no node uses.
+    pub tensor: String,
+    /// Number of classes.
+    pub classes: usize,
 }
 
 /// What the source network did to the output; a reader may do it to the read-out.

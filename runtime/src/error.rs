@@ -53,6 +53,12 @@ pub enum LoadError {
         /// What is wrong.
         problem: String,
     },
+    /// The read-out is locked, and this build has no part for that.
+    #[error("its read-out is locked: to run it takes `snnc-runtime` with the feature `locked`")]
+    Locked,
+    /// The locked read-out is broken, or does not fit what comes before it.
+    #[error("the locked read-out: {0}")]
+    Lock(String),
     /// A tensor is missing, of another type, or holds what it must not.
     #[error("tensor `{tensor}`: {problem}")]
     Tensor {
@@ -115,6 +121,17 @@ pub enum RunError {
         /// Most that the network can run.
         max: usize,
     },
+    /// The read-out was locked for fewer time steps.
+    #[error("{got} time steps are more than the {max} that the read-out of this network was locked for")]
+    LockedSteps {
+        /// What was asked for.
+        got: usize,
+        /// Most that the network can run.
+        max: usize,
+    },
+    /// The read-out is locked: there are no logits.
+    #[error("the read-out of this network is locked: it makes answers for the holder of the key, and no logits")]
+    Locked,
     /// A value of an image is larger than the quantiser makes them.
     #[error("value {index} of image {image} is larger than {max}, the largest that the input takes")]
     Range {

@@ -35,6 +35,8 @@ pub mod artifact;
 mod cost;
 mod error;
 mod kernels;
+#[cfg(feature = "locked")]
+pub mod locked;
 mod network;
 pub mod poisson;
 mod preprocess;
@@ -47,8 +49,8 @@ mod protected;
 mod common;
 
 pub use artifact::{
-    Artifact, Code, Coding, Data, Head, InputSpec, Layout, NetworkSpec, NodeSpec, OpSpec, OutputSpec, Phase, Preprocess, Quantiser, Reset,
-    Source, Tensor,
+    Artifact, Code, Coding, Data, Head, InputSpec, Layout, Lock, NetworkSpec, NodeSpec, OpSpec, OutputSpec, Phase, Preprocess, Quantiser,
+    Reset, Source, Tensor,
 };
 pub use cost::{Cost, Energy, LayerCost, Rate, Totals};
 pub use error::{LoadError, RunError};

@@ -34,6 +34,8 @@ mod whole;
 mod window;
 
 pub use activity::{Drive, Layer, Population, PopulationKind};
+#[cfg(feature = "locked")]
+pub(crate) use outcome::logit;
 pub use outcome::{Outcome, argmax};
 pub use profile::{Domain, PlannedStep};
 pub use schedule::{Schedule, Window};
@@ -71,6 +73,9 @@ pub struct Network {
     /// Most time steps of a run.
     max_timesteps: usize,
     batch: usize,
+    /// The locked read-out.
+    #[cfg(feature = "locked")]
+    pub(crate) lock: Option<Arc<snnc_lock::LockedLayer>>,
     /// Time steps that go through a step together.
     pass: usize,
     isa: Isa,
@@ -139,6 +144,8 @@ impl Network {
             lens,
             max_timesteps,
             batch,
+            #[cfg(feature = "locked")]
+            lock: links.lock.map(Arc::new),
             pass,
             isa,
             spare: Spare::default(),
@@ -158,10 +165,10 @@ impl Network {
         self.lens[0]
     }
 
-    /// Number of values of the output for an image.
+    /// Number of values of the output for an image; where the read-out is locked, of those that the holder of the key reads.
     #[must_use]
     pub fn classes(&self) -> usize {
-        self.plan.output_index.len()
+        self.spec.output.lock.as_ref().map_or(self.plan.output_index.len(), |lock| lock.classes)
     }
 
     /// What makes spikes, in the order of [`Outcome::spikes`].
@@ -195,13 +202,23 @@ impl Network {
         self
     }
 
-    /// Most time steps of a run: in the rate code those for which potentials fit in 32 bits; in the radix code its own number, the only one.
+    /// Most time steps of a run: in the rate code those for which potentials fit in 32 bits, and that a locked read-out is for; in the radix code
+    /// its own number, the only one.
     #[must_use]
     pub fn max_timesteps(&self) -> usize {
         match self.spec.code {
-            Code::Rate => self.max_timesteps,
+            Code::Rate => self.max_timesteps.min(self.locked_steps()),
             Code::Radix => self.spec.timesteps,
         }
+    }
+
+    /// Most time steps that the read-out is locked for, if it is.
+    fn locked_steps(&self) -> usize {
+        #[cfg(feature = "locked")]
+        if let Some(lock) = &self.lock {
+            return lock.steps() as usize;
+        }
+        usize::MAX
     }
 
     /// The instructions that are used: those that the environment variable `SNNC_ISA` names, else the widest that the processor has.

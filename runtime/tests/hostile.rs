@@ -153,6 +153,16 @@ fn the_container_is_checked() {
 }
 
 #[test]
+fn locked_networks_need_the_part_for_them() {
+    let error = error(|g| g["output"]["lock"] = json!({"tensor": "lock", "classes": 2}));
+    if cfg!(feature = "locked") {
+        assert!(matches!(error, LoadError::Field { field: "output.lock", .. }), "{error}");
+    } else {
+        assert_eq!(error.to_string(), "its read-out is locked: to run it takes `snnc-runtime` with the feature `locked`");
+    }
+}
+
+#[test]
 fn the_description_is_checked() {
     assert!(matches!(error(|g| g["format"] = json!("other")), LoadError::NotSnn(_)));
     let old = error(|g| *g = json!({"format": "snnc", "format_version": 1, "seed": 1}));

@@ -114,9 +114,11 @@ pub fn emit(verified: Verified<'_>, about: &Provenance<'_>) -> Result<Artifact> 
                 name: (about.options.keep_names || about.options.output.is_some()).then(|| output.name.clone()),
                 head: head(output.head),
                 scale: output.scale,
+                lock: None,
             },
         },
         tensors,
+        lock: None,
     };
     // What is written must be readable: a disagreement with the runtime is found here, not by the user.
     artifact.check().map_err(|e| Error::Internal(format!("the runtime refuses what was emitted: {e}")))?;

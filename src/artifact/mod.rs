@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`emit`](mod@emit) | from the verified graph to the artifact |
 //! | [`lift`](mod@lift) | from the artifact back to the IR, as anyone can who holds the file |
+//! | [`lock`](mod@lock) | its read-out goes under a lock |
 //! | `border` | constants that differ at the border alone |
 //! | [`channels`] | how a weight divides into channels |
 //! | [`remains`] | channels of the source network's weights in the artifact's |
@@ -14,8 +15,10 @@ mod border;
 pub mod channels;
 pub mod emit;
 pub mod lift;
+pub mod lock;
 pub mod remains;
 
 pub use channels::{Shape, Side};
 pub use emit::{Provenance, emit};
 pub use lift::{lift, lift_in_units};
+pub use lock::lock;

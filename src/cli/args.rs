@@ -1,6 +1,7 @@
 //! What can be typed. Values are checked while they are parsed; [`CompileArgs::options`] turns them into [`Options`].
 
 use super::{
+    lock_args::{KeygenArgs, LockArgs, UnlockArgs},
     recipe,
     secrets::{Closing, Opening},
 };
@@ -46,6 +47,9 @@ Examples:
       Encrypt whatever shows the network, and sign the artifact
   snnc run vgg11.snn images.npy --identity age.key --require-signature minisign.pub
       Run it where the key is, if it is signed
+  snnc keygen my.key; snnc lock vgg11.snn --key my.key -o locked.snn
+  snnc run locked.snn images.npy -o answers; snnc unlock answers --key my.key
+      Let a device compute classes that the holder of a key alone can read
   snnc explain E0102
       Read more about an error
 
@@ -102,6 +106,12 @@ pub enum Command {
     Sign(SignArgs),
     /// Check the signature of a file
     Verify(VerifyArgs),
+    /// Make a key for locked read-outs
+    Keygen(KeygenArgs),
+    /// Lock the read-out of an artifact, so that the holder of the key alone reads the class
+    Lock(LockArgs),
+    /// Read what a locked artifact answered
+    Unlock(UnlockArgs),
     /// Run passes on a graph in text form and print the result
     Opt(OptArgs),
     /// Explain an error code, such as E0102
@@ -142,6 +152,9 @@ pub struct CompileArgs {
     /// Keep the names that nodes and output have in the model, which tell those who hold the file about it
     #[arg(long, help_heading = "Output")]
     pub keep_names: bool,
+    /// Lock the read-out with this key, so that its holder alone reads the class: unaudited cryptography, see docs/locked-readout.md
+    #[arg(long, value_name = "KEYFILE", requires = "out", conflicts_with = "emit", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub lock: Option<PathBuf>,
     /// Write a Makefile rule that names every file that was read
     #[arg(long, value_name = "FILE", requires = "out", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub depfile: Option<PathBuf>,
@@ -362,6 +375,9 @@ pub struct EvalArgs {
     /// how often the class is another than after all
     #[arg(long, value_name = "P[,P..]", value_parser = parse_confidence, value_delimiter = ',')]
     pub early_exit: Vec<f32>,
+    /// The key of a network whose read-out is locked
+    #[arg(long, value_name = "KEYFILE", value_hint = ValueHint::FilePath)]
+    pub key: Option<PathBuf>,
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub json: bool,
@@ -479,7 +495,8 @@ pub struct RunArgs {
     /// Images: uint8 N,H,W[,C], or float32 as the model reads them
     #[arg(value_name = "INPUT.npy", required_unless_present = "explain", value_hint = ValueHint::FilePath)]
     pub input: Option<PathBuf>,
-    /// Write the logits here (float32, one row per image) instead of printing the classes
+    /// Write the logits here (float32, one row per image) instead of printing the classes; of a network whose read-out is locked the answers,
+    /// for `snnc unlock`
     #[arg(short = 'o', value_name = "LOGITS.npy", requires = "input", value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
     /// Time steps [default: the artifact's number, and in the radix code no other]

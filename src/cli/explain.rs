@@ -119,6 +119,16 @@ pub const CODES: &[(&str, &str, &str)] = &[
          rectifier compute one linear map: multiplied out before the export, they are one layer.",
     ),
     (
+        "E0113",
+        "the read-out cannot be locked",
+        "A lock (`--lock`, `snnc lock`) puts ciphertexts in the place of the last layer, so that the holder of a key alone reads what it says. That layer\n\
+         has to be a linear map of counts: a linear layer or a convolution, over what neurons say or over sums and rearrangements of it. What follows\n\
+         it is locked with it, and so are all layers that meet in the scores.\n\n\
+         A network that ends with neurons or with a pooling has no weights to lock there; one whose last layer reads the image has nothing before it;\n\
+         and sums can be so large that a ciphertext has no room for its noise. End the network with one linear layer, pool before it, or\n\
+         take fewer time steps. docs/locked-readout.md says what a lock is good for, and what it is not.",
+    ),
+    (
         "W0201",
         "the network has no rectifier",
         "Neurons take the place of rectifiers (`Relu`, `Clip`, `LeakyRelu`, `PRelu`). A network without any is one linear map: it\n\

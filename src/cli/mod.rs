@@ -32,6 +32,8 @@ pub mod explain;
 mod files;
 mod help;
 mod interrupt;
+mod lock_args;
+mod locked;
 mod numbers;
 mod outcome;
 mod output;
@@ -98,6 +100,9 @@ fn run(cli: &Cli, style: &Style) -> Outcome {
         (Some(Command::Decrypt(args)), _) => commands::decrypt::run(args),
         (Some(Command::Sign(args)), _) => commands::sign::run(args),
         (Some(Command::Verify(args)), _) => commands::verify::run(args),
+        (Some(Command::Keygen(args)), _) => commands::keygen::run(args),
+        (Some(Command::Lock(args)), _) => commands::lock::run(args),
+        (Some(Command::Unlock(args)), _) => commands::unlock::run(args),
         (Some(Command::Opt(args)), _) => commands::opt::run(args),
         (Some(Command::Explain(args)), _) => commands::explain::run(args),
         (None, None) => Err(Error::Usage("no model was given; see `snnc --help`".into()).into()),

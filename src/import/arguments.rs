@@ -287,7 +287,7 @@ impl Triangle {
 pub(super) fn triangle(shape: &Triangle, rows: usize, columns: usize) -> Vec<bool> {
     let kept = |row: usize, column: usize| {
         let distance = column as i128 - row as i128;
-        if shape.upper { distance >= shape.diagonal.into() } else { distance <= shape.diagonal.into() }
+        if shape.upper { distance >= i128::from(shape.diagonal) } else { distance <= i128::from(shape.diagonal) }
     };
     (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))).map(|(row, column)| kept(row, column)).collect()
 }

@@ -18,6 +18,9 @@ pub(crate) struct Bounds {
     pub(crate) values: Vec<i32>,
     /// Most time steps for which no potential overflows; [`MAX_TIMESTEPS`] in the radix code.
     pub(crate) timesteps: usize,
+    /// The largest magnitude of each channel of the output, at a time step; in the radix code of its value.
+    #[cfg_attr(not(feature = "locked"), allow(dead_code, reason = "locked read-outs alone ask for it"))]
+    pub(crate) output: Vec<i64>,
 }
 
 impl Bounds {
@@ -66,7 +69,8 @@ impl Bounds {
             channels.push(result);
             operands.iter().filter(|&&value| last[value] == index).for_each(|&value| channels[value] = Vec::new());
         }
-        Ok(Self { values, timesteps: timesteps as usize })
+        // The last node is the output, since it depends on all others: nobody has read it.
+        Ok(Self { values, timesteps: timesteps as usize, output: channels.pop().unwrap_or_default() })
     }
 }
 

@@ -18,6 +18,9 @@ pub(crate) struct Links {
     pub(crate) output: usize,
     /// How large each value can become.
     pub(crate) bounds: Bounds,
+    /// The locked read-out.
+    #[cfg(feature = "locked")]
+    pub(crate) lock: Option<snnc_lock::LockedLayer>,
 }
 
 fn field<T>(field: &'static str, problem: impl Into<String>) -> Result<T, LoadError> {
@@ -62,6 +65,9 @@ impl Artifact {
         check_code(graph)?;
         if !(graph.output.scale.is_finite() && graph.output.scale > 0.0) {
             return field("output.scale", "not a positive number");
+        }
+        if graph.output.lock.is_some() != self.lock.is_some() {
+            return field("output.lock", "there is no tensor of bytes of this name, or one without the field");
         }
         for (name, tensor) in &self.tensors {
             if name == "__metadata__" {
@@ -126,7 +132,13 @@ impl Artifact {
         };
         check_reachable(&graph.nodes, &operands, output)?;
         let bounds = Bounds::prove(self, &operands)?;
-        Ok(Links { operands, output, bounds })
+        Ok(Links {
+            #[cfg(feature = "locked")]
+            lock: self.check_lock(&graph.nodes[output].shape, &bounds)?,
+            operands,
+            output,
+            bounds,
+        })
     }
 
     fn check_parameters<'a>(&'a self, node: &'a NodeSpec, used: &mut BTreeSet<&'a str>) -> Result<(), LoadError> {

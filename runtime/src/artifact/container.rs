@@ -1,9 +1,11 @@
 //! The bytes of an artifact.
 
+#[cfg(feature = "std")]
+use super::content::Content;
 use super::{Artifact, Data, FORMAT, FORMAT_VERSION, Links, NetworkSpec, Tensor};
 use crate::error::LoadError;
-use alloc::{borrow::Cow, borrow::ToOwned, collections::BTreeMap, format, string::String};
-use safetensors::{Dtype, SafeTensors, View};
+use alloc::{borrow::ToOwned, collections::BTreeMap, format, string::String};
+use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
 /// The one key of the metadata: they are written in the order of a hash map, so a second would make the bytes differ.
@@ -19,24 +21,6 @@ struct Version {
     format_version: u64,
 }
 
-impl View for &Tensor {
-    fn dtype(&self) -> Dtype {
-        self.data.dtype()
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.dims
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        self.data.to_bytes().into()
-    }
-
-    fn data_len(&self) -> usize {
-        self.data.len() * self.data.bits() as usize / 8
-    }
-}
-
 impl Artifact {
     /// The bytes of the file: the same for the same artifact, always.
     ///
@@ -47,7 +31,10 @@ impl Artifact {
         self.check()?;
         // Of which kind the map is, features of `safetensors` say, which a build may turn on.
         let metadata = core::iter::once((KEY.to_owned(), serde_json::to_string(&self.graph)?)).collect();
-        Ok(safetensors::serialize(self.tensors.iter(), Some(metadata))?)
+        let tensors = self.tensors.iter().map(|(name, tensor)| (name.as_str(), Content::Tensor(tensor)));
+        let lock = self.graph.output.lock.as_ref().zip(self.lock.as_deref());
+        let lock = lock.map(|(lock, bytes)| (lock.tensor.as_str(), Content::Lock(bytes, [bytes.len()])));
+        Ok(safetensors::serialize(tensors.chain(lock), Some(metadata))?)
     }
 
     /// Reads a file and checks everything that the specification demands.
@@ -92,16 +79,25 @@ impl Artifact {
             return Err(LoadError::Version(version.format_version));
         }
         let graph: NetworkSpec = serde_json::from_str(text)?;
+        // Before anything else is looked at: it would only be called broken.
+        if graph.output.lock.is_some() && !cfg!(feature = "locked") {
+            return Err(LoadError::Locked);
+        }
         let container = SafeTensors::deserialize(bytes)?;
         let mut tensors = BTreeMap::new();
+        let mut lock = None;
         for (name, view) in container.iter() {
+            if view.dtype() == Dtype::U8 && graph.output.lock.as_ref().is_some_and(|lock| lock.tensor == name) && view.shape().len() == 1 {
+                lock = Some(view.data().to_vec());
+                continue;
+            }
             let Some(data) = data(view.dtype(), view.data()) else {
                 let problem = format!("its type is {}, not I8, I16 or I32", view.dtype());
                 return Err(LoadError::Tensor { tensor: name.to_owned(), problem });
             };
             tensors.insert(name.to_owned(), Tensor { dims: view.shape().to_vec(), data });
         }
-        let artifact = Self { graph, tensors };
+        let artifact = Self { graph, tensors, lock };
         let links = artifact.link()?;
         Ok((artifact, links))
     }

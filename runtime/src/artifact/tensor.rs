@@ -109,6 +109,7 @@ impl Data {
     }
 
     /// The type in the file.
+    #[cfg(feature = "std")]
     pub(super) fn dtype(&self) -> Dtype {
         match self {
             Self::I8(_) => Dtype::I8,
@@ -118,6 +119,7 @@ impl Data {
     }
 
     /// The bytes in the file: little endian.
+    #[cfg(feature = "std")]
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         match self {
             Self::I8(data) => data.iter().flat_map(|v| v.to_le_bytes()).collect(),

@@ -1,9 +1,10 @@
 //! A batch of images on its way through the network.
 
 use super::{
-    Network, Outcome,
+    Network,
     buffers::Buffers,
     exec::{Execution, Scratch},
+    outcome::{Outcome, logit},
     plan::Feed,
     step::Step,
     tally::Tally,
@@ -35,7 +36,7 @@ impl<'a> Batch<'a> {
         let Buffers { arrangement, arena, scratch, tally, sums } = buffers;
         let execution =
             Execution { plan: &network.plan, arrangement, memory: arena.memory(), isa: network.isa, images, steps: 1, done, threads };
-        Self { network, execution, scratch, tally, sums: &mut sums[..images * network.classes()] }
+        Self { network, execution, scratch, tally, sums: &mut sums[..images * network.plan.output_index.len()] }
     }
 
     /// Back to the time before the first step.
@@ -116,8 +117,13 @@ impl<'a> Batch<'a> {
     /// Appends what the network has made of the images so far.
     pub(super) fn read_out(&self, outcome: &mut Outcome) {
         let (plan, steps) = (&self.network.plan, self.execution.done);
-        let means = self.sums.iter().map(|&sum| (sum as f64 / steps as f64 * plan.scale) as f32);
-        outcome.logits.extend(means.map(|mean| if plan.is_rectified && mean < 0.0 { 0.0 } else { mean }));
+        #[cfg(feature = "locked")]
+        let is_locked = self.network.answer(self.sums, steps, &mut outcome.answers);
+        #[cfg(not(feature = "locked"))]
+        let is_locked = false;
+        if !is_locked {
+            outcome.logits.extend(self.sums.iter().map(|&sum| logit(sum, steps, plan.scale, plan.is_rectified)));
+        }
         outcome.images += self.execution.images;
         outcome.spikes.extend_from_slice(&self.tally.spikes);
         outcome.corrections.extend_from_slice(&self.tally.corrections);

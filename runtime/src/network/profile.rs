@@ -109,7 +109,11 @@ impl Network {
     #[must_use]
     pub fn memory(&self) -> (usize, usize) {
         let steps = if self.spec.code == Code::Radix { 1 } else { self.pass };
-        (self.plan.parameters(), self.plan.arrange(self.batch, steps).bytes)
+        #[cfg(feature = "locked")]
+        let (lock, scratch) = self.lock.as_ref().map_or((0, 0), |lock| (lock.memory(), lock.scratch()));
+        #[cfg(not(feature = "locked"))]
+        let (lock, scratch) = (0, 0);
+        (self.plan.parameters() + lock, self.plan.arrange(self.batch, steps).bytes + scratch)
     }
 
     /// Runs images as [`Network::run_quantised`] does, in the calling thread, and takes the time of the input and of each of

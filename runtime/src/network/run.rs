@@ -22,7 +22,8 @@ impl Network {
     /// `first_image_index + i`; with another the index is of no effect.
     ///
     /// # Errors
-    /// If the values are not a whole number of images or not finite, or the number of steps is not one that the network runs.
+    /// If the values are not a whole number of images or not finite, the number of steps is not one that the network runs, or its read-out
+    /// is locked.
     pub fn run(&self, images: &[f32], timesteps: usize, first_image_index: u64) -> Result<Outcome, RunError> {
         self.run_quantised(&self.quantise(images)?, timesteps, first_image_index)
     }
@@ -38,8 +39,8 @@ impl Network {
     /// As [`Network::run`], of images that [`Network::quantise`] or [`Network::quantise_pixels`] made.
     ///
     /// # Errors
-    /// If the values are not a whole number of images or larger than the quantiser makes them, or the number of steps is not one that
-    /// the network runs.
+    /// If the values are not a whole number of images or larger than the quantiser makes them, the number of steps is not one that
+    /// the network runs, or its read-out is locked.
     pub fn run_quantised(&self, images: &[u16], timesteps: usize, first_image_index: u64) -> Result<Outcome, RunError> {
         let mut outcomes = self.run_quantised_checkpoints(images, &[timesteps], first_image_index)?;
         Ok(outcomes.pop().expect("one checkpoint makes one outcome"))
@@ -51,6 +52,11 @@ impl Network {
     /// As [`Network::run_quantised`].
     pub fn run_quantised_checkpoints(&self, images: &[u16], timesteps: &[usize], first_image_index: u64) -> Result<Vec<Outcome>, RunError> {
         self.check_run(images, timesteps)?;
+        Ok(self.run_checked(images, timesteps, first_image_index))
+    }
+
+    /// As [`Network::run_quantised_checkpoints`], of what was checked.
+    pub(crate) fn run_checked(&self, images: &[u16], timesteps: &[usize], first_image_index: u64) -> Vec<Outcome> {
         let image = self.image_len();
         let count = images.len() / image;
         let none = || timesteps.iter().map(|&timesteps| Outcome { timesteps, ..Outcome::default() }).collect::<Vec<_>>();
@@ -73,22 +79,33 @@ impl Network {
         if threads() > 1 && count > batch {
             let made: Vec<Vec<Outcome>> = batches.collect::<Vec<_>>().into_par_iter().map(run).collect();
             made.into_iter().for_each(append);
-            return Ok(outcomes);
+            return outcomes;
         }
         batches.map(run).for_each(append);
-        Ok(outcomes)
+        outcomes
+    }
+
+    /// Whether the network runs these images for these numbers of time steps, and says what it makes of them.
+    pub(super) fn check_run(&self, images: &[u16], timesteps: &[usize]) -> Result<(), RunError> {
+        if self.spec.output.lock.is_some() {
+            return Err(RunError::Locked);
+        }
+        self.check_request(images, timesteps)
     }
 
     /// Whether the network runs these images for these numbers of time steps.
-    pub(super) fn check_run(&self, images: &[u16], timesteps: &[usize]) -> Result<(), RunError> {
+    pub(crate) fn check_request(&self, images: &[u16], timesteps: &[usize]) -> Result<(), RunError> {
         let (image, top) = (self.image_len(), self.spec.input.quantiser.top());
         let max = self.max_timesteps();
         match *timesteps {
             [only] if self.spec.code == Code::Radix && only == max => {}
             _ if self.spec.code == Code::Radix => return Err(RunError::Digits { got: timesteps.to_vec(), digits: max }),
             [first, .., last] | [first @ last] if first > 0 && last <= MAX_TIMESTEPS && timesteps.is_sorted_by(|a, b| a < b) => {
+                if last > self.max_timesteps {
+                    return Err(RunError::Potentials { got: last, max: self.max_timesteps });
+                }
                 if last > max {
-                    return Err(RunError::Potentials { got: last, max });
+                    return Err(RunError::LockedSteps { got: last, max });
                 }
             }
             _ => return Err(RunError::Timesteps { got: timesteps.to_vec() }),

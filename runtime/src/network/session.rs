@@ -46,8 +46,11 @@ impl Network {
     /// Starts a session: memory for one image, at the time before the first step.
     ///
     /// # Errors
-    /// In the radix code: it takes an image at once.
+    /// In the radix code: it takes an image at once. If the read-out is locked: an answer is of a whole run.
     pub fn session(&self) -> Result<Session, RunError> {
+        if self.spec.output.lock.is_some() {
+            return Err(RunError::Locked);
+        }
         if self.spec.code == Code::Radix {
             return Err(RunError::NoSession);
         }

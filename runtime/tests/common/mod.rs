@@ -80,9 +80,9 @@ impl Builder {
                 preprocess: Preprocess::scale(1.0),
             },
             nodes: Vec::new(),
-            output: OutputSpec { node: String::new(), name: None, head: Head::None, scale: 1.0 },
+            output: OutputSpec { node: String::new(), name: None, head: Head::None, scale: 1.0, lock: None },
         };
-        Self { artifact: Artifact { graph, tensors: BTreeMap::new() } }
+        Self { artifact: Artifact { graph, tensors: BTreeMap::new(), lock: None } }
     }
 
     pub fn shape(&self, value: &str) -> Vec<usize> {

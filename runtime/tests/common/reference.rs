@@ -207,7 +207,7 @@ fn fire(artifact: &Artifact, node: &NodeSpec, operand: &[Value], digits: u32, le
     }
     let digit = |k: u32| {
         let fire = |(index, v): (usize, &mut i128)| {
-            let worth = fits(parameter("threshold", index) << k, &node.name).into();
+            let worth: i128 = fits(parameter("threshold", index) << k, &node.name).into();
             if *v < worth {
                 return 0;
             }

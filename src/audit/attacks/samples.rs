@@ -62,12 +62,12 @@ impl Attack for Samples {
         };
         // As many of either: else the larger set would be the nearer one.
         let count = members.pictures.count.min(others.pictures.count).min(most(effort));
-        let look = |pictures: &Pictures, count: usize| {
+        let look = |pictures: &Pictures, count: usize| -> Result<Vec<Vec<f32>>> {
             let seen = case.features().look("images", &pictures.take(count))?;
             let len = seen.features.len() / pictures.count.min(count).max(1);
-            Ok(seen.features.chunks(len.max(1)).map(<[f32]>::to_vec).collect::<Vec<_>>())
+            Ok(seen.features.chunks(len.max(1)).map(<[f32]>::to_vec).collect())
         };
-        let made = look(samples, most(effort))?;
+        let made = look(&samples.pictures, most(effort))?;
         let [members, others] = [look(&members.pictures, count)?, look(&others.pictures, count)?];
         Ok(Loot { metrics: compared(&made, &members, &others), ..Loot::default() })
     }

@@ -16,6 +16,7 @@ use crate::{
     cli::{
         args::{AuditArgs, List},
         files, interrupt,
+        locked::refuse,
         numbers::table,
         outcome::{Failure, Outcome, REFUSED},
         output::print,
@@ -84,6 +85,12 @@ fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Res
     let keys = args.opening.keys()?;
     let bytes = open(&args.artifact, &keys)?;
     let artifact = read_artifact(&args.artifact, &bytes)?;
+    refuse(
+        &args.artifact,
+        &artifact.graph,
+        "no attack",
+        "audit the network before its lock, with --as-locked to see what the lock leaves",
+    )?;
     let network = Network::new(artifact.clone()).map_err(|e| Error::format(&args.artifact, e.to_string()))?;
     check_timesteps(&args.artifact, &network, &args.timesteps)?;
     let spec = &artifact.graph;

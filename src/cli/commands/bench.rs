@@ -5,6 +5,7 @@ use crate::{
     cli::{
         args::BenchArgs,
         clipped::Clipped,
+        locked::refuse,
         numbers::{si, table},
         outcome::{Failure, Outcome},
         output::print,
@@ -135,6 +136,7 @@ pub(crate) fn run(args: &BenchArgs, style: &Style) -> Outcome {
     let start = Instant::now();
     let network = args.opening.keys().and_then(|keys| load_network(&args.artifact, &keys)).map_err(&about)?;
     let load = start.elapsed();
+    refuse(&args.artifact, network.spec(), "nothing to compare", "measure the network before its lock").map_err(&about)?;
     let measured = measure(args, &network, load, &mut console).map_err(&about)?;
     drop(console);
     if args.json {

@@ -1,11 +1,13 @@
 //! `snnc MODEL.onnx -o MODEL.snn`
 
-use super::{audit::rulings, emit::c_source};
+use super::{audit::rulings, emit::c_source, lock::said};
 use crate::{
+    artifact::lock,
     audit::policy::Policy,
     cli::{
         args::{CompileArgs, Emit, EmitForm, MAX_FLASH_KIB},
         dot, files, interrupt,
+        locked::read_key,
         outcome::{Failure, Outcome, REFUSED},
         output::print,
         process::set_threads,
@@ -42,12 +44,18 @@ pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
     let policy = args.policy.as_deref().map(Policy::read).transpose().map_err(&about)?;
     let protection = Protection::new(args).map_err(&about)?;
     options.training.kept = envelope(protection.recipients.as_ref(), identities(&args.identity).map_err(&about)?);
+    let key = args.lock.as_deref().map(read_key).transpose().map_err(&about)?;
     set_threads(args.threads).map_err(&about)?;
 
     let mut console = Console::new(style.clone(), Verbosity::new(args.quiet, args.verbose), args.model.display().to_string())
         .dump_after(&args.dump_after);
     interrupt::listen();
     let mut compiled = compile(&args.model, &options, &mut console).map_err(&about)?;
+    if let (Some(key), Some(path)) = (&key, &args.lock) {
+        // All that is said of the network is said of the open one, as one who has the key finds it.
+        compiled.artifact = lock(&compiled.artifact, key).map_err(&about)?;
+        compiled.dependencies.push(path.clone());
+    }
     let ruled = policy.as_ref().zip(compiled.audit.as_ref()).map(|(policy, audited)| policy.judge(&audited.audit));
     let passed = ruled.as_ref().is_none_or(|rules| rules.iter().all(|rule| rule.passed));
     if let Some(rules) = &ruled {
@@ -69,6 +77,9 @@ pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
     if let (Some(out), Some(bytes)) = (&args.out, size) {
         let (report, warnings) = (report.as_deref(), console.warnings());
         console.say(&summary(&Written { model: &args.model, out, bytes, report, warnings }, &compiled.report));
+    }
+    if let (Some(key), Some(out)) = (&key, &args.out) {
+        console.say(&said(out, &compiled.artifact, key));
     }
     if args.timings {
         console.print(&console.timing_table());
@@ -140,6 +151,7 @@ fn check(args: &CompileArgs, report: Option<&Path>, calibration: Option<&Path>) 
         .chain(calibration.map(|p| ("the calibration images", p)))
         .chain(args.policy.as_deref().map(|p| ("the policy", p)))
         .chain(secret_files(args, &closing))
+        .chain(args.lock.as_deref().map(|p| ("the key", p)))
         .collect();
     let wants_audit = [("--html", args.html.is_some()), ("--policy", args.policy.is_some())].into_iter().find(|(_, is)| *is);
     if let (Some((option, _)), true) = (wants_audit, args.audit.0.is_none() || args.out.is_none()) {

@@ -5,6 +5,7 @@ use crate::{
     cli::{
         args::{ArtifactForm, EmitArgs},
         files,
+        locked::refuse,
         numbers::si,
         outcome::{Failure, Outcome},
         output::{print, print_error},
@@ -30,6 +31,7 @@ pub(crate) fn run(args: &EmitArgs) -> Outcome {
     let recipients = args.closing.recipients().map_err(&about)?;
     let bytes = args.opening.keys().and_then(|keys| open(&args.artifact, &keys)).map_err(&about)?;
     let artifact = read_artifact(&args.artifact, &bytes).map_err(&about)?;
+    refuse(&args.artifact, &artifact.graph, "no C", "emit the network before its lock: C has no part for ciphertexts").map_err(&about)?;
     let named = args.out.as_ref().unwrap_or(&args.artifact);
     let source = match args.form {
         ArtifactForm::C => {

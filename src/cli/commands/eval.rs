@@ -6,8 +6,9 @@ use crate::{
         args::EvalArgs,
         clipped::Clipped,
         early,
+        locked::{read_key, refuse},
         numbers::{joules, si, table},
-        outcome::{Failure, Outcome},
+        outcome::{self, Failure},
         output::print,
         process::set_threads,
         progress::{Console, Verbosity},
@@ -19,7 +20,7 @@ use crate::{
     observer::Observer,
 };
 use serde::Serialize;
-use snnc_runtime::{Code, Cost, Energy, Network, RunError, Session, Totals, argmax};
+use snnc_runtime::{Code, Cost, Energy, Network, Outcome, RunError, Session, Totals, argmax, locked::Key};
 use std::{process::ExitCode, time::Instant};
 
 /// Numbers that the artifact is made of: products of 8 bits, sums of 32.
@@ -161,7 +162,7 @@ impl Activity {
 }
 
 /// Runs the command.
-pub(crate) fn run(args: &EvalArgs, style: &Style) -> Outcome {
+pub(crate) fn run(args: &EvalArgs, style: &Style) -> outcome::Outcome {
     let about = Failure::about(&args.artifact, "evaluate");
     set_threads(args.manner.threads).map_err(&about)?;
     let mut console =
@@ -180,6 +181,7 @@ pub(crate) fn run(args: &EvalArgs, style: &Style) -> Outcome {
 fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
     let network = load_network(&args.artifact, &args.opening.keys()?)?;
     check_timesteps(&args.artifact, &network, &args.timesteps)?;
+    let key = key(args, &network)?;
     let images = Images::read_labelled(&args.data)?.take(args.limit.unwrap_or(usize::MAX));
     let labels = checked_labels(&images, network.classes())?;
     let input = &network.spec().input;
@@ -217,7 +219,11 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
             }
             None => None,
         };
-        let outcomes = network.run_checkpoints(&input, &steps, range.start as u64).map_err(|e| Error::format(&args.data, e.to_string()))?;
+        let mut outcomes =
+            network.answer_checkpoints(&input, &steps, range.start as u64).map_err(|e| Error::format(&args.data, e.to_string()))?;
+        if let Some(key) = &key {
+            outcomes.iter_mut().try_for_each(|outcome| unlock(&network, key, outcome))?;
+        }
         for (sum, outcome) in sums.iter_mut().zip(&outcomes) {
             let classes = outcome.predictions();
             sum.right += same(&classes, labels);
@@ -254,6 +260,34 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
         snn: steps.iter().zip(&sums).zip(&costs).map(at).collect(),
         early_exit: early.map_or_else(Vec::new, |early| early.each(count)),
     })
+}
+
+/// The key of a locked network, and none of another.
+fn key(args: &EvalArgs, network: &Network) -> Result<Option<Key>> {
+    match (network.lock(), &args.key) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(Error::Usage(format!("--key: the read-out of `{}` is not locked", args.artifact.display()))),
+        (Some(_), None) => refuse(&args.artifact, network.spec(), "no accuracy", "`--key KEYFILE` reads its answers").map(|()| None),
+        (Some(lock), Some(path)) => {
+            if !args.early_exit.is_empty() {
+                refuse(&args.artifact, network.spec(), "--early-exit", "it answers after all time steps alone")?;
+            }
+            let key = read_key(path)?;
+            if key.id() != lock.terms().key {
+                let (artifact, wanted, got) = (args.artifact.display(), lock.terms().key, key.id());
+                return Err(Error::format(path, format!("`{artifact}` is locked with the key {wanted}, and this is {got}")));
+            }
+            Ok(Some(key))
+        }
+    }
+}
+
+/// Puts the logits in the place of the answers.
+fn unlock(network: &Network, key: &Key, outcome: &mut Outcome) -> Result<()> {
+    let answers = network.answers(outcome.timesteps, std::mem::take(&mut outcome.answers));
+    let answers = answers.ok_or_else(|| Error::Internal("a locked network answers".into()))?;
+    outcome.logits = answers.open(key).map_err(|e| Error::Internal(e.to_string()))?.logits;
+    Ok(())
 }
 
 #[derive(Clone, Debug, Default)]

@@ -15,7 +15,10 @@ use crate::{
     float::canonical,
 };
 use snnc_ir::{Graph, types::Dims};
-use snnc_runtime::{Artifact, Code, Network, NetworkSpec, OpSpec};
+use snnc_runtime::{
+    Artifact, Code, Network, NetworkSpec, OpSpec,
+    locked::{Answer, DEGREE, MODULUS_BITS, SECURITY},
+};
 use std::{fmt::Write, path::Path, process::ExitCode};
 
 /// Runs the command.
@@ -82,6 +85,20 @@ fn artifact_text(path: &Path, artifact: &Artifact) -> Result<String> {
             word(&spec.output.head)
         ),
     );
+    if let Some(lock) = network.lock() {
+        let bytes = artifact.lock.as_ref().map_or(0, Vec::len);
+        line(
+            "read-out",
+            format!("locked with the key {}: {} classes of {} features", lock.terms().key, lock.terms().classes, lock.features()),
+        );
+        line("lock", format!("{}B; an answer has {}B", si(bytes as f64), si(Answer::len(lock.terms().classes) as f64)));
+        let bound = lock.bound();
+        line(
+            "ciphertexts",
+            format!("BFV, degree {DEGREE}, modulus of {MODULUS_BITS} bits, sums of {} bits; unaudited", lock.terms().plain_bits),
+        );
+        line("security", format!("{SECURITY} bits by the guidelines of 2024; features are hidden by {} bits of flooding", bound.hiding()));
+    }
     for (name, value) in &spec.options {
         line("option", format!("{name} = {value}"));
     }

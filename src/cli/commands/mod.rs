@@ -8,9 +8,12 @@ pub(super) mod emit;
 pub(super) mod eval;
 pub(super) mod explain;
 pub(super) mod inspect;
+pub(super) mod keygen;
+pub(super) mod lock;
 pub(super) mod opt;
 pub(super) mod run;
 pub(super) mod sign;
+pub(super) mod unlock;
 pub(super) mod verify;
 
 use crate::{

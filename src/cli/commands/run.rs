@@ -7,6 +7,7 @@ use crate::{
         clipped::Clipped,
         early::check,
         files,
+        locked::refuse,
         numbers::table,
         outcome::{Failure, Outcome},
         output::print,
@@ -22,7 +23,7 @@ use crate::{
     observer::Observer,
 };
 use snnc_export::raster;
-use snnc_runtime::{Keys, Network, argmax};
+use snnc_runtime::{Keys, Network, argmax, locked::Answers};
 use std::{path::Path, process::ExitCode, time::Instant};
 
 /// Runs the command.
@@ -55,6 +56,10 @@ pub(crate) fn run(args: &RunArgs, style: &Style) -> Outcome {
     let mut ran = ran(args, input, &keys, &mut console).map_err(&about)?;
     drop(console);
     let mut batch = files::Batch::default();
+    if let (Some(out), Some(answers)) = (&args.out, ran.answers.take()) {
+        close(recipients.as_ref(), answers.to_bytes()).and_then(|bytes| files::write(out, bytes)).map_err(&about)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if let (Some(path), Some(picture)) = (&args.raster, ran.picture.take()) {
         close(recipients.as_ref(), picture).and_then(|bytes| batch.add(path, bytes)).map_err(&about)?;
     }
@@ -71,20 +76,30 @@ pub(crate) fn run(args: &RunArgs, style: &Style) -> Outcome {
 }
 
 /// What a run came to.
-struct Ran {
+pub(super) struct Ran {
     /// Of all images.
     logits: Vec<f32>,
     classes: usize,
+    /// In place of the logits, where the read-out is locked.
+    answers: Option<Answers>,
     /// The spikes of one image, if they are to be drawn.
     picture: Option<String>,
     /// Time steps of each image, if they differ.
     steps: Option<Vec<usize>>,
 }
 
+impl Ran {
+    /// Logits and no more.
+    pub(super) fn of(logits: Vec<f32>, classes: usize) -> Self {
+        Self { logits, classes, answers: None, picture: None, steps: None }
+    }
+}
+
 fn ran(args: &RunArgs, path: &Path, keys: &Keys, console: &mut Console) -> Result<Ran> {
     let network = load_network(&args.artifact, keys)?;
     let timesteps = args.timesteps.unwrap_or(network.spec().timesteps);
     check_timesteps(&args.artifact, &network, &[timesteps])?;
+    check_lock(args, &network)?;
     let images = Images::read(path)?;
     let input = &network.spec().input;
     let plan = Plan::new(&images, &input.shape, Some(input.layout), &input.preprocess)?;
@@ -108,13 +123,19 @@ fn ran(args: &RunArgs, path: &Path, keys: &Keys, console: &mut Console) -> Resul
     console.stage("run", Some(images.count as u64));
     let mut clipped = Clipped::default();
     let mut logits = Vec::with_capacity(images.count * network.classes());
+    let mut answers = Vec::new();
     for first in (0..images.count).step_by(batch) {
         let end = images.count.min(first + batch);
         let input = plan.convert(&images, first..end);
         clipped.count(&network.spec().input, &input);
         // The runtime checks the values, whoever runs them.
         logits.extend(match &simulated {
-            None => network.run(&input, timesteps, first as u64).map_err(|e| Error::format(path, e.to_string()))?.logits,
+            None => {
+                let mut made =
+                    network.answer_checkpoints(&input, &[timesteps], first as u64).map_err(|e| Error::format(path, e.to_string()))?;
+                made.iter_mut().for_each(|outcome| answers.append(&mut outcome.answers));
+                made.pop().map_or_else(Vec::new, |outcome| outcome.logits)
+            }
             Some(_) if input.iter().any(|v| !v.is_finite()) => return Err(Error::format(path, "a value is not finite")),
             Some(simulated) => simulated.logits(&input, timesteps, first)?,
         });
@@ -122,7 +143,25 @@ fn ran(args: &RunArgs, path: &Path, keys: &Keys, console: &mut Console) -> Resul
     }
     console.stage_done(start.elapsed());
     clipped.warn(console);
-    Ok(Ran { logits, classes: network.classes(), picture, steps: None })
+    Ok(Ran { answers: network.answers(timesteps, answers), picture, ..Ran::of(logits, network.classes()) })
+}
+
+/// A locked network gives out answers, to a file, and what would look at its logits has nothing to look at.
+fn check_lock(args: &RunArgs, network: &Network) -> Result<()> {
+    let refuse = |what: &str, advice: &str| refuse(&args.artifact, network.spec(), what, advice);
+    if args.out.is_none() {
+        refuse("no class", "write its answers with `-o ANSWERS`, and read them with `snnc unlock ANSWERS --key KEYFILE`")?;
+    }
+    if args.early_exit.is_some() {
+        refuse("--early-exit", "whether a class is clear, the holder of the key alone could say")?;
+    }
+    if args.raster.is_some() {
+        refuse("--raster", "draw the network before its lock")?;
+    }
+    match args.simulator {
+        Simulator::Engine => refuse("--simulator engine", "the runtime alone makes answers"),
+        Simulator::Runtime => Ok(()),
+    }
 }
 
 /// Stops every image as soon as its class is clear.
@@ -155,7 +194,7 @@ fn early(
     }
     console.stage_done(start.elapsed());
     clipped.warn(console);
-    Ok(Ran { logits, classes: network.classes(), picture, steps: Some(steps) })
+    Ok(Ran { picture, steps: Some(steps), ..Ran::of(logits, network.classes()) })
 }
 
 /// Draws the spikes of the image that is asked for.
@@ -175,7 +214,7 @@ fn picture(args: &RunArgs, path: &Path, network: &Network, images: &Images, plan
     Ok(raster::svg(network, &trace, 0, &format!("{}, image {image} of {}", name(&args.artifact), name(path))))
 }
 
-fn readable(ran: &Ran) -> String {
+pub(super) fn readable(ran: &Ran) -> String {
     let with_steps = |mut row: Vec<String>, steps: String| {
         if ran.steps.is_some() {
             row.push(steps);

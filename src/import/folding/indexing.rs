@@ -209,7 +209,7 @@ pub(super) fn eye_like(cx: &mut Cx, call: &Call<'_>, operands: Operands<'_>) -> 
         None => like.element(),
     };
     let len = entries(cx, call, &like.dims)?;
-    let one = |at: usize| (at % columns.max(1)) as i128 - (at / columns.max(1)) as i128 == k.into();
+    let one = |at: usize| (at % columns.max(1)) as i128 - (at / columns.max(1)) as i128 == i128::from(k);
     let data = match ty {
         DataType::Float | DataType::Double | DataType::Float16 | DataType::Bfloat16 => {
             Data::Float((0..len).map(|at| f32::from(u8::from(one(at)))).collect())
