@@ -2,12 +2,12 @@
 //! above them.
 
 use super::{
-    Conduct, NOMINAL_SPEED,
     attack::{Loot, Subject},
     attacks::steps,
-    by_judge,
     case::{Case, Effort, macs},
+    conduct::{Conduct, NOMINAL_SPEED},
     distil::own_images,
+    jury::by_judge,
     metrics::Metric,
     models::Oracle,
     pictures::Pictures,

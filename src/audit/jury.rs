@@ -21,6 +21,12 @@ const BATCH: usize = 32;
 /// A judge is sure of a class that it gives this probability.
 const SURE: f64 = 0.9;
 
+/// The name of a metric of a judge, counted from 0: the first judge's has no number.
+#[must_use]
+pub fn by_judge(name: &str, judge: usize) -> String {
+    if judge == 0 { name.to_owned() } else { format!("{name}_by_{}", judge + 1) }
+}
+
 /// A classifier that looks at pictures.
 pub struct Juror {
     network: Network<'static>,

@@ -5,6 +5,7 @@
 //! | [`attack`], [`attacked`] | what an attack is: adversary, cell, loot; and what it got |
 //! | [`attacks`] | the adversaries, one file each, and their list |
 //! | [`case`] | what all attacks of one audit share |
+//! | [`conduct`] | how hard an audit tries, and what it may take |
 //! | [`models`] | the networks under attack, to differentiate or to ask |
 //! | [`reconstruct`] | images by descent |
 //! | [`readout`] | what a network without its read-out shows |
@@ -25,6 +26,7 @@ pub mod attack;
 pub mod attacked;
 pub mod attacks;
 pub mod case;
+pub mod conduct;
 pub mod descent;
 pub mod distil;
 pub mod effort;
@@ -46,6 +48,7 @@ pub mod verdict;
 pub mod weights;
 
 pub use attacked::{Attacked, Row, Skipped, Tried};
+pub use conduct::{Conduct, NOMINAL_SPEED, QUICK_SECONDS};
 
 use crate::{error::Result, observer::Observer};
 use attack::{Attack, Cell, Loot};
@@ -53,32 +56,15 @@ use attacks::ATTACKS;
 use case::{Case, Effort};
 use effort::Best;
 use floors::Floor;
+use jury::by_judge;
 use metrics::{Metric, distance};
 use pictures::Pictures;
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
-use store::Store;
 use tradeoff::Tradeoff;
 use verdict::Verdict;
-
-/// Multiply-accumulates a second of processor time, by which cells are estimated. A constant, so that a quick audit makes the same cells on
-/// every machine.
-pub const NOMINAL_SPEED: f64 = 4e10;
-
-/// Seconds of processor time that a quick audit may be estimated to take.
-pub const QUICK_SECONDS: f64 = 120.0;
-
-/// How an audit is made.
-pub struct Conduct<'a> {
-    /// How hard it tries.
-    pub effort: Effort,
-    /// Seconds after which no new cell is begun.
-    pub budget: Option<f64>,
-    /// Where results are kept.
-    pub store: Option<&'a Store>,
-}
 
 /// A finished audit.
 #[derive(Debug)]
@@ -198,12 +184,6 @@ struct Judged {
     metrics: Vec<Metric>,
     curve: Vec<Tried>,
     pictures: Option<Pictures>,
-}
-
-/// The name of a metric of a judge, counted from 0: the first judge's has no number.
-#[must_use]
-pub fn by_judge(name: &str, judge: usize) -> String {
-    if judge == 0 { name.to_owned() } else { format!("{name}_by_{}", judge + 1) }
 }
 
 /// What the judges and the features say of what a cell got.

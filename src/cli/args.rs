@@ -402,7 +402,7 @@ pub struct AuditArgs {
     #[arg(long = "audit", value_name = "EFFORT", default_value = "quick", value_parser = effort())]
     pub effort: Effort,
     /// Numbers of time steps at which an artifact of the rate code is attacked; an attacker may run it longer than it was made for
-    /// [default: T for what costs the same at any, else at most 8; with `full` T too]
+    /// [default: T, or 8 for what would take more than a minute at T; with `full` both]
     #[arg(long, value_name = "N[,N..]", value_parser = parse_steps, value_delimiter = ',')]
     pub timesteps: Vec<usize>,
     /// Attacks to make, by name; the report lists no others [default: all that the effort has]

@@ -1,6 +1,6 @@
 //! The adaptive attacker: a twin is distilled from the artifact's answers before it is inverted, and every prior is used.
 
-use super::cells::{descent_macs, float_cell, steps, timesteps};
+use super::cells::{descent_macs, float_cell, steps, timesteps_of_twins};
 use crate::{
     audit::{
         attack::{About, Attack, Cell, Knowledge, Loot, Subject},
@@ -60,7 +60,7 @@ impl Attack for Adaptive {
                     cells.push(cell);
                     continue;
                 }
-                for t in timesteps(case, effort) {
+                for t in timesteps_of_twins(case) {
                     let training = 3.0 * case.spiking_macs(1) * (asked.queries * asked.epochs) as f64;
                     let queries = case.spiking_macs(t) * (asked.queries + HELD_OUT) as f64;
                     let distillation = match variant {

@@ -57,7 +57,7 @@ impl Attack for BlackBox {
         let Queries { pool, rounds, pairs } = queries(effort);
         let asked = (pool + case.shown.len() * rounds * (2 * pairs + 1)) as f64;
         let one = |t: Option<usize>| t.map_or(case.float_macs(), |t| case.spiking_macs(t));
-        cells_of_three(self.name(), VARIANT, &timesteps(case, effort), |t| asked * one(t))
+        cells_of_three(self.name(), VARIANT, &timesteps(case, effort, asked * case.spiking_macs(case.timesteps())), |t| asked * one(t))
     }
 
     fn run(&self, case: &Case<'_>, cell: &Cell, effort: Effort) -> Result<Loot> {

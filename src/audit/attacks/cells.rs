@@ -3,6 +3,7 @@
 use crate::audit::{
     attack::{Cell, Subject},
     case::{Case, Effort},
+    conduct::NOMINAL_SPEED,
 };
 use snnc_runtime::Code;
 
@@ -15,12 +16,15 @@ pub fn steps(effort: Effort) -> usize {
     }
 }
 
-/// Most time steps at which a quick audit does what costs in proportion to them; a full one does it there too, and at T.
+/// Most time steps at which what costs in proportion to them is done where it would take too long at T; a full audit does it at both.
 const QUICK_STEPS: usize = 8;
 
-/// Numbers of time steps for what costs in proportion to them: those that the user chose, if any.
+/// Seconds of processor time that a cell of a quick audit may be estimated to take at T.
+const AFFORDABLE: f64 = 60.0;
+
+/// Numbers of time steps for what costs in proportion to them, so many multiply-accumulates at T: those that the user chose, if any.
 #[must_use]
-pub(super) fn timesteps(case: &Case<'_>, effort: Effort) -> Vec<usize> {
+pub(super) fn timesteps(case: &Case<'_>, effort: Effort, macs_at_t: f64) -> Vec<usize> {
     if !case.given.timesteps.is_empty() {
         return case.given.timesteps.clone();
     }
@@ -29,11 +33,14 @@ pub(super) fn timesteps(case: &Case<'_>, effort: Effort) -> Vec<usize> {
         // A number is its digits, and no fewer.
         return vec![compiled];
     }
-    let mut steps = vec![compiled.min(QUICK_STEPS)];
-    if effort == Effort::Full && compiled > QUICK_STEPS {
-        steps.push(compiled);
+    if compiled <= QUICK_STEPS {
+        return vec![compiled];
     }
-    steps
+    match effort {
+        // What a network answers after a few of many steps may mean nothing.
+        Effort::Quick => vec![if macs_at_t <= AFFORDABLE * NOMINAL_SPEED { compiled } else { QUICK_STEPS }],
+        Effort::Full => vec![QUICK_STEPS, compiled],
+    }
 }
 
 /// Numbers of time steps for what costs the same at any: those that the user chose, or T.

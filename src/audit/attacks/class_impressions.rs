@@ -44,7 +44,10 @@ impl Attack for ClassImpressions {
     fn cells(&self, case: &Case<'_>, effort: Effort) -> Vec<Cell> {
         let steps = steps(effort);
         let mut cells = Vec::new();
-        for (variant, times) in [(REBUILT, timesteps_of_twins(case)), (THROUGH_TIME, timesteps(case, effort))] {
+        for (variant, times) in [
+            (REBUILT, timesteps_of_twins(case)),
+            (THROUGH_TIME, timesteps(case, effort, descent_macs(case, case.spiking_macs(case.timesteps()), steps, 1))),
+        ] {
             cells.push(float_cell(case, variant, Subject::Ann, "impressions", steps));
             cells.extend(times.into_iter().map(|t| Cell {
                 variant,

@@ -56,7 +56,7 @@ impl Attack for Membership {
         let count = |set: &Option<Labelled>| set.as_ref().map_or(0, |s| s.pictures.count.min(most(effort)));
         let images = (count(&material.members) + count(&material.nonmembers)) as f64;
         let one = |t: Option<usize>| t.map_or(case.float_macs(), |t| case.spiking_macs(t));
-        let mut steps = timesteps(case, effort);
+        let mut steps = timesteps(case, effort, images * case.spiking_macs(case.timesteps()));
         if effort == Effort::Full && case.network.spec().code == Code::Rate && case.given.timesteps.is_empty() {
             // An answer after few steps may tell otherwise than the last one.
             steps.extend((0..).map(|k| 1 << k).take_while(|&t| t < case.timesteps()));

@@ -95,14 +95,15 @@ impl Attack for ThroughTime {
             cells.push(float_cell(case, variant, Subject::Ann, "natural", steps(effort)));
             // One way at every number of steps, the others at the smallest.
             let taken = if variant == all[0].name { usize::MAX } else { 1 };
-            for steps in timesteps(case, effort).into_iter().take(taken) {
-                let tries = restarts(effort) * draws * smoothed.unwrap_or(1);
+            let tries = restarts(effort) * draws * smoothed.unwrap_or(1);
+            let macs = |t: usize| descent_macs(case, case.spiking_macs(t), steps_through_time(effort), tries);
+            for steps in timesteps(case, effort, macs(case.timesteps())).into_iter().take(taken) {
                 cells.push(Cell {
                     variant,
                     subject: Subject::Snn,
                     timesteps: Some(steps),
                     work: format!("through-time/{variant}/{steps}"),
-                    macs: descent_macs(case, case.spiking_macs(steps), steps_through_time(effort), tries),
+                    macs: macs(steps),
                 });
             }
             cells.push(float_cell(case, variant, Subject::Control, "natural", steps(effort)));

@@ -30,10 +30,12 @@ impl Attack for WeightReadability {
         }
     }
 
-    fn cells(&self, case: &Case<'_>, effort: Effort) -> Vec<Cell> {
+    fn cells(&self, case: &Case<'_>, _: Effort) -> Vec<Cell> {
         let ann = case.float_macs();
         let one = |t: Option<usize>| ann + t.map_or(ann, |t| case.spiking_macs(t));
-        cells_of_three(self.name(), VARIANT, &timesteps(case, effort)[..1], |t| SEEN as f64 * one(t))
+        cells_of_three(self.name(), VARIANT, &timesteps(case, Effort::Quick, SEEN as f64 * case.spiking_macs(case.timesteps())), |t| {
+            SEEN as f64 * one(t)
+        })
     }
 
     fn run(&self, case: &Case<'_>, cell: &Cell, _: Effort) -> Result<Loot> {

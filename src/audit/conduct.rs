@@ -1,0 +1,20 @@
+//! How an audit is made.
+
+use super::{case::Effort, store::Store};
+
+/// Multiply-accumulates a second of processor time, by which cells are estimated. A constant, so that a quick audit makes the same cells on
+/// every machine.
+pub const NOMINAL_SPEED: f64 = 4e10;
+
+/// Seconds of processor time that a quick audit may be estimated to take.
+pub const QUICK_SECONDS: f64 = 120.0;
+
+/// How an audit is made.
+pub struct Conduct<'a> {
+    /// How hard it tries.
+    pub effort: Effort,
+    /// Seconds after which no new cell is begun.
+    pub budget: Option<f64>,
+    /// Where results are kept.
+    pub store: Option<&'a Store>,
+}
