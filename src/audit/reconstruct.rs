@@ -107,6 +107,14 @@ impl Way {
     }
 }
 
+/// An image that was found, in the model's own layout and units.
+#[derive(Clone)]
+struct Found {
+    /// How far the network is from taking it for its class; of several descents the least counts.
+    loss: f64,
+    image: Vec<f32>,
+}
+
 /// A search for images that a network takes for classes.
 pub struct Search<'a> {
     /// What is differentiated.
@@ -142,26 +150,26 @@ impl<'a> Search<'a> {
         let tries: Vec<(usize, usize)> = (0..self.restarts).flat_map(|restart| (0..count).map(move |k| (restart, k))).collect();
         let batches: Vec<&[(usize, usize)]> = tries.chunks(BATCH).collect();
         let parts = parallel::over(batches, |_, batch| self.descend(case, batch, &milestones));
-        let mut best: Vec<Vec<Option<(f64, Vec<f32>)>>> = vec![vec![None; count]; milestones.len()];
+        let mut best: Vec<Vec<Option<Found>>> = vec![vec![None; count]; milestones.len()];
         for (batch, part) in tries.chunks(BATCH).zip(parts) {
             for (best, found) in best.iter_mut().zip(part?) {
                 for (&(_, k), found) in batch.iter().zip(found) {
-                    if best[k].as_ref().is_none_or(|(least, _)| found.0 < *least) {
+                    if best[k].as_ref().is_none_or(|best| found.loss < best.loss) {
                         best[k] = Some(found);
                     }
                 }
             }
         }
         let per_step = self.restarts * self.way.gradients() * self.draws;
-        let stage = |(step, best): (usize, Vec<Option<(f64, Vec<f32>)>>)| {
-            let images: Vec<f32> = best.into_iter().flatten().flat_map(|(_, image)| image).collect();
+        let stage = |(step, best): (usize, Vec<Option<Found>>)| {
+            let images: Vec<f32> = best.into_iter().flatten().flat_map(|found| found.image).collect();
             Stage { effort: self.before + step * per_step, pictures: Pictures::of_model(&case.canvas, &images) }
         };
         Ok(milestones.into_iter().zip(best).map(stage).collect())
     }
 
-    /// For each milestone, the images of a batch with their losses, in the model's own units.
-    fn descend(&self, case: &Case<'_>, batch: &[(usize, usize)], milestones: &[usize]) -> Result<Vec<Vec<(f64, Vec<f32>)>>> {
+    /// For each milestone, the images of a batch.
+    fn descend(&self, case: &Case<'_>, batch: &[(usize, usize)], milestones: &[usize]) -> Result<Vec<Vec<Found>>> {
         let canvas = &case.canvas;
         let mut images: Vec<f32> = batch.iter().flat_map(|&(restart, k)| start(case, &self.way, restart * self.shown.len() + k)).collect();
         let classes: Vec<usize> = batch.iter().map(|&(_, k)| self.shown[k]).collect();
@@ -182,7 +190,8 @@ impl<'a> Search<'a> {
         };
         let judged = |images: Vec<f32>| {
             let losses = if self.restarts > 1 { losses(self.model, &images, &targets, self.classes)? } else { vec![0.0; batch.len()] };
-            Ok(losses.into_iter().zip(images.chunks(canvas.len()).map(<[f32]>::to_vec)).collect())
+            let found = losses.into_iter().zip(images.chunks(canvas.len()));
+            Ok(found.map(|(loss, image)| Found { loss, image: image.to_vec() }).collect())
         };
         stages.into_iter().map(judged).collect()
     }

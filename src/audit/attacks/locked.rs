@@ -131,11 +131,10 @@ impl Attack for Locked {
         match from {
             From::Judge => attacker.guided(),
             From::Shots(n) => {
-                let (images, labels, rest, their_labels) =
-                    shots(case, n).ok_or_else(|| Error::Internal("there were labelled images".into()))?;
-                let directions = probe::fitted(&attacker.sample(&images)?, &labels, case.classes);
-                let right = probe::right(&directions, &attacker.sample(&rest)?, &their_labels);
-                let accuracy = Metric::share("probe_accuracy", right, their_labels.len(), Some(1.0 / case.classes as f64));
+                let [few, rest] = shots(case, n).ok_or_else(|| Error::Internal("there were labelled images".into()))?;
+                let directions = probe::fitted(&attacker.sample(&few.images)?, &few.labels, case.classes);
+                let right = probe::right(&directions, &attacker.sample(&rest.images)?, &rest.labels);
+                let accuracy = Metric::share("probe_accuracy", right, rest.labels.len(), Some(1.0 / case.classes as f64));
                 let loot = attacker.inverted(&directions, &case.shown, natural(steps(effort)), n * case.classes)?;
                 Ok(Loot { metrics: vec![accuracy], ..loot })
             }
@@ -258,9 +257,14 @@ fn spread(count: usize, wanted: usize, seed: u64) -> Vec<usize> {
     order.into_iter().cycle().take(wanted).collect()
 }
 
-/// So many labelled images of each class with their labels, and the rest with theirs; none if a class has not as many and one more.
-#[allow(clippy::type_complexity, reason = "two sets of images with labels")]
-fn shots(case: &Case<'_>, each: usize) -> Option<(Vec<f32>, Vec<usize>, Vec<f32>, Vec<usize>)> {
+/// Labelled images, in the model's own layout and units.
+struct Shots {
+    images: Vec<f32>,
+    labels: Vec<usize>,
+}
+
+/// So many labelled images of each class, and others to judge by; none if a class has not as many and one more.
+fn shots(case: &Case<'_>, each: usize) -> Option<[Shots; 2]> {
     let reference = case.given.material.reference.as_ref()?;
     let labels = reference.labels.as_ref()?;
     let mut taken = vec![0; case.classes];
@@ -279,9 +283,10 @@ fn shots(case: &Case<'_>, each: usize) -> Option<(Vec<f32>, Vec<usize>, Vec<f32>
     rest.truncate(JUDGED);
     let images = reference.pictures.to_model("reference", case.dims(), &case.preprocess).ok()?;
     let len = case.canvas.len();
-    let pick = |chosen: &[usize]| chosen.iter().flat_map(|&k| images[k * len..][..len].to_vec()).collect::<Vec<f32>>();
-    let named = |chosen: &[usize]| chosen.iter().map(|&k| labels[k]).collect::<Vec<usize>>();
-    Some((pick(&few), named(&few), pick(&rest), named(&rest)))
+    Some([few, rest].map(|chosen| Shots {
+        images: chosen.iter().flat_map(|&k| images[k * len..][..len].to_vec()).collect(),
+        labels: chosen.iter().map(|&k| labels[k]).collect(),
+    }))
 }
 
 /// Images by which the accuracy of a fitted read-out is judged.
