@@ -13,7 +13,7 @@ use crate::{
 use snnc_engine::{Network, loss::log_softmax};
 use snnc_ir::{Graph, NodeId, Operator};
 use snnc_runtime::argmax;
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 /// Pictures that go through together.
 const BATCH: usize = 32;
@@ -118,8 +118,13 @@ impl Seen {
     #[must_use]
     pub fn recognition(&self, name: &str, shown: &[usize]) -> Option<Metric> {
         let classes = self.logits.len() / shown.len().max(1);
-        let hits = self.rows(classes)?.zip(shown).filter(|(row, class)| argmax(row) == **class).count();
-        Some(Metric::share(name, hits, shown.len(), Some(1.0 / classes as f64)))
+        let mut groups: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
+        for (row, &class) in self.rows(classes)?.zip(shown) {
+            let (hits, of) = groups.entry(class).or_default();
+            *hits += usize::from(argmax(row) == class);
+            *of += 1;
+        }
+        Some(Metric::clustered(name, &groups.into_values().collect::<Vec<_>>(), Some(1.0 / classes as f64)))
     }
 
     /// How sure the judge is, on average, of the class that was to be shown.

@@ -44,11 +44,11 @@ pub enum Than {
 /// Compares two shares (by Newcombe's interval of their difference) or two other numbers (by whether their intervals overlap).
 #[must_use]
 pub fn compare(a: &Metric, b: &Metric) -> Than {
-    let hits = |m: &Metric| (m.value * m.of as f64).round() as usize;
+    let with_interval = |m: &Metric| (m.value, m.interval_95.unwrap_or([m.value; 2]));
     let between = if a.unit == super::metrics::Unit::Share {
-        interval::difference((hits(a), a.of), (hits(b), b.of))
+        interval::difference(with_interval(a), with_interval(b))
     } else {
-        let ([low_a, high_a], [low_b, high_b]) = (a.interval_95.unwrap_or([a.value; 2]), b.interval_95.unwrap_or([b.value; 2]));
+        let ((_, [low_a, high_a]), (_, [low_b, high_b])) = (with_interval(a), with_interval(b));
         [low_a - high_b, high_a - low_b]
     };
     match between {

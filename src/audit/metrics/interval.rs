@@ -9,20 +9,37 @@ const Z: f64 = 1.959_964;
 #[must_use]
 pub fn wilson(hits: usize, of: usize) -> [f64; 2] {
     let n = of.max(1) as f64;
-    let share = hits as f64 / n;
+    around(hits as f64 / n, n)
+}
+
+/// The same of a share in groups that are alike inside, each given by its hits and its size: of so many draws as would be as uncertain if each was drawn by
+/// itself (the design effect of Rao and Scott, Biometrics 48, 1992). Reconstructions of one class go right or wrong together.
+#[must_use]
+pub fn clustered(groups: &[(usize, usize)]) -> [f64; 2] {
+    let n = groups.iter().map(|&(_, of)| of).sum::<usize>().max(1) as f64;
+    let share = groups.iter().map(|&(hits, _)| hits).sum::<usize>() as f64 / n;
+    let independent = share * (1.0 - share) / n;
+    let count = groups.len() as f64;
+    let squares: f64 = groups.iter().map(|&(hits, of)| (hits as f64 - share * of as f64).powi(2)).sum();
+    let found = squares / n.powi(2) * count / (count - 1.0).max(1.0);
+    let effect = if independent > 0.0 && groups.len() > 1 { (found / independent).max(1.0) } else { 1.0 };
+    around(share, n / effect)
+}
+
+/// Wilson's interval of a share of `n` draws.
+fn around(share: f64, n: f64) -> [f64; 2] {
     let centre = (share + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
     let half = Z / (1.0 + Z * Z / n) * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
     [(centre - half).clamp(0.0, 1.0), (centre + half).clamp(0.0, 1.0)]
 }
 
-/// Where the difference of two independent shares lies with a probability of 95 % (Newcombe, Statistics in Medicine 17, 1998, method 10).
+/// Where the difference of two independent shares lies with a probability of 95 %, given both with their intervals (Newcombe, Statistics in
+/// Medicine 17, 1998, method 10).
 #[must_use]
-pub fn difference(a: (usize, usize), b: (usize, usize)) -> [f64; 2] {
-    let share = |(hits, of): (usize, usize)| hits as f64 / of.max(1) as f64;
-    let ([low_a, high_a], [low_b, high_b]) = (wilson(a.0, a.1), wilson(b.0, b.1));
-    let between = share(a) - share(b);
-    let below = ((share(a) - low_a).powi(2) + (high_b - share(b)).powi(2)).sqrt();
-    let above = ((high_a - share(a)).powi(2) + (share(b) - low_b).powi(2)).sqrt();
+pub fn difference((a, [low_a, high_a]): (f64, [f64; 2]), (b, [low_b, high_b]): (f64, [f64; 2])) -> [f64; 2] {
+    let between = a - b;
+    let below = ((a - low_a).powi(2) + (high_b - b).powi(2)).sqrt();
+    let above = ((high_a - a).powi(2) + (b - low_b).powi(2)).sqrt();
     [between - below, between + above]
 }
 
@@ -62,9 +79,22 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_together_counts_for_less() {
+        // All or nothing in ten groups of three: as if ten things had been drawn.
+        let together: Vec<(usize, usize)> = (0..10).map(|k| (if k < 3 { 3 } else { 0 }, 3)).collect();
+        let ([low, high], [low_of_ten, high_of_ten]) = (clustered(&together), wilson(3, 10));
+        assert!((low - low_of_ten).abs() < 0.02 && (high - high_of_ten).abs() < 0.02, "{low} {high}");
+        // Spread out evenly, or all alike: as many as there are.
+        let spread: Vec<(usize, usize)> = (0..10).map(|_| (1, 3)).collect();
+        assert_eq!(clustered(&spread), wilson(10, 30));
+        assert_eq!(clustered(&[(3, 3); 10]), wilson(30, 30));
+    }
+
+    #[test]
     fn the_difference_is_newcombes() {
         // His table II: 56/70 against 48/80 is 0.0524 to 0.3339.
-        let [low, high] = difference((56, 70), (48, 80));
+        let share = |hits: usize, of: usize| (hits as f64 / of as f64, wilson(hits, of));
+        let [low, high] = difference(share(56, 70), share(48, 80));
         assert!((low - 0.0524).abs() < 1e-4 && (high - 0.3339).abs() < 1e-4, "{low} {high}");
     }
 

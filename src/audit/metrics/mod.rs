@@ -54,6 +54,13 @@ impl Metric {
         Self { name: name.to_owned(), value, interval_95: Some([low, high]), chance, of, unit: Unit::Share }
     }
 
+    /// A share of things in groups that are alike inside, each given by its hits and its size.
+    #[must_use]
+    pub fn clustered(name: &str, groups: &[(usize, usize)], chance: Option<f64>) -> Self {
+        let (hits, of) = groups.iter().fold((0, 0), |(hits, of), group| (hits + group.0, of + group.1));
+        Self { interval_95: Some(interval::clustered(groups)), ..Self::share(name, hits, of, chance) }
+    }
+
     /// A number without an interval.
     #[must_use]
     pub fn plain(name: &str, value: f64, of: usize, unit: Unit) -> Self {
