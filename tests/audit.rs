@@ -65,9 +65,20 @@ fn audited(artifact: &Artifact, bytes: &[u8], material: Material, effort: Effort
 }
 
 fn audited_with(seed: u64, artifact: &Artifact, bytes: &[u8], material: Material, effort: Effort, store: Option<&Store>) -> Audit {
+    audited_as(|given| given.seed = seed, artifact, bytes, material, effort, store)
+}
+
+fn audited_as(
+    ask: impl FnOnce(&mut Given<'_>),
+    artifact: &Artifact,
+    bytes: &[u8],
+    material: Material,
+    effort: Effort,
+    store: Option<&Store>,
+) -> Audit {
     let (imported, float) = canonical(&fixture("digits.onnx"), None, &mut Silent).unwrap();
     let normed = with_batch_norms(&imported.graph).unwrap();
-    let given = Given {
+    let mut given = Given {
         artifact,
         bytes,
         imported: &imported,
@@ -80,8 +91,9 @@ fn audited_with(seed: u64, artifact: &Artifact, bytes: &[u8], material: Material
         material,
         words: Vec::new(),
         timesteps: Vec::new(),
-        seed,
+        seed: 0,
     };
+    ask(&mut given);
     let case = Case::new(given, effort).unwrap();
     audit(&case, &Conduct { effort, budget: None, store }, &mut Silent).unwrap()
 }
@@ -245,6 +257,34 @@ fn trained_says_that_no_copy_is_found() {
         let leaks: Vec<_> = audit.attacks[0].findings.iter().filter(|f| f.severity == Severity::Leak).collect();
         assert_eq!(leaks.is_empty(), is_fully_trained, "{rate} {leaks:?}");
     }
+}
+
+#[test]
+fn attackers_without_the_read_out_are_made_and_labels_make_up_for_it() {
+    let artifact = converted(Code::Radix).artifact;
+    let material = Material { reference: Some(labelled("digits_test.npz", 400)), ..Material::default() };
+    let ask = |given: &mut Given<'_>| {
+        given.only = vec!["locked".to_owned()];
+        given.as_locked = true;
+    };
+    let audit = audited_as(ask, &artifact, &artifact.to_bytes().unwrap(), material, Effort::Full, None);
+    assert_eq!(audit.attacks.len(), 1);
+    let rows = &audit.attacks[0].rows;
+    let variants: BTreeSet<&str> = rows.iter().map(|row| row.cell.variant).collect();
+    assert_eq!((variants.len(), rows.len()), (12, 24), "each on the ANN and on the artifact");
+    let named = |row: &&snnc::audit::Row| main(row).unwrap().name == "recognition";
+    assert_eq!(rows.iter().filter(named).count(), 10);
+    for row in rows.iter().filter(|row| row.cell.variant == "20 labelled images a class") {
+        let accuracy = row.metrics.iter().find(|m| m.name == "probe_accuracy").unwrap();
+        assert!(accuracy.value > 0.9 && is_beyond_chance(main(row).unwrap()), "{:?} {:?}", row.cell, row.metrics);
+    }
+    // Who finds no class by name is no match for who does, whatever the numbers.
+    assert!(audit.best.iter().all(|best| best.recognised.name == "recognition" && best.attack == "locked"));
+    // Without the read-out, it is asked for or it is not there.
+    let open = audited(&artifact, &artifact.to_bytes().unwrap(), Material::default(), Effort::Quick, None);
+    assert!(open.attacks.iter().all(|a| a.attack.name() != "locked"));
+    assert_eq!(open.floors.len(), 4);
+    assert!(open.floors.iter().all(|floor| !floor.metrics.is_empty()));
 }
 
 #[test]

@@ -3,7 +3,11 @@
 //! One file a piece of work, named by the hash of its name, so nothing is read that another audit made: a first line says whose it is.
 
 use super::attack::{Loot, Stage};
-use super::{hygiene::Finding, metrics::Metric, pictures::Pictures};
+use super::{
+    hygiene::Finding,
+    metrics::{Metric, Unit},
+    pictures::Pictures,
+};
 use crate::error::{Error, Result};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
@@ -31,8 +35,40 @@ struct Kept {
     work: String,
     stages: Vec<KeptStage>,
     is_nameless: bool,
-    metrics: Vec<Metric>,
+    metrics: Vec<KeptMetric>,
     findings: Vec<Finding>,
+}
+
+/// A metric, its numbers as bits: as text they would come back with another last one.
+#[derive(Serialize, Deserialize)]
+struct KeptMetric {
+    name: String,
+    value: u64,
+    interval_95: Option<[u64; 2]>,
+    chance: Option<u64>,
+    of: usize,
+    unit: Unit,
+}
+
+impl From<&Metric> for KeptMetric {
+    fn from(metric: &Metric) -> Self {
+        let Metric { name, value, interval_95, chance, of, unit } = metric.clone();
+        Self {
+            name,
+            value: value.to_bits(),
+            interval_95: interval_95.map(|i| i.map(f64::to_bits)),
+            chance: chance.map(f64::to_bits),
+            of,
+            unit,
+        }
+    }
+}
+
+impl From<KeptMetric> for Metric {
+    fn from(KeptMetric { name, value, interval_95, chance, of, unit }: KeptMetric) -> Self {
+        let interval_95 = interval_95.map(|i| i.map(f64::from_bits));
+        Self { name, value: f64::from_bits(value), interval_95, chance: chance.map(f64::from_bits), of, unit }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -84,7 +120,12 @@ impl Store {
             Ok(Stage { effort, pictures: Pictures { count, size, pixels } })
         };
         let stages = kept.stages.into_iter().map(stage).collect::<Result<_>>()?;
-        Ok(Some(Loot { stages, is_nameless: kept.is_nameless, metrics: kept.metrics, findings: kept.findings }))
+        Ok(Some(Loot {
+            stages,
+            is_nameless: kept.is_nameless,
+            metrics: kept.metrics.into_iter().map(Metric::from).collect(),
+            findings: kept.findings,
+        }))
     }
 
     /// Keeps what a work got: whole, or not at all.
@@ -104,7 +145,7 @@ impl Store {
             work: work.to_owned(),
             stages: loot.stages.iter().map(stage).collect(),
             is_nameless: loot.is_nameless,
-            metrics: loot.metrics.clone(),
+            metrics: loot.metrics.iter().map(KeptMetric::from).collect(),
             findings: loot.findings.clone(),
         };
         let bytes = serde_json::to_vec(&kept).map_err(|e| Error::Internal(format!("a result is no JSON: {e}")))?;
@@ -126,7 +167,7 @@ mod tests {
         let store = |what: &str, resume| Store::new(root.path(), what.to_owned(), resume, Envelope::default()).unwrap();
         let pictures = Pictures { count: 2, size: [1, 2, 3], pixels: (0..12).collect() };
         let stages = vec![Stage { effort: 3, pictures: pictures.clone() }, Stage { effort: 7, pictures }];
-        let loot = Loot { stages, metrics: vec![Metric::share("recognition", 1, 2, Some(0.1))], ..Loot::default() };
+        let loot = Loot { stages, metrics: vec![Metric::share("recognition", 5, 24, Some(0.1))], ..Loot::default() };
         store("a", false).save("work", &loot).unwrap();
         assert_eq!(store("a", true).load("work").unwrap(), Some(loot));
         assert_eq!(store("a", false).load("work").unwrap(), None, "it was not to resume");

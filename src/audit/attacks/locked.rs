@@ -12,8 +12,8 @@ use crate::{
         metrics::Metric,
         models::{Oracle, Planned},
         readout::{
-            Directions, body::Body, clusters, confident, dictionary, features::Sample, features::Standard, independent, principal, probe,
-            sensitive, single,
+            Directions, body::Body, clusters, confident, dictionary, dot, features::Sample, features::Standard, independent, principal,
+            probe, sensitive, single,
         },
         reconstruct::{Search, Way, nameless, natural},
     },
@@ -40,7 +40,7 @@ enum From {
     Dictionary,
     Confident,
     Sensitive,
-    /// All of the above, the best for each class chosen by the judge: no attacker has that judge, none who chooses among them does better.
+    /// Of all of the above, for each class the one that the judge would choose: no attacker without labels has that judge.
     Judge,
     /// A read-out fitted to so many labelled images a class.
     Shots(usize),
@@ -56,7 +56,7 @@ const VARIANTS: [(&str, From); 12] = [
     ("sparse dictionary", From::Dictionary),
     ("confident images", From::Confident),
     ("sensitive directions", From::Sensitive),
-    ("chosen by the judge: upper bound", From::Judge),
+    ("chosen by the judge", From::Judge),
     ("1 labelled image a class", From::Shots(1)),
     ("5 labelled images a class", From::Shots(5)),
     ("20 labelled images a class", From::Shots(20)),
@@ -74,6 +74,8 @@ const ATOMS: usize = 96;
 /// Most directions that the judge chooses among, and the steps that each gets before.
 const CANDIDATES: usize = 240;
 const TRIAL: usize = 25;
+/// Standard deviation of logits as networks have it.
+const DEVIATION: f32 = 5.0;
 /// Size of the noise by which an image changes little, in units of the model's range.
 const LITTLE: f32 = 0.02;
 
@@ -135,14 +137,14 @@ impl Attack for Locked {
                 let directions = probe::fitted(&attacker.sample(&few.images)?, &few.labels, case.classes);
                 let right = probe::right(&directions, &attacker.sample(&rest.images)?, &rest.labels);
                 let accuracy = Metric::share("probe_accuracy", right, rest.labels.len(), Some(1.0 / case.classes as f64));
-                let loot = attacker.inverted(&directions, &case.shown, natural(steps(effort)), n * case.classes)?;
+                let loot = attacker.inverted(&attacker.as_sure(directions), &case.shown, natural(steps(effort)), n * case.classes)?;
                 Ok(Loot { metrics: vec![accuracy], ..loot })
             }
             From::Holder => {
                 let answers = Oracle::new(case, cell.subject, cell.timesteps.unwrap_or(1))?.logits(&attacker.own)?;
                 let labels: Vec<usize> = answers.chunks(case.classes).map(argmax).collect();
                 let directions = probe::fitted(&attacker.features, &labels, case.classes);
-                attacker.inverted(&directions, &case.shown, natural(steps(effort)), labels.len())
+                attacker.inverted(&attacker.as_sure(directions), &case.shown, natural(steps(effort)), labels.len())
             }
             _ => {
                 let directions = attacker.directions(from)?;
@@ -204,6 +206,16 @@ impl<'a> Attacker<'a> {
                 sensitive::directions(sample, &self.sample(&noisy)?, COMPONENTS)
             }
         })
+    }
+
+    /// A fitted read-out whose answers to the attacker's own images are as wide apart as a network's are: one that was fitted to few images is unsure, and
+    /// an unsure one pulls less than the priors.
+    fn as_sure(&self, directions: Directions) -> Directions {
+        let answers = || self.features.iter().flat_map(|x| directions.iter().map(|d| dot(d, x)));
+        let count = (self.features.len() * directions.len()).max(1) as f32;
+        let deviation = (answers().map(|v| v * v).sum::<f32>() / count).sqrt();
+        let factor = if deviation > 0.0 { DEVIATION / deviation } else { 1.0 };
+        directions.iter().map(|d| d.iter().map(|v| factor * v).collect()).collect()
     }
 
     /// Images that excite one of the directions each.

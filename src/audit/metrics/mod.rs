@@ -29,7 +29,7 @@ pub enum Unit {
 }
 
 /// A number with what there is to know about it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Metric {
     /// Which.
     pub name: String,

@@ -31,6 +31,6 @@ fn unit(mut direction: Vec<f32>) -> Vec<f32> {
     direction
 }
 
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
