@@ -6,7 +6,7 @@ use clap::Command;
 type Shown = &'static [(&'static str, &'static str)];
 
 /// By command: the options that `-h` shows, and what it says of them. What it shows of other commands is all that they have.
-const SHORT: [(&str, Shown); 7] = [
+const SHORT: [(&str, Shown); 8] = [
     ("compile", &COMPILE),
     (
         "eval",
@@ -64,6 +64,17 @@ const SHORT: [(&str, Shown); 7] = [
             ("out", "Write it here instead of to standard output"),
             ("name", "What functions are called by: `snn_NAME_run`"),
             ("max_flash", "Most KiB of flash memory that parameters may take"),
+            ("quiet", "Say nothing but errors"),
+        ],
+    ),
+    (
+        "lock",
+        &[
+            ("artifact", "The spiking network"),
+            ("key", "The key, as `snnc keygen` makes it"),
+            ("out", "Write the locked network here"),
+            ("identity", "Open an encrypted artifact with these keys"),
+            ("encrypt_to", "Encrypt what is written, for this key of age"),
             ("quiet", "Say nothing but errors"),
         ],
     ),
