@@ -1,8 +1,9 @@
-//! Random damage to artifacts that are plain, encrypted, signed, or both: each is refused or is what it was, and nothing panics.
+//! Random damage to artifacts that are plain, encrypted, signed, both, or locked: each is refused or is what it was, and nothing panics.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use snnc_runtime::{Artifact, Keys, Network, PublicKey};
+use snnc::artifact::lock;
+use snnc_runtime::{Artifact, Keys, Network, PublicKey, locked::Key};
 use snnc_vault::{Recipients, SecretKey, is_encrypted};
 use std::{fs, path::PathBuf};
 
@@ -118,6 +119,32 @@ fn encrypted() {
         assert!(Network::load(&file).is_err());
     }
     assert!(encrypted > EACH / 2, "the damage is not all in the first words: {encrypted}");
+}
+
+#[test]
+fn locked() {
+    let mut random = Random(5);
+    let open = Artifact::from_bytes(&fs::read(fixture("digits/digits.snn")).unwrap()).unwrap();
+    let file = lock(&open, &Key::generate()).unwrap().to_bytes().unwrap();
+    let whole = Network::load(&file).unwrap();
+    let image = vec![100u16; whole.image_len()];
+    let (mut refused, mut other) = (0, 0);
+    for _ in 0..EACH / 2 {
+        let damaged = random.damaged(&file);
+        match Network::load(&damaged) {
+            Err(_) => refused += 1,
+            // Ciphertexts can be changed by anybody, and only the key would show it; what must not happen is another shape, a panic, or an answer in the
+            // clear.
+            Ok(network) => {
+                other += usize::from(damaged != file);
+                assert_eq!((network.classes(), network.image_len()), (whole.classes(), whole.image_len()));
+                let steps = network.spec().timesteps;
+                assert!(network.run_quantised(&image, steps, 0).is_err());
+                network.answer_quantised_checkpoints(&image, &[steps], 0).unwrap();
+            }
+        }
+    }
+    assert!(refused > EACH / 4 && other > 0, "{refused} {other}");
 }
 
 #[test]
