@@ -136,7 +136,7 @@ fn train(case: &Case<'_>, twin: &Plan, values: &mut [Vec<f32>], asked: &Asked<'_
     let mut optimiser = Optimiser::new(descent, epochs * count.div_ceil(BATCH), &twin.parameters, values, &trained);
     let mut queries = 0;
     for epoch in 0..epochs {
-        let order = shuffled(count, case.given.seed ^ epoch as u64);
+        let order = Random::new(case.given.seed ^ epoch as u64 ^ 0x5EED_0DE2, 0).order(count);
         for batch in order.chunks(BATCH) {
             let pick = |from: &[f32], len: usize| batch.iter().flat_map(|&k| from[k * len..][..len].to_vec()).collect::<Vec<f32>>();
             let (mut images, mut answers) = (pick(asked.images, len), pick(asked.answers, classes));
@@ -159,11 +159,8 @@ fn deceive(case: &Case<'_>, twin: &Plan, values: &[Vec<f32>], images: &mut [f32]
     let wanted = Wanted { parameters: vec![false; values.len()], input: true };
     let found = gradients(case, twin, values, &wanted, images, &answers[..images.len() / canvas.len() * case.classes]);
     for (image, slope) in images.chunks_mut(canvas.len()).zip(found.input.chunks(canvas.len())) {
-        for (channel, &(low, high)) in canvas.range.iter().enumerate() {
-            for pixel in 0..canvas.height * canvas.width {
-                let at = canvas.entry(channel, pixel);
-                image[at] = (image[at] + STEP * (high - low) * slope[at].signum()).clamp(low, high);
-            }
+        for (at, (low, high)) in canvas.entries() {
+            image[at] = (image[at] + STEP * (high - low) * slope[at].signum()).clamp(low, high);
         }
     }
 }
@@ -193,13 +190,4 @@ fn gradients(case: &Case<'_>, twin: &Plan, values: &[Vec<f32>], wanted: &Wanted,
         }
     }
     sum
-}
-
-fn shuffled(count: usize, seed: u64) -> Vec<usize> {
-    let mut random = Random::new(seed ^ 0x5EED_0DE2, 0);
-    let mut order: Vec<usize> = (0..count).collect();
-    for k in (1..count).rev() {
-        order.swap(k, random.below(k + 1));
-    }
-    order
 }

@@ -139,7 +139,7 @@ fn shuffled(graph: &Graph, seed: u64) -> Graph {
     for (k, (id, param)) in graph.params().enumerate() {
         let mut tensor = param.tensor.clone();
         let mut random = Random::new(seed ^ 0x5EED_F100, k as u64);
-        (1..tensor.data.len()).rev().for_each(|i| tensor.data.swap(i, random.below(i + 1)));
+        random.shuffle(&mut tensor.data);
         shuffled.set_param(id, tensor, Provenance::Derived);
     }
     shuffled

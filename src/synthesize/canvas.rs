@@ -80,6 +80,12 @@ impl Canvas {
         }
     }
 
+    /// Every entry of an image as the model wants it, with the range of its channel: channel by channel, pixel by pixel.
+    pub fn entries(&self) -> impl Iterator<Item = (usize, (f32, f32))> + '_ {
+        let pixels = self.height * self.width;
+        self.range.iter().enumerate().flat_map(move |(channel, &range)| (0..pixels).map(move |pixel| (self.entry(channel, pixel), range)))
+    }
+
     /// Images in channels-first pixels in [0, 1] to images as the model wants them.
     #[must_use]
     pub fn to_model(&self, pixels: &[f32]) -> Vec<f32> {

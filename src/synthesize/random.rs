@@ -37,6 +37,19 @@ impl Random {
         ((u128::from(self.bits()) * n as u128) >> 64) as usize
     }
 
+    /// Puts things in random order (Fisher and Yates; Durstenfeld, CACM 7, 1964).
+    pub fn shuffle<T>(&mut self, things: &mut [T]) {
+        (1..things.len()).rev().for_each(|k| things.swap(k, self.below(k + 1)));
+    }
+
+    /// 0..n in random order.
+    #[must_use]
+    pub fn order(&mut self, n: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..n).collect();
+        self.shuffle(&mut order);
+        order
+    }
+
     /// Standard normal (Box and Muller).
     pub fn normal(&mut self) -> f32 {
         let radius = (-2.0 * (1.0 - f64::from(self.uniform())).ln()).sqrt();

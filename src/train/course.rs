@@ -51,9 +51,8 @@ impl Course<'_> {
         let Self { plan, lessons, recipe, .. } = *self;
         let count = lessons.samples.len() / lessons.canvas.len();
         let batches = count.div_ceil(recipe.batch);
-        let mut order: Vec<usize> = (0..count).collect();
         let mut random = Random::new(recipe.seed ^ 0x74E4_1A11, epoch as u64);
-        (1..count).rev().for_each(|i| order.swap(i, random.below(i + 1)));
+        let order = random.order(count);
         let mut total = 0.0;
         for (k, chosen) in order.chunks(recipe.batch).enumerate() {
             let number = (epoch * batches + k) as u64;

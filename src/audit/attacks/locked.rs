@@ -24,6 +24,7 @@ use crate::{
         statistics::Watched,
     },
 };
+use snnc_engine::loss::log_softmax;
 use snnc_kernels::neuron::{Derivation, Surrogate};
 use snnc_runtime::argmax;
 
@@ -197,11 +198,7 @@ impl<'a> Attacker<'a> {
                 let mut noisy = self.own.clone();
                 let canvas = &self.case.canvas;
                 for image in noisy.chunks_mut(canvas.len()) {
-                    for (channel, &(low, high)) in canvas.range.iter().enumerate() {
-                        for pixel in 0..canvas.height * canvas.width {
-                            image[canvas.entry(channel, pixel)] += LITTLE * (high - low) * random.normal();
-                        }
-                    }
+                    canvas.entries().for_each(|(at, (low, high))| image[at] += LITTLE * (high - low) * random.normal());
                 }
                 sensitive::directions(sample, &self.sample(&noisy)?, COMPONENTS)
             }
@@ -251,10 +248,8 @@ impl<'a> Attacker<'a> {
         let trial = self.inverted(&chosen, &all, nameless(TRIAL), 0)?;
         let Some(last) = trial.stages.last() else { return Ok(trial) };
         let seen = case.judges[0].look("reconstructions", &last.pictures)?;
-        let best = |class: usize| {
-            let of = |k: &usize| snnc_engine::loss::log_softmax(&seen.logits[k * case.classes..][..case.classes], 1.0)[class];
-            all.iter().copied().max_by(|a, b| of(a).total_cmp(&of(b))).unwrap_or(0)
-        };
+        let sure: Vec<Vec<f64>> = seen.logits.chunks(case.classes).map(|row| log_softmax(row, 1.0)).collect();
+        let best = |class: usize| all.iter().copied().max_by(|&a, &b| sure[a][class].total_cmp(&sure[b][class])).unwrap_or(0);
         let of_class: Vec<usize> = (0..case.classes).map(best).collect();
         let shown: Vec<usize> = case.shown.iter().map(|&class| of_class[class]).collect();
         self.inverted(&chosen, &shown, nameless(steps(Effort::Full)), chosen.len() * TRIAL)
@@ -263,10 +258,7 @@ impl<'a> Attacker<'a> {
 
 /// So many of `count` things, in random order; again from the first where there are fewer.
 fn spread(count: usize, wanted: usize, seed: u64) -> Vec<usize> {
-    let mut random = Random::new(seed ^ 0x0D12_EC70, 0);
-    let mut order: Vec<usize> = (0..count).collect();
-    (1..count).rev().for_each(|k| order.swap(k, random.below(k + 1)));
-    order.into_iter().cycle().take(wanted).collect()
+    Random::new(seed ^ 0x0D12_EC70, 0).order(count).into_iter().cycle().take(wanted).collect()
 }
 
 /// Labelled images, in the model's own layout and units.
