@@ -51,10 +51,14 @@ impl<'m> Finder<'m> {
     fn maker(&self, tensor: &str) -> Option<&'m Node> {
         // Casts that change nothing stand between the nodes of exporters that are careful with types.
         let mut node = *self.makers.get(tensor)?;
-        while matches!(node.op.as_str(), "Cast" | "CastLike" | "Identity") {
+        // In a file that is not in order, they may go round in a circle.
+        for _ in 0..self.makers.len() {
+            if !matches!(node.op.as_str(), "Cast" | "CastLike" | "Identity") {
+                return Some(node);
+            }
             node = *self.makers.get(node.inputs.first()?.as_str())?;
         }
-        Some(node)
+        None
     }
 
     /// The maker of an input of `node` that is one of `ops`.
