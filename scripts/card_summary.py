@@ -4,7 +4,8 @@
 Needs: nothing
 Usage: card_summary.py RESULTS.jsonl
        card_summary.py --training REPORT.json LOG MODEL TIMESTEPS MILLISECONDS
-The second form prints the JSON line of one training, from the compiler's report and what it said.
+       card_summary.py --attacks REPORT.json ARTIFACT DEVICE MILLISECONDS
+The second form prints the JSON line of one training, from the compiler's report and what it said; the third that of attacks on an artifact.
 """
 import json
 import re
@@ -38,6 +39,16 @@ def training(report, log, model, timesteps, milliseconds):
     if seconds:
         line["training_s"] = float(seconds[1]) * {"µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}[seconds[2]]
     print(json.dumps(line))
+
+
+def attacks(report, artifact, device, milliseconds):
+    found = {}
+    for attack in json.load(open(report))["leakage"]["attacks"]:
+        for row in attack["rows"]:
+            recognised = next((metric["value"] for metric in row["metrics"] if metric["name"] == "recognition"), None)
+            if row["subject"] == "snn" and recognised is not None:
+                found[f"{attack['name']} ({row['variant']}, T={row['timesteps']})"] = round(100 * recognised, 1)
+    print(json.dumps({"part": "attacks", "artifact": artifact, "device": device, "seconds": int(milliseconds) / 1000, "recognised": found}))
 
 
 def read(path):
@@ -162,6 +173,17 @@ def trainings(lines):
             yield verdict
 
 
+def attacked(lines):
+    by_artifact = {}
+    for line in of(lines, "attacks"):
+        by_artifact.setdefault(line["artifact"], {})[line["device"]] = line
+    for artifact, devices in by_artifact.items():
+        names = sorted({name for line in devices.values() for name in line["recognised"]})
+        rows = [[name, *[devices.get(device, {}).get("recognised", {}).get(name) for device in ["cuda", "cpu"]]] for name in names]
+        rows.append(["seconds in all", *[number(devices.get(device, {}).get("seconds")) for device in ["cuda", "cpu"]]])
+        yield table([f"recognised of `{artifact}`, %", "card", "processor"], rows)
+
+
 def judged(lines):
     rows = [[line["name"], line["n"], line["snn"][-1]["top1"], number(line["snn"][-1]["spikes_per_neuron"], 3)] for line in of(lines, "eval")]
     if rows:
@@ -180,7 +202,8 @@ def summary(lines):
     for line in of(lines, "begin")[-1:]:
         yield f"Commit {line['commit']}, {line['date']}, size {line['size']}."
     sections = [("The card", card), ("Against the processor", tests), ("A step", steps), ("Where the time goes", kinds),
-                ("Products in fewer bits", precision), ("Trainings", trainings), ("What they are good for", judged), ("What ran", ran)]
+                ("Products in fewer bits", precision), ("Trainings", trainings), ("What they are good for", judged), ("Attacks", attacked),
+                ("What ran", ran)]
     for title, section in sections:
         try:
             paragraphs = list(section(lines))
@@ -194,6 +217,8 @@ def summary(lines):
 def main():
     if len(sys.argv) == 7 and sys.argv[1] == "--training":
         training(*sys.argv[2:])
+    elif len(sys.argv) == 6 and sys.argv[1] == "--attacks":
+        attacks(*sys.argv[2:])
     elif len(sys.argv) == 2:
         print("\n\n".join(summary(read(sys.argv[1]))))
     else:

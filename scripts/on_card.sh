@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests and measures training on a graphics card within eight minutes, on a machine that has nothing but the card's driver and, for
+# Tests and measures training and attacks on a graphics card within eight minutes, on a machine that has nothing but the card's driver and, for
 # cuBLAS, the CUDA libraries of the system or of PyTorch. What it runs was built by card_build.sh.
 #
 # Usage: on_card.sh FOLDER [RESULTS]        (FOLDER: what card_build.sh made; RESULTS: `results` if none is given)
@@ -185,6 +185,18 @@ radix() { # DIGITS DEVICE LIMIT
 digits() { # DEVICE LIMIT
     train "digits-T4-${1%:*}" digits 4 "$1" "$2" --code rate --epochs "$epochs" --train-samples "$easy" --batch 32
 }
+# Attacks on what a training made, of which one line says how many reconstructions were recognised.
+attack() { # TRAINING MODEL DEVICE LIMIT
+    local name="$1-attacked-${3%:*}" limit=$4 began seconds
+    if [ ! -f "$work/$1.snn" ]; then return; fi
+    if [ "$limit" -gt "$(left)" ]; then limit=$(left); fi
+    began=$(date +%s%N)
+    part text "$name" "$limit" "$work/snnc" audit "$work/$1.snn" --ann "$folder/models/$2.onnx" --device "$3" \
+        --only reconversion,through-time,adaptive --json "$results/$name.json" -q
+    seconds=$(($(date +%s%N) - began))
+    if [ ! -f "$results/$name.json" ]; then return; fi
+    part json "$name-rows" 10 "$python" "$folder/scripts/card_summary.py" --attacks "$results/$name.json" "$1" "${3%:*}" "$((seconds / 1000000))"
+}
 step() { # NAME LIMIT OPTIONS...
     local name=$1 limit=$2
     shift 2
@@ -224,6 +236,11 @@ resnet 8 cuda:0 70
 digits cuda:0 30
 radix 3 cuda:0 40
 
+# Attacks on two of them, here and on the processor.
+attack digits-T4-cuda digits cuda:0 30
+attack digits-T4-cuda digits cpu 30
+attack resnet20-T8-cuda aka_resnet20 cuda:0 60
+
 # Where the time goes, and the same step in PyTorch.
 part json kinds-f32 30 "$card" kinds --network "$large" --batch "$batch" --timesteps 8 --keep-memory
 part json kinds-bf16 25 "$card" kinds --network "$large" --batch "$batch" --timesteps 8 --keep-memory --products bf16
@@ -240,6 +257,7 @@ resnet 8 cpu 90
 resnet 4 cuda:0 50
 resnet 4 cpu 60
 radix 3 cpu 60
+attack resnet20-T8-cuda aka_resnet20 cpu 60
 
 say "{\"part\": \"end\", \"why\": \"all parts had their turn\", \"seconds\": $SECONDS}"
 summarise

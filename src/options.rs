@@ -155,7 +155,7 @@ pub enum Part {
     Leak,
 }
 
-/// Where a training runs.
+/// Where gradients are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
     /// A graphics card where this build can use one and there is one, else the processor.

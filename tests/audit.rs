@@ -13,6 +13,7 @@ use snnc::{
         hygiene::Severity,
         metrics::Metric,
         pictures::Pictures,
+        shard::{self, Shard},
         store::Store,
         verdict::{Than, compare, is_beyond_chance, main},
     },
@@ -20,9 +21,10 @@ use snnc::{
     data::Images,
     float::{canonical, with_batch_norms},
     observer::Silent,
-    options::{Code, Options, Timesteps, Train, Training},
+    options::{self, Code, Options, Timesteps, Train, Training},
     synthesize::random::Random,
 };
+use snnc_engine::Device;
 use snnc_runtime::{Artifact, Data};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -65,17 +67,32 @@ fn audited(artifact: &Artifact, bytes: &[u8], material: Material, effort: Effort
 }
 
 fn audited_with(seed: u64, artifact: &Artifact, bytes: &[u8], material: Material, effort: Effort, store: Option<&Store>) -> Audit {
-    audited_as(|given| given.seed = seed, artifact, bytes, material, effort, store)
+    audited_as(|given| given.seed = seed, Device::Cpu, artifact, bytes, material, effort, store)
 }
 
 fn audited_as(
     ask: impl FnOnce(&mut Given<'_>),
+    device: Device,
     artifact: &Artifact,
     bytes: &[u8],
     material: Material,
     effort: Effort,
     store: Option<&Store>,
 ) -> Audit {
+    with_case(ask, device, artifact, bytes, material, effort, |case| {
+        audit(case, &Conduct { effort, budget: None, store }, &mut Silent).unwrap()
+    })
+}
+
+fn with_case<R>(
+    ask: impl FnOnce(&mut Given<'_>),
+    device: Device,
+    artifact: &Artifact,
+    bytes: &[u8],
+    material: Material,
+    effort: Effort,
+    run: impl FnOnce(&Case<'_>) -> R,
+) -> R {
     let (imported, float) = canonical(&fixture("digits.onnx"), None, &mut Silent).unwrap();
     let normed = with_batch_norms(&imported.graph).unwrap();
     let mut given = Given {
@@ -91,11 +108,13 @@ fn audited_as(
         material,
         words: Vec::new(),
         timesteps: Vec::new(),
+        device: options::Device::Cpu,
         seed: 0,
     };
     ask(&mut given);
-    let case = Case::new(given, effort).unwrap();
-    audit(&case, &Conduct { effort, budget: None, store }, &mut Silent).unwrap()
+    let mut case = Case::new(given, effort).unwrap();
+    case.device = device;
+    run(&case)
 }
 
 /// The main numbers of an attack: ANN and SNN of every variant.
@@ -267,7 +286,7 @@ fn attackers_without_the_read_out_are_made_and_labels_make_up_for_it() {
         given.only = vec!["locked".to_owned()];
         given.as_locked = true;
     };
-    let audit = audited_as(ask, &artifact, &artifact.to_bytes().unwrap(), material, Effort::Full, None);
+    let audit = audited_as(ask, Device::Cpu, &artifact, &artifact.to_bytes().unwrap(), material, Effort::Full, None);
     assert_eq!(audit.attacks.len(), 1);
     let rows = &audit.attacks[0].rows;
     let variants: BTreeSet<&str> = rows.iter().map(|row| row.cell.variant).collect();
@@ -330,4 +349,63 @@ fn the_same_seed_gives_the_same_numbers_for_any_number_of_threads_and_after_a_cu
     files.iter().step_by(2).for_each(|file| std::fs::remove_file(file).unwrap());
     let resumed = audited(&artifact, &bytes, material(), Effort::Quick, Some(&store(true)));
     assert_eq!(numbers(&first), numbers(&resumed));
+}
+
+#[test]
+fn a_card_finds_what_the_processor_finds() {
+    for code in [Code::Radix, Code::Rate] {
+        let artifact = converted(code).artifact;
+        let bytes = artifact.to_bytes().unwrap();
+        let only = ["reconversion", "through-time", "adaptive"].map(str::to_owned).to_vec();
+        let found = |device| {
+            let ask = |given: &mut Given<'_>| {
+                given.only.clone_from(&only);
+                // Numbers have a digit for every time step.
+                given.timesteps = if code == Code::Rate { vec![4] } else { Vec::new() };
+            };
+            pairs(&audited_as(ask, device, &artifact, &bytes, Material::default(), Effort::Quick, None))
+        };
+        let (here, there) = (found(Device::Cpu), found(Device::stand_in()));
+        assert_eq!(here.len(), there.len());
+        assert!(here.len() >= 3, "{code:?}");
+        for ((name, _, _, here), (other, _, _, there)) in here.iter().zip(&there) {
+            assert_eq!(name, other);
+            // They add in another order, and descents part in the course of their steps.
+            assert!(here.value > 0.5 && (here.value - there.value).abs() <= 0.2, "{code:?}, {name}: {here:?} {there:?}");
+        }
+    }
+}
+
+#[test]
+fn parts_of_an_audit_are_the_audit() {
+    let artifact = converted(Code::Radix).artifact;
+    let bytes = artifact.to_bytes().unwrap();
+    let only = ["weights", "reconversion", "hygiene"].map(str::to_owned).to_vec();
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let what = || "digits".to_owned();
+    let ask = |given: &mut Given<'_>| given.only.clone_from(&only);
+    let whole = audited_as(ask, Device::Cpu, &artifact, &bytes, material(), Effort::Full, None);
+    let made: Vec<(usize, usize)> = folders
+        .iter()
+        .enumerate()
+        .map(|(index, folder)| {
+            let store = Store::new(folder.path(), what(), false, snnc_vault::Envelope::default()).unwrap();
+            let shard = Shard { index, of: folders.len() };
+            with_case(ask, Device::Cpu, &artifact, &bytes, material(), Effort::Full, |case| {
+                shard::make(case, Effort::Full, shard, &store, &mut Silent).unwrap()
+            })
+        })
+        .collect();
+    assert!(made.iter().all(|(own, all)| *own > 0 && *all == made.iter().map(|(own, _)| own).sum::<usize>()), "{made:?}");
+    let parts = folders.each_ref().map(|folder| folder.path().to_owned());
+    let merged = Store::merged(&parts, what(), snnc_vault::Envelope::default());
+    let together = audited_as(ask, Device::Cpu, &artifact, &bytes, material(), Effort::Full, Some(&merged));
+    let all = |audit: &Audit| format!("{:?} {:?} {:?} {:?}", pairs(audit), audit.best, audit.floors, audit.verdict);
+    assert_eq!(all(&whole), all(&together));
+    // A part is missing.
+    let two = Store::merged(&parts[1..], what(), snnc_vault::Envelope::default());
+    let error = with_case(ask, Device::Cpu, &artifact, &bytes, material(), Effort::Full, |case| {
+        audit(case, &Conduct { effort: Effort::Full, budget: None, store: Some(&two) }, &mut Silent).unwrap_err()
+    });
+    assert!(error.to_string().starts_with("--merge: none of the folders has what `"), "{error}");
 }

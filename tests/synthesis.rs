@@ -13,7 +13,7 @@ use snnc::{
         synthesize,
     },
 };
-use snnc_engine::{Buffers, Network};
+use snnc_engine::{Buffers, Device, Network};
 use snnc_ir::{Graph, text};
 use snnc_passes::{CANONICALISE, PassCx, Settings, manager};
 
@@ -66,7 +66,7 @@ fn made(method: Synthesis, steps: usize, indices: &[usize]) -> Samples {
 fn distance(watched: &Watched<'_>, samples: &Samples) -> (f64, Vec<f32>) {
     let nothing = |logits: &[f32]| (0.0, vec![0.0; logits.len()]);
     // The weight is that of one image.
-    let matching = Matching { watched, weight: 1.0 / samples.count as f64, units: None };
+    let matching = Matching { watched, weight: 1.0 / samples.count as f64, units: None, device: &Device::Cpu };
     let found = matching.gradient(&samples.data, (samples.count, 0), &nothing, &mut Buffers::default()).unwrap();
     (found.loss, found.images)
 }

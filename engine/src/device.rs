@@ -1,9 +1,13 @@
-//! Where a training runs.
+//! Where gradients are computed.
 
 use crate::{
     error::{Error, Result},
+    loss::Losses,
     plan::Plan,
+    processor::{Buffers, Gradients, Network, Wanted},
+    tensors::TensorNetwork,
 };
+use snnc_kernels::neuron::Derivation;
 
 /// The processor, or a graphics card.
 #[derive(Clone, Debug)]
@@ -51,6 +55,27 @@ impl Device {
             Self::Card(device) if device.is_cuda() => crate::cuda::images_at_once(device, plan),
             // The processor makes shards of its own.
             Self::Cpu | Self::Card(_) => Ok(plan.images_within(usize::MAX)),
+        }
+    }
+
+    /// [`Network::gradients`], here. On a card the parameters go there anew every time.
+    ///
+    /// # Errors
+    /// [`Error::Card`] if a card fails.
+    pub fn gradients(
+        &self,
+        network: &Network<'_>,
+        (input, images): (&[f32], usize),
+        wanted: &Wanted,
+        how: Derivation,
+        losses: &Losses<'_>,
+        buffers: &mut Buffers,
+    ) -> Result<Gradients> {
+        match self {
+            Self::Cpu => Ok(network.gradients(input, images, wanted, how, losses, buffers)),
+            Self::Card(card) => {
+                TensorNetwork::on_card(network.plan(), card, how)?.gradients(&network.values, input, images, wanted, losses)
+            }
         }
     }
 

@@ -11,10 +11,11 @@ use crate::{
     coding::{in_units, units},
     error::{Error, Result},
     import::Imported,
-    options::Preprocess,
+    options::{self, Preprocess},
     synthesize::{Canvas, random::Random},
+    train::device,
 };
-use snnc_engine::{Plan, plan::Tail};
+use snnc_engine::{Device, Plan, plan::Tail};
 use snnc_ir::{Graph, Operator, ParamId, Provenance, TensorType};
 use snnc_runtime::{Network, artifact::Artifact};
 use std::collections::BTreeSet;
@@ -71,6 +72,8 @@ pub struct Given<'a> {
     pub only: Vec<String>,
     /// Whether to ask what would be left if the read-out were locked.
     pub as_locked: bool,
+    /// Where gradients are computed; `auto` is the processor, since a card finds much the same, not the same bytes.
+    pub device: options::Device,
     /// Of everything random.
     pub seed: u64,
 }
@@ -103,13 +106,15 @@ pub struct Case<'a> {
     pub units: Option<Vec<f32>>,
     /// Twins that were distilled from the artifact.
     pub twins: Twins,
+    /// Where gradients are computed.
+    pub device: Device,
 }
 
 impl<'a> Case<'a> {
     /// Prepares a case.
     ///
     /// # Errors
-    /// If the judge knows other classes.
+    /// If the judge knows other classes, or the card that is asked for cannot be used.
     pub fn new(mut given: Given<'a>, effort: Effort) -> Result<Self> {
         let spec = &given.artifact.graph;
         let network = Network::new(given.artifact.clone()).map_err(|e| Error::Internal(e.to_string()))?;
@@ -130,7 +135,26 @@ impl<'a> Case<'a> {
         let units = units(spec.input.coding, &spec.input.quantiser, (0..canvas.len()).map(|entry| spec.input.channel_of(entry)));
         let shown = shown(classes, effort);
         let twins = Twins::default();
-        Ok(Self { given, network, spiking, control, readability, canvas, preprocess, classes, judges, is_independent, shown, units, twins })
+        let device = match given.device {
+            options::Device::Cuda(_) => device::open(given.device)?,
+            options::Device::Auto | options::Device::Cpu => Device::Cpu,
+        };
+        Ok(Self {
+            given,
+            network,
+            spiking,
+            control,
+            readability,
+            canvas,
+            preprocess,
+            classes,
+            judges,
+            is_independent,
+            shown,
+            units,
+            twins,
+            device,
+        })
     }
 
     /// Whether an attack of this name is to be made, as far as the user says.

@@ -47,6 +47,8 @@ pub struct Smoothing {
     pub deviation: f32,
 }
 
+/// Images that are looked at alike.
+pub const GROUP: usize = 8;
 /// Most pixels that a view is shifted by, for every 32 of the image's shorter side.
 const REACH: usize = 4;
 /// Adam's learning rate, in shares of a pixel's range.
@@ -63,16 +65,16 @@ const EXCESS: f32 = 10.0;
 
 impl Natural {
     /// Changes images in place, towards a larger margin of a class each: `N` images, channels first, pixels in [0, 1]. Gives what they were
-    /// after some numbers of steps, in order. All images of a batch are looked at alike.
+    /// after some numbers of steps, in order. The images of a group are looked at alike, and each group has its seed.
     ///
     /// # Errors
-    /// Only on a bug.
+    /// If a card fails.
     pub fn run(
         &self,
         model: &dyn Differentiable,
         canvas: &Canvas,
         classes: &[usize],
-        seed: u64,
+        seeds: &[u64],
         images: &mut [f32],
         milestones: &[usize],
     ) -> Result<Vec<Vec<f32>>> {
@@ -84,12 +86,16 @@ impl Natural {
         let mut buffers = Buffers::default();
         let mut kept = Vec::new();
         let reach = height.min(width) * REACH / 32;
+        let group = GROUP * len;
         for step in 1..=self.steps {
-            let view = View::new(canvas, reach, &mut Random::new(seed ^ 0x51DE_0000, step as u64));
+            let views: Vec<View> =
+                seeds.iter().map(|seed| View::new(canvas, reach, &mut Random::new(seed ^ 0x51DE_0000, step as u64))).collect();
             let loss = |logits: &[f32]| self.aim.loss(logits, classes);
-            let found = self.gradient(model, canvas, (&view.of(images), classes.len()), (step, seed), &loss, &mut buffers)?;
+            let seen: Vec<f32> = images.chunks(group).zip(&views).flat_map(|(images, view)| view.of(images)).collect();
+            let found = self.gradient(model, canvas, (&seen, classes.len()), (step, seeds), &loss, &mut buffers)?;
             let mut slope = vec![0.0f32; images.len()];
-            view.add_back(&found, &mut slope);
+            let parts = found.chunks(group).zip(slope.chunks_mut(group)).zip(&views);
+            parts.for_each(|((found, slope), view)| view.add_back(found, slope));
             for (image, slope) in images.chunks(len).zip(slope.chunks_mut(len)) {
                 add_priors(canvas, image, slope);
             }
@@ -112,7 +118,7 @@ impl Natural {
         model: &dyn Differentiable,
         canvas: &Canvas,
         (seen, count): (&[f32], usize),
-        (step, seed): (usize, u64),
+        (step, seeds): (usize, &[u64]),
         loss: Loss<'_>,
         buffers: &mut Buffers,
     ) -> Result<Vec<f32>> {
@@ -122,8 +128,14 @@ impl Natural {
         let mut sum = vec![0.0f32; seen.len()];
         for draw in 0..draws {
             let number = step * draws + draw;
-            let mut random = Random::new(seed ^ 0x4015_E000, number as u64);
-            let noisy: Vec<f32> = seen.iter().map(|pixel| pixel + deviation * random.normal()).collect();
+            let noisy: Vec<f32> = seen
+                .chunks(GROUP * canvas.len())
+                .zip(seeds)
+                .flat_map(|(seen, seed)| {
+                    let mut random = Random::new(seed ^ 0x4015_E000, number as u64);
+                    seen.iter().map(move |pixel| pixel + deviation * random.normal())
+                })
+                .collect();
             let found = model.gradient(&canvas.to_model(&noisy), (count, number), loss, buffers)?;
             sum.iter_mut().zip(from_model(canvas, &found.images)).for_each(|(s, g)| *s += g / draws as f32);
         }

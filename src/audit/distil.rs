@@ -15,7 +15,7 @@ use crate::{
     },
 };
 use snnc_engine::{
-    Buffers, Gradients, Losses, Network, Plan, Wanted,
+    Buffers, Device, Gradients, Losses, Network, Plan, Wanted,
     loss::Distillation,
     parallel,
     plan::{Kind, NeuronSlots, Op, Twin},
@@ -142,11 +142,11 @@ fn train(case: &Case<'_>, twin: &Plan, values: &mut [Vec<f32>], asked: &Asked<'_
             let (mut images, mut answers) = (pick(asked.images, len), pick(asked.answers, classes));
             if lessons == Lessons::Adversarial {
                 let half = batch.len() / 2;
-                deceive(case, twin, values, &mut images[..half * len], &answers);
+                deceive(case, twin, values, &mut images[..half * len], &answers)?;
                 answers[..half * classes].copy_from_slice(&asked.oracle.logits(&images[..half * len])?);
                 queries += half;
             }
-            let sum = gradients(case, twin, values, &wanted, &images, &answers);
+            let sum = gradients(case, twin, values, &wanted, &images, &answers)?;
             optimiser.step(&twin.parameters, values, &sum.parameters);
         }
     }
@@ -154,40 +154,45 @@ fn train(case: &Case<'_>, twin: &Plan, values: &mut [Vec<f32>], asked: &Asked<'_
 }
 
 /// Moves images by a step in the direction in which the twin's answers leave those that are known (Goodfellow et al., ICLR 2015).
-fn deceive(case: &Case<'_>, twin: &Plan, values: &[Vec<f32>], images: &mut [f32], answers: &[f32]) {
+fn deceive(case: &Case<'_>, twin: &Plan, values: &[Vec<f32>], images: &mut [f32], answers: &[f32]) -> Result<()> {
     let canvas = &case.canvas;
-    let wanted = Wanted { parameters: vec![false; values.len()], input: true };
-    let found = gradients(case, twin, values, &wanted, images, &answers[..images.len() / canvas.len() * case.classes]);
+    let wanted = Wanted::input_of(twin);
+    let found = gradients(case, twin, values, &wanted, images, &answers[..images.len() / canvas.len() * case.classes])?;
     for (image, slope) in images.chunks_mut(canvas.len()).zip(found.input.chunks(canvas.len())) {
         for (at, (low, high)) in canvas.entries() {
             image[at] = (image[at] + STEP * (high - low) * slope[at].signum()).clamp(low, high);
         }
     }
+    Ok(())
 }
 
 /// Gradients of the mean distance of the twin's answers from those that are known; those of the input image by image.
-fn gradients(case: &Case<'_>, twin: &Plan, values: &[Vec<f32>], wanted: &Wanted, images: &[f32], answers: &[f32]) -> Gradients {
+fn gradients(case: &Case<'_>, twin: &Plan, values: &[Vec<f32>], wanted: &Wanted, images: &[f32], answers: &[f32]) -> Result<Gradients> {
     let (len, classes) = (case.canvas.len(), case.classes);
     let count = images.len() / len;
     let network = Network::new(twin, values);
     let loss = Distillation { temperature: 2.0, cross_entropy: 0.0 };
     let how = Derivation { surrogate: Surrogate::Triangle { height: 1.0 }, through_reset: false };
     let input = case.in_units(images);
-    let shards: Vec<(&[f32], &[f32])> = input.chunks(SHARD * len).zip(answers.chunks(SHARD * classes)).collect();
+    // A card takes a batch whole.
+    let shard = if let Device::Cpu = case.device { SHARD } else { BATCH };
+    let shards: Vec<(&[f32], &[f32])> = input.chunks(shard * len).zip(answers.chunks(shard * classes)).collect();
     let parts = parallel::over(shards, |_, (input, teacher)| {
         let of = |logits: &[f32]| {
             let (value, mut gradient) = loss.of(logits, teacher, classes);
             gradient.iter_mut().for_each(|g| *g /= count as f32);
             (value, gradient)
         };
-        network.gradients(input, input.len() / len, wanted, how, &Losses { output: &of, inside: &[] }, &mut Buffers::default())
+        let losses = Losses { output: &of, inside: &[] };
+        case.device.gradients(&network, (input, input.len() / len), wanted, how, &losses, &mut Buffers::default())
     });
     let mut sum = Gradients::zeros(values, wanted);
     for part in parts {
+        let part = part?;
         sum.add(&part);
         if wanted.input {
             sum.input.extend(part.input);
         }
     }
-    sum
+    Ok(sum)
 }

@@ -90,21 +90,16 @@ fn start_images(case: &Case<'_>) -> Result<(Floor, Floor)> {
 fn random_weights(case: &Case<'_>, conduct: &Conduct<'_>) -> Result<Floor> {
     let what = "inversion of the ANN with the entries of each of its tensors in random order".to_owned();
     let floor = |metrics, why| Floor { name: "random-weights", what, metrics, why };
-    let steps = steps(conduct.effort);
-    let seconds = 2.0 * macs(case.given.float) * (steps * case.shown.len()) as f64 / NOMINAL_SPEED;
+    let seconds = macs_of_search(case, conduct.effort) / NOMINAL_SPEED;
     if conduct.effort == Effort::Quick && seconds > QUICK_SECONDS {
         let why = format!("estimated at {seconds:.0} s of processor time, which is too much for a quick audit; a full one makes it");
         return Ok(floor(Vec::new(), Some(why)));
     }
-    const WORK: &str = "floor/random-weights";
     let kept = conduct.store.map(|store| store.load(WORK)).transpose()?.flatten();
     let loot = match kept {
         Some(loot) => loot,
         None => {
-            let graph = shuffled(case.given.float, case.given.seed);
-            let watched = Watched::nothing(&graph)?;
-            let model = Matching { watched: &watched, weight: 0.0, units: None };
-            let loot = Loot { stages: Search::new(case, &model, natural(steps)).run(case)?, ..Loot::default() };
+            let loot = search(case, conduct.effort)?;
             if let Some(store) = conduct.store {
                 store.save(WORK, &loot)?;
             }
@@ -113,6 +108,26 @@ fn random_weights(case: &Case<'_>, conduct: &Conduct<'_>) -> Result<Floor> {
     };
     let last = loot.stages.last().map(|stage| recognised(case, &stage.pictures)).transpose()?;
     Ok(floor(last.unwrap_or_default(), None))
+}
+
+/// Name of the search by which what is kept of it is found.
+pub const WORK: &str = "floor/random-weights";
+
+/// Inverts the network that knows nothing.
+///
+/// # Errors
+/// If a card fails.
+pub fn search(case: &Case<'_>, effort: Effort) -> Result<Loot> {
+    let graph = shuffled(case.given.float, case.given.seed);
+    let watched = Watched::nothing(&graph)?;
+    let model = Matching { watched: &watched, weight: 0.0, units: None, device: &case.device };
+    Ok(Loot { stages: Search::new(case, &model, natural(steps(effort))).run(case)?, ..Loot::default() })
+}
+
+/// Multiply-accumulates of that.
+#[must_use]
+pub fn macs_of_search(case: &Case<'_>, effort: Effort) -> f64 {
+    2.0 * macs(case.given.float) * (steps(effort) * case.shown.len()) as f64
 }
 
 /// What any accurate classifier of these classes concedes: procedural images of which it is sure.

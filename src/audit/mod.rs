@@ -18,6 +18,7 @@
 //! | [`tradeoff`] | accuracy and energy beside it |
 //! | [`verdict`], [`policy`] | what the numbers say, and whether a pipeline may go on |
 //! | [`store`] | results kept in a folder |
+//! | [`shard`] | a part of the attacks, for several machines |
 //!
 //! Results depend on the artifact, the ANN, the images, the effort and the seed alone, never on the number of threads or on the machine's
 //! speed; but a budget decides, by the clock, which cells are made at all.
@@ -39,6 +40,7 @@ pub mod pictures;
 pub mod policy;
 pub mod readout;
 pub mod reconstruct;
+pub mod shard;
 pub mod similarity;
 pub mod store;
 pub mod surest;

@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Result},
     synthesize::differentiable::{Differentiable, Gradient},
 };
-use snnc_engine::{Buffers, Loss, Losses, Network, Plan, Wanted};
+use snnc_engine::{Buffers, Device, Loss, Losses, Network, Plan, Wanted};
 use snnc_ir::Graph;
 use snnc_kernels::neuron::Derivation;
 
@@ -25,6 +25,7 @@ pub struct Planned<'a> {
     network: Network<'a>,
     wanted: Wanted,
     derivation: Derivation,
+    device: &'a Device,
     /// The input's unit for each entry, with Poisson coding.
     units: Option<&'a [f32]>,
     /// Seeds the spikes of Poisson coding, and number of draws whose gradients are averaged; none for a twin, which gets the mean.
@@ -36,20 +37,20 @@ impl<'a> Planned<'a> {
     /// and from which seed.
     #[must_use]
     pub fn new(case: &'a Case<'_>, plan: &'a Plan, values: &'a [Vec<f32>], derivation: Derivation, draws: Option<(u64, usize)>) -> Self {
-        let wanted = Wanted { parameters: vec![false; values.len()], input: true };
-        Self { plan, network: Network::new(plan, values), wanted, derivation, units: case.units.as_deref(), draws }
+        let (network, wanted) = (Network::new(plan, values), Wanted::input_of(plan));
+        Self { plan, network, wanted, derivation, device: &case.device, units: case.units.as_deref(), draws }
     }
 }
 
 impl Differentiable for Planned<'_> {
     fn gradient(&self, images: &[f32], (count, step): (usize, usize), loss: Loss<'_>, buffers: &mut Buffers) -> Result<Gradient> {
         let losses = Losses { output: loss, inside: &[] };
-        let mut run = |input: &[f32]| {
-            let found = self.network.gradients(input, count, &self.wanted, self.derivation, &losses, buffers);
-            (found.loss, found.input)
+        let mut run = |input: &[f32]| -> Result<(f64, Vec<f32>)> {
+            let found = self.device.gradients(&self.network, (input, count), &self.wanted, self.derivation, &losses, buffers)?;
+            Ok((found.loss, found.input))
         };
         let Some(units) = self.units else {
-            let (loss, images) = run(images);
+            let (loss, images) = run(images)?;
             return Ok(Gradient { loss, images });
         };
         let unit = |entry: usize| units[entry % units.len()];
@@ -58,7 +59,7 @@ impl Differentiable for Planned<'_> {
             // The mean over time of the spikes.
             None => {
                 let still: Vec<f32> = images.iter().enumerate().map(|(k, x)| (x / unit(k)).clamp(-1.0, 1.0)).collect();
-                let (loss, gradient) = run(&still);
+                let (loss, gradient) = run(&still)?;
                 total += loss;
                 sum.copy_from_slice(&gradient);
                 1
@@ -67,7 +68,7 @@ impl Differentiable for Planned<'_> {
                 for draw in 0..draws {
                     let seed = seed ^ ((step * draws + draw) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
                     let spikes = spikes(images, units, self.plan.timesteps, seed, 0);
-                    let (loss, gradient) = run(&spikes);
+                    let (loss, gradient) = run(&spikes)?;
                     total += loss;
                     gradient.chunks(images.len()).for_each(|at_step| sum.iter_mut().zip(at_step).for_each(|(s, g)| *s += g));
                 }
@@ -77,6 +78,10 @@ impl Differentiable for Planned<'_> {
         // A spike's expectation is the pixel over its unit, so that is what it is differentiated as.
         sum.iter_mut().enumerate().for_each(|(k, s)| *s /= unit(k) * draws as f32);
         Ok(Gradient { loss: total / draws as f64, images: sum })
+    }
+
+    fn device(&self) -> &Device {
+        self.device
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     attack::{Stage, Subject},
     case::Case,
-    descent::{Aim, Natural, Smoothing},
+    descent::{Aim, GROUP, Natural, Smoothing},
     models::float,
     pictures::Pictures,
 };
@@ -18,14 +18,14 @@ use crate::{
         statistics::Watched,
     },
 };
-use snnc_engine::{Buffers, parallel};
+use snnc_engine::{Buffers, Device, parallel};
 use std::sync::Mutex;
 
 /// Of so many starts one is a scene.
 const SCENES: usize = 2;
 
-/// Images that are optimised together.
-const BATCH: usize = 8;
+/// Groups that a card takes together.
+const ON_CARD: usize = 8;
 
 /// Size of the pixel noise over which gradients are smoothed, in shares of a pixel's range.
 const DEVIATION: f32 = 0.04;
@@ -148,10 +148,15 @@ impl<'a> Search<'a> {
         let milestones = self.way.milestones();
         let count = self.shown.len();
         let tries: Vec<(usize, usize)> = (0..self.restarts).flat_map(|restart| (0..count).map(move |k| (restart, k))).collect();
-        let batches: Vec<&[(usize, usize)]> = tries.chunks(BATCH).collect();
-        let parts = parallel::over(batches, |_, batch| self.descend(case, batch, &milestones));
+        let is_on_card = matches!(self.model.device(), Device::Card(_));
+        let at_once = if is_on_card { ON_CARD * GROUP } else { GROUP };
+        let batches: Vec<&[(usize, usize)]> = tries.chunks(at_once).collect();
+        let descend = |batch: &[(usize, usize)]| self.descend(case, batch, &milestones);
+        // A card has threads of its own.
+        let parts: Vec<_> =
+            if is_on_card { batches.into_iter().map(descend).collect() } else { parallel::over(batches, |_, batch| descend(batch)) };
         let mut best: Vec<Vec<Option<Found>>> = vec![vec![None; count]; milestones.len()];
-        for (batch, part) in tries.chunks(BATCH).zip(parts) {
+        for (batch, part) in tries.chunks(at_once).zip(parts) {
             for (best, found) in best.iter_mut().zip(part?) {
                 for (&(_, k), found) in batch.iter().zip(found) {
                     if best[k].as_ref().is_none_or(|best| found.loss < best.loss) {
@@ -176,9 +181,9 @@ impl<'a> Search<'a> {
         let targets: Vec<f32> = classes.iter().flat_map(|&class| target(self.classes, class)).collect();
         let stages = match &self.way {
             Way::Natural(natural) => {
-                // Batches have views of their own.
-                let seed = case.given.seed ^ (batch[0].1 as u64) << 16;
-                let kept = natural.run(self.model, canvas, &classes, seed, &mut images, milestones)?;
+                // Groups have views of their own.
+                let seeds: Vec<u64> = batch.chunks(GROUP).map(|group| case.given.seed ^ (group[0].1 as u64) << 16).collect();
+                let kept = natural.run(self.model, canvas, &classes, &seeds, &mut images, milestones)?;
                 kept.iter().map(|images| canvas.to_model(images)).collect()
             }
             Way::Impressions(inversion) => {
@@ -204,7 +209,7 @@ impl<'a> Search<'a> {
 pub fn invert_float(case: &Case<'_>, subject: Subject, way: Way) -> Result<Vec<Stage>> {
     let graph = float(case, subject).ok_or_else(|| Error::Internal("the SNN is no float network".into()))?;
     let watched = Watched::nothing(graph)?;
-    Search::new(case, &Matching { watched: &watched, weight: 0.0, units: None }, way).run(case)
+    Search::new(case, &Matching { watched: &watched, weight: 0.0, units: None, device: &case.device }, way).run(case)
 }
 
 /// The images that descents start from, as pictures: what is recognised of them no attack has earned.

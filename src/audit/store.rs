@@ -27,6 +27,8 @@ pub struct Store {
     what: String,
     resume: bool,
     kept: Envelope,
+    /// Folders that together hold everything.
+    parts: Vec<PathBuf>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -87,27 +89,42 @@ impl Store {
     /// If the folder cannot be made.
     pub fn new(folder: &Path, what: String, resume: bool, kept: Envelope) -> Result<Self> {
         fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
-        Ok(Self { folder: folder.to_owned(), what, resume, kept })
+        Ok(Self { folder: folder.to_owned(), what, resume, kept, parts: Vec::new() })
     }
 
-    fn path(&self, work: &str) -> PathBuf {
+    /// Folders in which the parts of an audit were kept: nothing is made that is not there.
+    #[must_use]
+    pub fn merged(parts: &[PathBuf], what: String, kept: Envelope) -> Self {
+        Self { folder: PathBuf::new(), what, resume: true, kept, parts: parts.to_vec() }
+    }
+
+    fn path(&self, folder: &Path, work: &str) -> PathBuf {
         let digest = Sha256::digest(format!("{}\n{work}", self.what).as_bytes());
         let name: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-        self.folder.join(format!("{name}.audit.json"))
+        folder.join(format!("{name}.audit.json"))
     }
 
     /// What this work got before, if it is to be taken up again and is there.
     ///
     /// # Errors
-    /// If the file cannot be read, or is not what its name says.
+    /// If the file cannot be read, or is not what its name says; if parts of an audit lack it.
     pub fn load(&self, work: &str) -> Result<Option<Loot>> {
-        let path = self.path(work);
-        if !self.resume || !path.exists() {
-            return Ok(None);
+        if self.parts.is_empty() {
+            let path = self.path(&self.folder, work);
+            return if self.resume && path.exists() { self.read(&path, work).map(Some) } else { Ok(None) };
         }
-        let broken = |why: String| Error::format(&path, format!("is no result of this audit ({why}); delete it"));
-        let bytes = fs::read(&path).map_err(|e| Error::io(&path, e))?;
-        let bytes = self.kept.open(&bytes).map_err(|e| Error::format(&path, e.to_string()))?;
+        match self.parts.iter().map(|folder| self.path(folder, work)).find(|path| path.exists()) {
+            Some(path) => self.read(&path, work).map(Some),
+            None => Err(Error::Usage(format!(
+                "--merge: none of the folders has what `{work}` got in this audit; make the parts that are missing, with the same files and options"
+            ))),
+        }
+    }
+
+    fn read(&self, path: &Path, work: &str) -> Result<Loot> {
+        let broken = |why: String| Error::format(path, format!("is no result of this audit ({why}); delete it"));
+        let bytes = fs::read(path).map_err(|e| Error::io(path, e))?;
+        let bytes = self.kept.open(&bytes).map_err(|e| Error::format(path, e.to_string()))?;
         let kept: Kept = serde_json::from_slice(&bytes).map_err(|e| broken(e.to_string()))?;
         if kept.what != self.what || kept.work != work {
             return Err(broken("it was made by another".to_owned()));
@@ -120,12 +137,12 @@ impl Store {
             Ok(Stage { effort, pictures: Pictures { count, size, pixels } })
         };
         let stages = kept.stages.into_iter().map(stage).collect::<Result<_>>()?;
-        Ok(Some(Loot {
+        Ok(Loot {
             stages,
             is_nameless: kept.is_nameless,
             metrics: kept.metrics.into_iter().map(Metric::from).collect(),
             findings: kept.findings,
-        }))
+        })
     }
 
     /// Keeps what a work got: whole, or not at all.
@@ -133,7 +150,7 @@ impl Store {
     /// # Errors
     /// If it cannot be written.
     pub fn save(&self, work: &str, loot: &Loot) -> Result<()> {
-        let path = self.path(work);
+        let path = self.path(&self.folder, work);
         let stage = |Stage { effort, pictures: p }: &Stage| KeptStage {
             effort: *effort,
             count: p.count,

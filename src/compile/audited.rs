@@ -9,7 +9,7 @@ use crate::{
     },
     error::{Error, Result},
     observer::Observer,
-    options::{Calibration, Effort},
+    options::{Calibration, Device, Effort},
     report::{html::Sheet, leakage},
     synthesize::Labelled,
 };
@@ -81,6 +81,7 @@ fn attack(emitted: &Emitted<'_>, effort: Effort, observer: &mut dyn Observer) ->
         timesteps: Vec::new(),
         only: Vec::new(),
         as_locked: false,
+        device: Device::Cpu,
         seed: options.seed,
     };
     let case = Case::new(given, effort)?;

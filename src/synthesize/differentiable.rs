@@ -2,7 +2,8 @@
 
 use super::statistics::Watched;
 use crate::error::Result;
-use snnc_engine::{Buffers, Inside, Loss, Losses, loss::Statistics};
+use snnc_engine::{Buffers, Device, Inside, Loss, Losses, Wanted, loss::Statistics};
+use snnc_kernels::neuron::{Derivation, Surrogate};
 
 /// A loss and its gradient.
 #[derive(Clone, Debug)]
@@ -21,7 +22,13 @@ pub trait Differentiable: Sync {
     /// # Errors
     /// Only on a bug.
     fn gradient(&self, images: &[f32], count_and_step: (usize, usize), loss: Loss<'_>, buffers: &mut Buffers) -> Result<Gradient>;
+
+    /// Where gradients are computed.
+    fn device(&self) -> &Device;
 }
+
+/// How a network without neurons is differentiated: there is no step function whose surrogate this could be.
+const NO_NEURON: Derivation = Derivation { surrogate: Surrogate::Triangle { height: 1.0 }, through_reset: false };
 
 /// A float network whose layers should have the statistics that were recorded for them, beside a loss of its answers.
 pub struct Matching<'a> {
@@ -31,6 +38,8 @@ pub struct Matching<'a> {
     pub weight: f64,
     /// Units of the input's entries, where the network reads multiples of them (a spiking network with Poisson coding does).
     pub units: Option<&'a [f32]>,
+    /// Where gradients are computed.
+    pub device: &'a Device,
 }
 
 impl Differentiable for Matching<'_> {
@@ -41,12 +50,18 @@ impl Differentiable for Matching<'_> {
             layers.iter().map(|(step, recorded)| (*step, Statistics { recorded, weight })).collect();
         let inside: Vec<(usize, &dyn Inside)> = statistics.iter().map(|(step, watch)| (*step, watch as &dyn Inside)).collect();
         let losses = Losses { output: loss, inside: &inside };
+        let wanted = Wanted::input_of(network.plan());
+        let mut run = |input: &[f32]| self.device.gradients(network, (input, count), &wanted, NO_NEURON, &losses, buffers);
         let Some(units) = self.units else {
-            let found = network.input_gradient(images, count, &losses, buffers);
+            let found = run(images)?;
             return Ok(Gradient { loss: found.loss, images: found.input });
         };
         let in_units = |values: &[f32]| values.iter().enumerate().map(|(k, x)| x / units[k % units.len()]).collect::<Vec<f32>>();
-        let found = network.input_gradient(&in_units(images), count, &losses, buffers);
+        let found = run(&in_units(images))?;
         Ok(Gradient { loss: found.loss, images: in_units(&found.input) })
+    }
+
+    fn device(&self) -> &Device {
+        self.device
     }
 }

@@ -11,7 +11,7 @@ use super::{
     statistics::Watched,
 };
 use crate::{error::Result, observer::Observer};
-use snnc_engine::{Buffers, loss::log_softmax, parallel};
+use snnc_engine::{Buffers, Device, loss::log_softmax, parallel};
 use std::{
     sync::Mutex,
     time::{Duration, Instant},
@@ -92,7 +92,7 @@ pub fn invert(
     // Batches run side by side on the threads there are; each gets its share of the time.
     let rounds = batches.len().div_ceil(rayon::current_num_threads()).max(1);
     let allowance = recipe.budget.map(|seconds| Duration::from_secs_f64(seconds / rounds as f64));
-    let model = Matching { watched: &watched, weight: inversion.statistics, units: None };
+    let model = Matching { watched: &watched, weight: inversion.statistics, units: None, device: &Device::Cpu };
     let descent = Descent { model: &model, canvas, inversion, seed: recipe.seed, allowance };
     // Whoever finishes a step reports it; the observer hears one at a time.
     let listener = Mutex::new((0, observer));

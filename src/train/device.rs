@@ -1,4 +1,4 @@
-//! Where a training runs, as the options ask for it.
+//! Where gradients are computed, as the options ask for it.
 
 use crate::{
     error::{Error, Result},
@@ -22,9 +22,9 @@ fn refusal(number: usize, error: &snnc_engine::Error) -> Error {
     Error::Usage(match error {
         snnc_engine::Error::Unsupported(_) => format!(
             "--device cuda:{number}: this snnc was built without support for graphics cards; build it with `cargo build --features cuda` \
-             (docs/cuda.md says what that needs), or train with `--device cpu`"
+             (docs/cuda.md says what that needs), or leave it to the processor with `--device cpu`"
         ),
-        snnc_engine::Error::Card(reason) => format!("--device cuda:{number}: {reason}; `--device cpu` trains on the processor"),
+        snnc_engine::Error::Card(reason) => format!("--device cuda:{number}: {reason}; `--device cpu` is the processor"),
         snnc_engine::Error::Bug(reason) => format!("--device cuda:{number}: {reason}"),
     })
 }

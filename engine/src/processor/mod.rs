@@ -43,6 +43,14 @@ pub struct Wanted {
     pub input: bool,
 }
 
+impl Wanted {
+    /// The gradient of the input of a network alone.
+    #[must_use]
+    pub fn input_of(plan: &Plan) -> Self {
+        Self { parameters: vec![false; plan.parameters.len()], input: true }
+    }
+}
+
 /// What a backward pass found.
 #[derive(Clone, Debug, Default)]
 pub struct Gradients {
@@ -77,7 +85,7 @@ const BATCH: usize = 32;
 /// A plan with its parameters as they are now, ready to run.
 pub struct Network<'a> {
     plan: Cow<'a, Plan>,
-    values: Vec<Cow<'a, [f32]>>,
+    pub(crate) values: Vec<Cow<'a, [f32]>>,
     /// For each step, the parameters that it reads entry by entry, spread out so.
     own: Vec<Vec<Vec<f32>>>,
     /// The last step that reads a step's result.

@@ -15,7 +15,14 @@ impl TensorNetwork<'_> {
     ///
     /// # Errors
     /// [`Error::Card`] if a card fails.
-    pub fn gradients(&self, values: &[Vec<f32>], input: &[f32], images: usize, wanted: &Wanted, losses: &Losses<'_>) -> Result<Gradients> {
+    pub fn gradients<V: AsRef<[f32]>>(
+        &self,
+        values: &[V],
+        input: &[f32],
+        images: usize,
+        wanted: &Wanted,
+        losses: &Losses<'_>,
+    ) -> Result<Gradients> {
         self.descend(values, input, images, wanted, losses).map_err(|error| self.failed(&error))
     }
 
@@ -44,16 +51,17 @@ impl TensorNetwork<'_> {
     }
 
     /// The parameters and the input, of which everything else is made.
-    fn leaves(&self, values: &[Vec<f32>], input: &[f32], images: usize) -> candle_core::Result<(Vec<Var>, Var)> {
+    fn leaves<V: AsRef<[f32]>>(&self, values: &[V], input: &[f32], images: usize) -> candle_core::Result<(Vec<Var>, Var)> {
+        let values = values.iter().map(AsRef::as_ref);
         let variables = self.plan.parameters.iter().zip(values).map(|(_, v)| Var::from_tensor(&self.upload(v, &[v.len()])?));
         let variables: Vec<Var> = variables.collect::<candle_core::Result<_>>()?;
         let input = Var::from_tensor(&self.upload(input, &[self.plan.rows(0, images), self.plan.steps[0].len])?)?;
         Ok((variables, input))
     }
 
-    fn descend(
+    fn descend<V: AsRef<[f32]>>(
         &self,
-        values: &[Vec<f32>],
+        values: &[V],
         input: &[f32],
         images: usize,
         wanted: &Wanted,

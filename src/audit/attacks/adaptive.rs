@@ -88,7 +88,7 @@ impl Attack for Adaptive {
         let is_matched = cell.variant == STATISTICS;
         let weight = if is_matched { WEIGHT } else { 0.0 };
         let invert = |watched: &Watched<'_>, units: Option<&[f32]>, before: usize| {
-            let model = Matching { watched, weight, units };
+            let model = Matching { watched, weight, units, device: &case.device };
             Search { before, ..Search::new(case, &model, way) }.run(case)
         };
         let Some(timesteps) = cell.timesteps else {

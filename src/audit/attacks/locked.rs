@@ -228,7 +228,7 @@ impl<'a> Attacker<'a> {
             let derivation = Derivation { surrogate: Surrogate::Triangle { height: 1.0 }, through_reset: false };
             search(&Planned::new(self.case, &plan, &values, derivation, None))?
         } else {
-            search(&Matching { watched: &Watched::nothing(&graph)?, weight: 0.0, units: None })?
+            search(&Matching { watched: &Watched::nothing(&graph)?, weight: 0.0, units: None, device: &self.case.device })?
         };
         Ok(Loot { stages, ..Loot::default() })
     }
