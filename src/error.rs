@@ -70,6 +70,15 @@ impl From<PassError> for Error {
     }
 }
 
+impl From<snnc_project::Error> for Error {
+    fn from(error: snnc_project::Error) -> Self {
+        match error {
+            snnc_project::Error::Io { path, source } => Self::io(path, source),
+            snnc_project::Error::Format { path, message } => Self::format(path, message),
+        }
+    }
+}
+
 impl From<snnc_engine::Error> for Error {
     fn from(error: snnc_engine::Error) -> Self {
         match error {

@@ -4,13 +4,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod common;
+
+use common::{Ran, command};
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
 };
 
 fn root() -> &'static Path {
@@ -23,42 +26,6 @@ fn fixture(name: &str) -> PathBuf {
 
 fn digits() -> PathBuf {
     fixture("digits/digits.onnx")
-}
-
-/// What a command printed and how it exited.
-struct Ran {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-impl Ran {
-    fn of(output: Output) -> Self {
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Self { code: output.status.code().expect("no signal"), stdout: text(output.stdout), stderr: text(output.stderr) }
-    }
-
-    /// The command did what it should.
-    #[track_caller]
-    fn ok(self) -> Self {
-        assert_eq!(self.code, 0, "{}", self.stderr);
-        self
-    }
-
-    /// The command failed with an error that says this.
-    #[track_caller]
-    fn error(self, part: &str) -> Self {
-        assert_eq!(self.code, 2, "{}\n{}", self.stdout, self.stderr);
-        assert!(self.stderr.contains(part), "`{part}` is not in:\n{}", self.stderr);
-        assert!(self.stdout.is_empty(), "{}", self.stdout);
-        self
-    }
-}
-
-fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_snnc"));
-    command.current_dir(folder).env_remove("RUST_BACKTRACE").env_remove("NO_COLOR").stdin(Stdio::null());
-    command
 }
 
 fn snnc_in<S: AsRef<OsStr>>(folder: &Path, args: impl IntoIterator<Item = S>) -> Ran {

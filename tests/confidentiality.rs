@@ -4,11 +4,14 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails")]
 
+mod common;
+
+use common::Ran;
 use std::{
     env, fs,
     io::Write as _,
     path::PathBuf,
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
 };
 
 const RECIPIENT: &str = "age15q7p0mj6zyvgx945arjl9gglhh0nv6hm3wl4kl8r0th5f2d6wdds2wms5s";
@@ -25,34 +28,6 @@ fn key(name: &str) -> String {
 
 /// A folder to work in.
 struct Place(tempfile::TempDir);
-
-/// What a command printed and how it exited.
-struct Ran {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-impl Ran {
-    fn of(output: Output) -> Self {
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Self { code: output.status.code().expect("no signal"), stdout: text(output.stdout), stderr: text(output.stderr) }
-    }
-
-    #[track_caller]
-    fn ok(self) -> Self {
-        assert_eq!(self.code, 0, "{}", self.stderr);
-        self
-    }
-
-    #[track_caller]
-    fn fails(self, part: &str) -> Self {
-        assert_eq!(self.code, 2, "{}\n{}", self.stdout, self.stderr);
-        assert!(self.stderr.contains(part), "`{part}` is not in:\n{}", self.stderr);
-        assert!(self.stdout.is_empty(), "{}", self.stdout);
-        self
-    }
-}
 
 impl Place {
     fn new() -> Self {
@@ -74,8 +49,8 @@ impl Place {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_snnc"));
-        command.current_dir(self.0.path()).env_remove("RUST_BACKTRACE").env_remove("NO_COLOR").stdin(Stdio::null()).args(args);
+        let mut command = common::command(self.0.path());
+        command.args(args);
         command
     }
 
@@ -174,11 +149,11 @@ fn every_command_opens_it_in_memory() {
         let expected = with("plain.snn", &[]).ok().stdout.replace("plain.snn", "m.snn");
         assert_eq!(with("m.snn", &["--identity", &identity]).ok().stdout, expected, "{words:?}");
         assert_eq!(with("m.snn", &["--identity", &other, "--identity", &identity]).ok().stdout, expected, "{words:?}");
-        with("m.snn", &[]).fails("it is encrypted: `--identity KEYFILE` opens it, or `--passphrase FILE`");
-        with("m.snn", &["--identity", &other]).fails("none of the keys given opens it");
+        with("m.snn", &[]).error("it is encrypted: `--identity KEYFILE` opens it, or `--passphrase FILE`");
+        with("m.snn", &["--identity", &other]).error("none of the keys given opens it");
     }
     place.snnc(&["bench", "m.snn", "--seconds", "0.01", "--identity", &identity]).ok();
-    place.snnc(&["bench", "m.snn"]).fails("it is encrypted");
+    place.snnc(&["bench", "m.snn"]).error("it is encrypted");
     assert_eq!(place.names(), before, "nothing is written");
     let text = fs::read(&identity).unwrap();
     place.fed(&["run", "m.snn", "x.npy", "--identity", "-"], &text).ok();
@@ -201,12 +176,12 @@ fn what_commands_write_can_be_encrypted() {
     assert!(place.read("a.json").starts_with(b"{"));
     let kept: Vec<_> = fs::read_dir(place.path("kept")).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect();
     assert!(!kept.is_empty() && kept.iter().all(|file| file.starts_with(MAGIC)));
-    place.snnc(&[&audit[..], &["--resume"]].concat()).fails("it is encrypted, and no key was given");
+    place.snnc(&[&audit[..], &["--resume"]].concat()).error("it is encrypted, and no key was given");
     assert_eq!(place.snnc(&[&audit[..], &["--resume", "--identity", &identity]].concat()).ok().stdout, table);
 
     let to_nowhere = "standard output is not encrypted";
-    place.snnc(&["emit", "c", "m.snn", "--encrypt-to", RECIPIENT]).fails(to_nowhere);
-    place.snnc(&["run", "m.snn", "x.npy", "--encrypt-to", RECIPIENT]).fails(to_nowhere);
+    place.snnc(&["emit", "c", "m.snn", "--encrypt-to", RECIPIENT]).error(to_nowhere);
+    place.snnc(&["run", "m.snn", "x.npy", "--encrypt-to", RECIPIENT]).error(to_nowhere);
 }
 
 #[test]
@@ -226,19 +201,19 @@ fn damage_leaves_nothing_behind() {
     for (name, bytes, message) in cases {
         fs::write(place.path(name), bytes).unwrap();
         let before = place.names();
-        place.snnc(&["decrypt", name, "-o", "inside", "--identity", &identity]).fails(message);
-        place.snnc(&["run", name, "x.npy", "-o", "y.npy", "--identity", &identity]).fails(message);
+        place.snnc(&["decrypt", name, "-o", "inside", "--identity", &identity]).error(message);
+        place.snnc(&["run", name, "x.npy", "-o", "y.npy", "--identity", &identity]).error(message);
         assert_eq!(place.names(), before, "{name}");
     }
     fs::write(place.path("inside"), "old").unwrap();
-    place.snnc(&["decrypt", "cut", "-o", "inside", "--identity", &identity]).fails("cut off");
+    place.snnc(&["decrypt", "cut", "-o", "inside", "--identity", &identity]).error("cut off");
     assert_eq!(place.read("inside"), b"old");
-    place.snnc(&["decrypt", "x.npy", "-o", "inside", "--identity", &identity]).fails("it is not encrypted");
-    place.snnc(&["decrypt", "cut", "-o", "cut", "--identity", &identity]).fails("would overwrite");
+    place.snnc(&["decrypt", "x.npy", "-o", "inside", "--identity", &identity]).error("it is not encrypted");
+    place.snnc(&["decrypt", "cut", "-o", "cut", "--identity", &identity]).error("would overwrite");
     fs::copy(&identity, place.path("my.key")).unwrap();
-    place.snnc(&["decrypt", "cut", "-o", "my.key", "--identity", "my.key"]).fails("-o would overwrite the identity");
-    place.snnc(&["run", "cut", "x.npy", "-o", "my.key", "--identity", "my.key"]).fails("-o would overwrite the identity");
-    place.snnc(&["decrypt", "none", "-o", "inside", "--identity", &identity]).fails("No such file");
+    place.snnc(&["decrypt", "cut", "-o", "my.key", "--identity", "my.key"]).error("-o would overwrite the identity");
+    place.snnc(&["run", "cut", "x.npy", "-o", "my.key", "--identity", "my.key"]).error("-o would overwrite the identity");
+    place.snnc(&["decrypt", "none", "-o", "inside", "--identity", &identity]).error("No such file");
 }
 
 #[test]
@@ -254,14 +229,14 @@ fn passphrases_come_from_files_or_standard_input() {
     let run = ["run", "m.snn", "x.npy", "--passphrase"];
     let expected = place.snnc(&[&run[..], &["pass"]].concat()).ok().stdout;
     assert_eq!(place.fed(&[&run[..], &["-"]].concat(), b"correct horse\n").ok().stdout, expected);
-    place.snnc(&[&run[..], &["wrong"]].concat()).fails("it is encrypted with another passphrase, or damaged");
-    place.snnc(&[&run[..], &["empty"]].concat()).fails("the passphrase is empty");
-    place.snnc(&[&run[..], &["none"]].concat()).fails("none");
-    place.snnc(&["run", "m.snn", "x.npy", "--identity", &key("age.key")]).fails("`--passphrase FILE` opens it");
-    place.fed(&["run", "m.snn", "x.npy", "--identity", "-", "--passphrase", "-"], b"").fails("no identity");
+    place.snnc(&[&run[..], &["wrong"]].concat()).error("it is encrypted with another passphrase, or damaged");
+    place.snnc(&[&run[..], &["empty"]].concat()).error("the passphrase is empty");
+    place.snnc(&[&run[..], &["none"]].concat()).error("none");
+    place.snnc(&["run", "m.snn", "x.npy", "--identity", &key("age.key")]).error("`--passphrase FILE` opens it");
+    place.fed(&["run", "m.snn", "x.npy", "--identity", "-", "--passphrase", "-"], b"").error("no identity");
     let identity = fs::read(key("age.key")).unwrap();
-    place.fed(&["run", "m.snn", "x.npy", "--identity", "-", "--passphrase", "-"], &identity).fails("can only be read once");
-    place.compile("n", &["--encrypt-passphrase", "pass", "--encrypt-to", RECIPIENT]).fails("cannot be used with");
+    place.fed(&["run", "m.snn", "x.npy", "--identity", "-", "--passphrase", "-"], &identity).error("can only be read once");
+    place.compile("n", &["--encrypt-passphrase", "pass", "--encrypt-to", RECIPIENT]).error("cannot be used with");
 }
 
 #[test]
@@ -274,10 +249,10 @@ fn a_training_goes_on_from_an_encrypted_checkpoint() {
     assert!(place.read("state/training.safetensors").starts_with(MAGIC));
     let resume = [&encrypted[..], &["--resume"]].concat();
     let identity = key("age.key");
-    place.compile("none", &resume).fails("name a key that opens it with --identity");
-    place.compile("none", &[&resume[..], &["--identity", &key("other.age.key")]].concat()).fails("none of the keys given opens it");
-    place.compile("none", &[&train[..], &["--checkpoint", "state", "--resume", "--identity", &identity]].concat()).fails("encrypted again");
-    place.compile("none", &[&train[..], &["--checkpoint", "state", "--resume"]].concat()).fails("it is encrypted, and no key was given");
+    place.compile("none", &resume).error("name a key that opens it with --identity");
+    place.compile("none", &[&resume[..], &["--identity", &key("other.age.key")]].concat()).error("none of the keys given opens it");
+    place.compile("none", &[&train[..], &["--checkpoint", "state", "--resume", "--identity", &identity]].concat()).error("encrypted again");
+    place.compile("none", &[&train[..], &["--checkpoint", "state", "--resume"]].concat()).error("it is encrypted, and no key was given");
     assert!(!place.path("none.snn").exists());
     place.compile("resumed", &[&resume[..], &["--identity", &identity]].concat()).ok();
     place.snnc(&["decrypt", "resumed.snn", "-o", "inside", "--identity", &identity]).ok();
@@ -288,14 +263,14 @@ fn a_training_goes_on_from_an_encrypted_checkpoint() {
 fn what_cannot_be_encrypted_is_refused_before_the_work() {
     let place = Place::new();
     let secret = fs::read_to_string(key("age.key")).unwrap().lines().last().unwrap().to_owned();
-    let refused = place.compile("m", &["--encrypt-to", &secret]).fails("is no recipient of age");
+    let refused = place.compile("m", &["--encrypt-to", &secret]).error("is no recipient of age");
     assert!(!refused.stderr.contains(&secret[20..40]), "{}", refused.stderr);
-    place.compile("m", &["--encrypt-to", RECIPIENT, "--emit", "ir"]).fails("--emit to standard output is not encrypted");
-    place.compile("m", &["--encrypt-to", RECIPIENT, "--dump-after", "all"]).fails("--dump-after prints the network");
+    place.compile("m", &["--encrypt-to", RECIPIENT, "--emit", "ir"]).error("--emit to standard output is not encrypted");
+    place.compile("m", &["--encrypt-to", RECIPIENT, "--dump-after", "all"]).error("--dump-after prints the network");
     fs::write(place.path("people"), "# nobody\n").unwrap();
-    place.compile("m", &["--encrypt-to-file", "people"]).fails("people: there is no recipient");
-    place.compile("m", &["--encrypt-to-file", "none"]).fails("none");
-    place.compile("m", &["--encrypt-to-file", "m.snn"]).fails("would overwrite the recipients");
+    place.compile("m", &["--encrypt-to-file", "people"]).error("people: there is no recipient");
+    place.compile("m", &["--encrypt-to-file", "none"]).error("none");
+    place.compile("m", &["--encrypt-to-file", "m.snn"]).error("would overwrite the recipients");
     assert_eq!(place.names(), ["people"]);
 }
 
@@ -313,8 +288,8 @@ fn signatures() {
     assert_eq!(verify(&line).ok().stdout, said);
     let refused = verify(&stranger);
     assert!(refused.code == 1 && refused.stderr.contains("another key"), "{}", refused.stderr);
-    verify(&secret).fails("this is no public key of minisign");
-    verify("none").fails("none");
+    verify(&secret).error("this is no public key of minisign");
+    verify("none").error("none");
 
     // The comment of the same file is the same: it has no time in it.
     let comment = |file: &[u8]| String::from_utf8(file.to_vec()).unwrap().lines().nth(2).unwrap().to_owned();
@@ -326,19 +301,19 @@ fn signatures() {
     let run = |key: &str| place.snnc(&["run", "m.snn", "x.npy", "--identity", &identity, "--require-signature", key]);
     run(&public).ok();
     run(&line).ok();
-    run(&stranger).fails("m.snn: refused: it is signed with another key");
-    place.snnc(&["run", "m.snn", "x.npy", "--require-signature", &public]).fails("it is encrypted");
+    run(&stranger).error("m.snn: refused: it is signed with another key");
+    place.snnc(&["run", "m.snn", "x.npy", "--require-signature", &public]).error("it is encrypted");
     // Whoever has the recipient can encrypt another network, but not sign it.
     let signature = place.read("m.snn.minisig");
     place.compile("m", &["--encrypt-to", RECIPIENT, "--seed", "7"]).ok();
-    run(&public).fails("its signature does not hold");
+    run(&public).error("its signature does not hold");
     assert_eq!(verify(&public).code, 1);
     fs::remove_file(place.path("m.snn.minisig")).unwrap();
-    run(&public).fails("a signature is required, and there is none in `m.snn.minisig`");
+    run(&public).error("a signature is required, and there is none in `m.snn.minisig`");
     let missing = verify(&public);
     assert!(missing.code == 1 && missing.stderr.contains("there is none"), "{}", missing.stderr);
     fs::write(place.path("m.snn.minisig"), &signature[..40]).unwrap();
-    run(&public).fails("its signature cannot be read");
+    run(&public).error("its signature cannot be read");
 
     let (model, data) = (fixture("digits/digits.onnx"), fixture("digits/digits_test.npz"));
     let commands: [&[&str]; 6] = [
@@ -350,7 +325,7 @@ fn signatures() {
         &["decrypt", "m.snn", "-o", "inside"],
     ];
     for words in commands {
-        place.snnc(&[words, &["--identity", &identity, "--require-signature", &public]].concat()).fails("refused: its signature");
+        place.snnc(&[words, &["--identity", &identity, "--require-signature", &public]].concat()).error("refused: its signature");
     }
 }
 
@@ -359,15 +334,15 @@ fn keys_with_passwords() {
     let place = Place::new();
     place.compile("m", &[]).ok();
     let (secret, password) = (key("password.key"), key("password.txt"));
-    place.snnc(&["sign", "m.snn", "--key", &secret]).fails("there is no terminal to ask at");
+    place.snnc(&["sign", "m.snn", "--key", &secret]).error("there is no terminal to ask at");
     fs::write(place.path("wrong"), "wp").unwrap();
-    place.snnc(&["sign", "m.snn", "--key", &secret, "--password", "wrong"]).fails("the password of the secret key is another");
+    place.snnc(&["sign", "m.snn", "--key", &secret, "--password", "wrong"]).error("the password of the secret key is another");
     assert!(!place.path("m.snn.minisig").exists());
     place.snnc(&["sign", "m.snn", "--key", &secret, "--password", &password]).ok();
     place.snnc(&["verify", "m.snn", "--key", &key("password.pub")]).ok();
-    place.compile("m", &["--sign-password", &password]).fails("--sign");
-    place.compile("m", &["--sign", &key("age.key")]).fails("this is no secret key of minisign");
-    place.snnc(&["sign", "none", "--key", &secret, "--password", &password]).fails("none");
+    place.compile("m", &["--sign-password", &password]).error("--sign");
+    place.compile("m", &["--sign", &key("age.key")]).error("this is no secret key of minisign");
+    place.snnc(&["sign", "none", "--key", &secret, "--password", &password]).error("none");
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use super::{
     lock_args::{KeygenArgs, LockArgs, UnlockArgs},
+    project_args::{BuildArgs, CacheArgs},
     recipe,
     secrets::{Closing, Opening},
 };
 use crate::{
-    audit::attacks::ATTACKS,
+    audit::{attacks::ATTACKS, shard::Shard},
     error::{Error, Result},
     options::{
         Bits, Calibration, Code, Coding, Device, Effort, InitialPotential, Layout, MoreDigits, Options, Part, Pixels, Rule, Scope, Spikes,
@@ -33,6 +34,8 @@ Examples:
       Say how the model's images are normalised
   snnc vgg11.onnx -o vgg11.snn --calibration images.npz --timesteps auto
       Calibrate on images of your own; let snnc find the fewest digits that will do
+  snnc build -j4
+      Compile the models of snnc.toml that are not up to date, four at a time
   snnc eval vgg11.snn --data test.npz --ann vgg11.onnx
       Compare the spiking network with the one that it came from
   snnc bench vgg11.snn --ann vgg11.onnx
@@ -88,6 +91,10 @@ pub enum Command {
     /// Compile a model (what snnc does without a command)
     #[command(override_usage = "snnc compile [OPTIONS] MODEL.onnx -o MODEL.snn")]
     Compile(Box<CompileArgs>),
+    /// Compile the models of a project, those that have to be
+    Build(BuildArgs),
+    /// Show or shrink what builds keep
+    Cache(CacheArgs),
     /// Measure accuracy, spikes and energy of an artifact on labelled images
     Eval(EvalArgs),
     /// Attack an artifact and report what each attacker got
@@ -116,6 +123,28 @@ pub enum Command {
     Opt(OptArgs),
     /// Explain an error code, such as E0102
     Explain(ExplainArgs),
+    /// Show what of this machine snnc uses: instructions, ONNX Runtime, graphics card
+    Doctor,
+    /// Print a script that completes commands and options in a shell
+    Completions(CompletionsArgs),
+    /// Write the manual pages
+    Manual(ManualArgs),
+}
+
+/// Arguments of `completions`.
+#[derive(Args, Clone, Debug)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// Arguments of `manual`.
+#[derive(Args, Clone, Debug)]
+pub struct ManualArgs {
+    /// Write them into this folder, one a command
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
 }
 
 /// How a command works: common to several.
@@ -155,6 +184,9 @@ pub struct CompileArgs {
     /// Lock the read-out with this key, so that its holder alone reads the class: unaudited cryptography, see docs/locked-readout.md
     #[arg(long, value_name = "KEYFILE", requires = "out", conflicts_with = "emit", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub lock: Option<PathBuf>,
+    /// Write how the artifact came to be, as an in-toto statement with SLSA provenance; see docs/provenance.md
+    #[arg(long, value_name = "FILE.json", requires = "out", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub provenance: Option<PathBuf>,
     /// Write a Makefile rule that names every file that was read
     #[arg(long, value_name = "FILE", requires = "out", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub depfile: Option<PathBuf>,
@@ -423,8 +455,14 @@ pub struct AuditArgs {
     /// Take up what is in the checkpoint folder
     #[arg(long, requires = "checkpoint")]
     pub resume: bool,
-    /// Where to run: the attacks are made on the processor
-    #[arg(long, value_name = "auto|cpu", default_value = "auto", value_parser = parse_device)]
+    /// Make one of N parts of a full audit's attacks, and no report: what they get goes to the checkpoint folder, for --merge
+    #[arg(long, value_name = "I/N", requires = "checkpoint", conflicts_with_all = ["json", "html", "policy", "merge", "budget"], value_parser = parse_shard)]
+    pub shard: Option<Shard>,
+    /// Make no attack, but judge what the parts of a full audit got: their folders, one after the other
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["checkpoint", "budget"], num_args = 1.., value_hint = ValueHint::DirPath)]
+    pub merge: Vec<PathBuf>,
+    /// Where gradients are computed; auto is the processor, since a card finds much the same, but not to the byte
+    #[arg(long, value_name = "auto|cpu|cuda[:N]", default_value = "auto", value_parser = parse_device)]
     pub device: Device,
 
     /// Real images of the kind that was trained on, as `x`, and at will their classes as `y`
@@ -605,6 +643,9 @@ pub struct InspectArgs {
     /// Which tensor would be compiled: an output of the model, or any tensor that a node makes [default: the first output]
     #[arg(long, value_name = "NAME")]
     pub output: Option<String>,
+    /// Print how the artifact came to be instead, as an in-toto statement with SLSA provenance; see docs/provenance.md
+    #[arg(long, conflicts_with = "output")]
+    pub provenance: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "documented at its type")]
     pub opening: Opening,
@@ -1090,6 +1131,14 @@ fn parse_surrogate(text: &str) -> std::result::Result<Surrogate, String> {
         "atan" => of(2.0).map(Surrogate::Atan),
         "sigmoid" => of(4.0).map(Surrogate::Sigmoid),
         _ => Err("want `triangle`, `atan` or `sigmoid`, with `=` and its height or slope behind it".into()),
+    }
+}
+
+fn parse_shard(text: &str) -> std::result::Result<Shard, String> {
+    let numbers = text.split_once('/').and_then(|(index, of)| Some((index.parse::<usize>().ok()?, of.parse::<usize>().ok()?)));
+    match numbers {
+        Some((index, of)) if (1..=of).contains(&index) && of <= 10_000 => Ok(Shard { index: index - 1, of }),
+        _ => Err("want I/N, with I from 1 to N, as `1/8`".into()),
     }
 }
 

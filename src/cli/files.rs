@@ -1,6 +1,10 @@
 //! Writing files: all or none, and never half of one.
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    report::provenance::Named,
+};
+use snnc_project::Digest;
 use std::{
     fs,
     io::Write,
@@ -79,6 +83,12 @@ pub(crate) fn json(value: &serde_json::Value) -> Result<Vec<u8>> {
     let mut text = serde_json::to_vec_pretty(value).map_err(|e| Error::Internal(format!("the report cannot be written: {e}")))?;
     text.push(b'\n');
     Ok(text)
+}
+
+/// A file by its last name, with the SHA-256 of its bytes.
+pub(crate) fn named(path: &Path, bytes: &[u8]) -> Named {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Named { name, sha256: Digest::of(bytes).to_string() }
 }
 
 /// Reads a file.

@@ -6,8 +6,19 @@ use clap::Command;
 type Shown = &'static [(&'static str, &'static str)];
 
 /// By command: the options that `-h` shows, and what it says of them. What it shows of other commands is all that they have.
-const SHORT: [(&str, Shown); 8] = [
+const SHORT: [(&str, Shown); 9] = [
     ("compile", &COMPILE),
+    (
+        "build",
+        &[
+            ("names", "Models to build, else all"),
+            ("jobs", "Models that are compiled at a time"),
+            ("project", "The project, else snnc.toml here or above"),
+            ("locked", "Fail where something is not what snnc.lock says"),
+            ("explain", "Say why each model is made again"),
+            ("quiet", "Say nothing but errors"),
+        ],
+    ),
     (
         "eval",
         &[
@@ -83,6 +94,7 @@ const SHORT: [(&str, Shown); 8] = [
         &[
             ("file", "An ONNX model or an artifact; its content decides, not its name"),
             ("output", "Which tensor would be compiled"),
+            ("provenance", "Print how the artifact came to be instead"),
             ("identity", "Open an encrypted artifact with these keys"),
         ],
     ),
@@ -98,7 +110,8 @@ const COMPILE: [(&str, &str); 5] = [
 ];
 
 /// Commands that the list of commands leaves out.
-const HIDDEN: [&str; 8] = ["compile", "decrypt", "keygen", "lock", "opt", "sign", "unlock", "verify"];
+const HIDDEN: [&str; 12] =
+    ["cache", "compile", "completions", "decrypt", "doctor", "keygen", "lock", "manual", "opt", "sign", "unlock", "verify"];
 
 /// The command line as `-h` shows it. It reads the same arguments.
 pub(super) fn short(command: Command) -> Command {

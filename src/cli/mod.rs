@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `args` | what can be typed |
 //! | `recipe` | options under one name |
+//! | `vocabulary` | what a project may ask of a compilation |
 //! | `help` | what `-h` shows of it |
 //! | `commands` | one file, one command |
 //! | `outcome`, `output` | what a command comes to, and the two streams |
@@ -40,12 +41,14 @@ mod output;
 mod plan;
 pub mod process;
 mod progress;
+mod project_args;
 mod recipe;
 mod render;
 mod rival;
 mod secrets;
 mod simulated;
 mod summary;
+mod vocabulary;
 
 use crate::error::Error;
 use args::{Cli, Command};
@@ -87,10 +90,23 @@ fn parse(words: Vec<OsString>) -> Result<Cli, clap::Error> {
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
+/// Whether words would be read as arguments; else what is wrong with them, in one line.
+fn check_arguments(words: Vec<OsString>) -> Result<(), String> {
+    let said = match parse(words) {
+        Ok(_) => return Ok(()),
+        Err(error) => error.render().to_string(),
+    };
+    // Below the first line stand hints for who types.
+    let line = said.lines().next().unwrap_or_default();
+    Err(line.strip_prefix("error: ").unwrap_or(line).to_owned())
+}
+
 fn run(cli: &Cli, style: &Style) -> Outcome {
     match (&cli.command, &cli.compile) {
         (Some(Command::Compile(args)), _) => commands::compile::run(args, style),
         (None, Some(args)) => commands::compile::run(args, style),
+        (Some(Command::Build(args)), _) => commands::build::run(args, style),
+        (Some(Command::Cache(args)), _) => commands::cache::run(args),
         (Some(Command::Eval(args)), _) => commands::eval::run(args, style),
         (Some(Command::Audit(args)), _) => commands::audit::run(args, style),
         (Some(Command::Run(args)), _) => commands::run::run(args, style),
@@ -105,6 +121,9 @@ fn run(cli: &Cli, style: &Style) -> Outcome {
         (Some(Command::Unlock(args)), _) => commands::unlock::run(args),
         (Some(Command::Opt(args)), _) => commands::opt::run(args),
         (Some(Command::Explain(args)), _) => commands::explain::run(args),
+        (Some(Command::Doctor), _) => commands::doctor::run(),
+        (Some(Command::Completions(args)), _) => commands::completions::run(args),
+        (Some(Command::Manual(args)), _) => commands::manual::run(args),
         (None, None) => Err(Error::Usage("no model was given; see `snnc --help`".into()).into()),
     }
 }

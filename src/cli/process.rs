@@ -35,6 +35,23 @@ fn keep_freed_memory() {
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 fn keep_freed_memory() {}
 
+/// Names the process that started this one, if it is not to be outlived: a compilation of a build that was killed serves nobody.
+pub(crate) const PARENT: &str = "SNNC_PARENT";
+
+/// Ends with the process that [`PARENT`] names, where the system has a way to hear of its end.
+pub(crate) fn end_with_parent() {
+    #[cfg(target_os = "linux")]
+    if let Some(parent) = std::env::var(PARENT).ok().and_then(|id| id.parse::<i32>().ok()) {
+        // SAFETY: it only says which signal comes when the parent's thread ends, which waits for this process.
+        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+        // SAFETY: it always succeeds.
+        if unsafe { libc::getppid() } != parent {
+            // It was gone before.
+            std::process::exit(2);
+        }
+    }
+}
+
 /// Sets how many threads work; without a number, all cores.
 pub(crate) fn set_threads(threads: Option<usize>) -> Result<(), Error> {
     match threads {

@@ -31,6 +31,20 @@ fn judge_error(path: &Path) -> impl Fn(String) -> Error + '_ {
     move |message| Error::format(path, format!("ONNX Runtime: {message}"))
 }
 
+/// What the library at a path says of itself.
+///
+/// # Errors
+/// If it cannot be loaded.
+pub fn version(library: &Path) -> Result<String> {
+    environment(library)?;
+    Ok(ort::info().trim_start_matches("ORT Build Info: ").to_owned())
+}
+
+fn environment(library: &Path) -> Result<&'static Environment> {
+    let start = || ort::init_from(library).map_err(|e| e.to_string())?.build().map_err(|e| e.to_string());
+    ENVIRONMENT.get_or_init(start).as_ref().map_err(|e| judge_error(library)(e.clone()))
+}
+
 impl Judge {
     /// Opens `model` with the library at `library`, to run on one thread; the first call in a process decides on the library.
     ///
@@ -45,9 +59,7 @@ impl Judge {
     /// # Errors
     /// As [`Judge::open`].
     pub fn with_threads(library: &Path, model: &Path, threads: usize) -> Result<Self> {
-        let start = || ort::init_from(library).map_err(|e| e.to_string())?.build().map_err(|e| e.to_string());
-        let environment = ENVIRONMENT.get_or_init(start).as_ref().map_err(|e| judge_error(library)(e.clone()))?;
-        let session = SessionBuilder::new(environment)
+        let session = SessionBuilder::new(environment(library)?)
             .and_then(|builder| builder.with_intra_threads(threads).map_err(Into::into))
             .and_then(|mut builder| builder.commit_from_file(model))
             .map_err(|e| judge_error(model)(e.to_string()))?;

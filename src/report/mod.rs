@@ -7,6 +7,7 @@ pub mod cost;
 pub mod html;
 pub mod layer;
 pub mod leakage;
+pub mod provenance;
 mod round;
 mod sheet;
 mod training;

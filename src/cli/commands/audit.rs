@@ -10,6 +10,7 @@ use crate::{
         metrics::{Metric, Unit},
         pictures::Pictures,
         policy::{Policy, Ruled},
+        shard,
         store::Store,
         verdict::main,
     },
@@ -58,8 +59,8 @@ pub(crate) fn run(args: &AuditArgs, style: &Style) -> Outcome {
 }
 
 fn check(args: &AuditArgs) -> Result<()> {
-    if let Device::Cuda(_) = args.device {
-        return Err(Error::Usage("--device: attacks are made on the processor; leave the option out".into()));
+    if (args.shard.is_some() || !args.merge.is_empty()) && args.effort != Effort::Full {
+        return Err(Error::Usage("--shard and --merge are of a full audit: give `--audit full` too".into()));
     }
     let outputs: Vec<(&str, &Path)> =
         [("--json", &args.json), ("--html", &args.html)].into_iter().filter_map(|(n, p)| Some((n, p.as_deref()?))).collect();
@@ -138,18 +139,30 @@ fn make(args: &AuditArgs, policy: Option<&Policy>, console: &mut Console) -> Res
         timesteps: args.timesteps.iter().copied().collect::<BTreeSet<_>>().into_iter().collect(),
         only: args.only.clone(),
         as_locked: args.as_locked,
+        device: args.device,
         seed: args.seed,
     };
     let case = Case::new(given, args.effort)?;
-    let estimate = format!("estimated at {:.0} s of processor time", audit::estimate(&case, args.effort));
+    let seconds = match args.shard {
+        Some(shard) => shard::estimates(&case, args.effort, shard.of)[shard.index],
+        None => audit::estimate(&case, args.effort),
+    };
+    let estimate = format!("estimated at {seconds:.0} s of processor time");
     if args.effort == Effort::Full {
         console.say(&estimate)
     } else {
         console.detail(&estimate)
     }
     let kept = envelope(recipients.as_ref(), keys);
-    let store =
-        args.checkpoint.as_deref().map(|folder| Store::new(folder, identity(args, &bytes, &case)?, args.resume, kept)).transpose()?;
+    let store = match &args.checkpoint {
+        Some(folder) => Some(Store::new(folder, identity(args, &bytes, &case)?, args.resume, kept)?),
+        None if !args.merge.is_empty() => Some(Store::merged(&args.merge, identity(args, &bytes, &case)?, kept)),
+        None => None,
+    };
+    if let (Some(shard), Some(store)) = (args.shard, &store) {
+        let (made, all) = shard::make(&case, args.effort, shard, store, console)?;
+        return Ok((format!("{made} of {all} pieces of work\n"), true));
+    }
     let conduct = Conduct { effort: args.effort, budget: args.budget, store: store.as_ref() };
     let made = audit::audit(&case, &conduct, console)?;
     let ruled = policy.map(|policy| policy.judge(&made));
@@ -217,9 +230,11 @@ fn identity(args: &AuditArgs, bytes: &[u8], case: &Case<'_>) -> Result<String> {
     for path in [&args.members, &args.nonmembers, &args.reference, &args.samples].into_iter().flatten() {
         digest.update(files::read(path)?);
     }
+    // One attacker lets the judges choose.
+    case.judges.iter().for_each(|judge| digest.update(judge.sha256().as_bytes()));
     let hash: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     let version = env!("CARGO_PKG_VERSION");
-    Ok(format!("{version} {hash} {} {:?} {}", case.given.imported.source_sha256, args.effort, args.seed))
+    Ok(format!("{version} {hash} {} {:?} {} {}", case.given.imported.source_sha256, args.effort, args.seed, case.device.name()))
 }
 
 /// The command that makes the audit again; files go by what they are.
@@ -257,6 +272,9 @@ fn command(args: &AuditArgs) -> String {
     }
     if args.as_locked {
         text += " --as-locked";
+    }
+    if let Device::Cuda(_) = args.device {
+        text += " --device cuda";
     }
     if let Some(budget) = args.budget {
         text += &format!(" --budget {budget}");

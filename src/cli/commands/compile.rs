@@ -10,7 +10,7 @@ use crate::{
         locked::read_key,
         outcome::{Failure, Outcome, REFUSED},
         output::print,
-        process::set_threads,
+        process::{end_with_parent, set_threads},
         progress::{Console, Verbosity},
         render::Style,
         secrets::{Closing, check_signature_target, close, envelope, identities, is_standard_input, secret_key, sign},
@@ -21,9 +21,10 @@ use crate::{
     error::{Error, Result},
     observer::Observer,
     options::Calibration,
-    report::html,
+    report::{html, provenance},
     synthesize::Labelled,
 };
+use snnc_project::Digest;
 use snnc_vault::{Recipients, SecretKey};
 use std::{
     path::{Path, PathBuf},
@@ -33,6 +34,7 @@ use std::{
 
 /// Runs the command.
 pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
+    end_with_parent();
     let about = Failure::about(&args.model, "compile");
     let mut options = args.options().map_err(&about)?;
     let report = args.report.clone().or_else(|| args.out.as_deref().and_then(report_beside));
@@ -51,10 +53,9 @@ pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
         .dump_after(&args.dump_after);
     interrupt::listen();
     let mut compiled = compile(&args.model, &options, &mut console).map_err(&about)?;
-    if let (Some(key), Some(path)) = (&key, &args.lock) {
+    if let Some(key) = &key {
         // All that is said of the network is said of the open one, as one who has the key finds it.
         compiled.artifact = lock(&compiled.artifact, key).map_err(&about)?;
-        compiled.dependencies.push(path.clone());
     }
     let ruled = policy.as_ref().zip(compiled.audit.as_ref()).map(|(policy, audited)| policy.judge(&audited.audit));
     let passed = ruled.as_ref().is_none_or(|rules| rules.iter().all(|rule| rule.passed));
@@ -141,6 +142,7 @@ fn check(args: &CompileArgs, report: Option<&Path>, calibration: Option<&Path>) 
     outputs.extend(args.out.as_deref().map(|p| ("-o", p)));
     outputs.extend(report.map(|p| ("the report", p)));
     outputs.extend(args.html.as_deref().map(|p| ("--html", p)));
+    outputs.extend(args.provenance.as_deref().map(|p| ("--provenance", p)));
     outputs.extend(args.depfile.as_deref().map(|p| ("--depfile", p)));
     outputs.extend(args.save_samples.as_deref().map(|p| ("--save-samples", p)));
     outputs.extend(args.emit.iter().filter_map(|e| e.file.as_deref()).map(|p| ("--emit", p)));
@@ -208,6 +210,9 @@ fn write(
         let bytes = compiled.artifact.to_bytes().map_err(|e| Error::Internal(format!("the artifact cannot be written: {e}")))?;
         let bytes = close(recipients, bytes)?;
         size = Some(bytes.len());
+        if let Some(path) = &args.provenance {
+            batch.add(path, files::json(&provenance(args, out, &bytes, compiled)?)?)?;
+        }
         if let Some(signer) = &protection.signer {
             batch.add(&snnc_vault::signature_path(out), sign(signer, &bytes)?)?;
         }
@@ -223,12 +228,21 @@ fn write(
     }
     if let (Some(depfile), Some(out)) = (&args.depfile, &args.out) {
         let closing = closing(args);
-        let secrets = secret_files(args, &closing).map(|(_, path)| path.to_owned());
+        let secrets = secret_files(args, &closing).map(|(_, path)| path).chain(args.lock.as_deref()).map(Path::to_owned);
         let dependencies: Vec<PathBuf> = compiled.dependencies.iter().chain(&args.policy).cloned().chain(secrets).collect();
         batch.add(depfile, files::depfile(out, &dependencies)?)?;
     }
     batch.commit()?;
     Ok(size)
+}
+
+/// How the artifact came to be. Keys and passwords that were read are nobody's business.
+fn provenance(args: &CompileArgs, out: &Path, bytes: &[u8], compiled: &Compiled) -> Result<serde_json::Value> {
+    let named = |path: &Path| Ok(files::named(path, &files::read(path)?));
+    let read = compiled.dependencies.iter().chain(&args.policy).map(|path| named(path)).collect::<Result<Vec<_>>>()?;
+    let program = std::env::current_exe().map_err(|e| Error::io("the program snnc", e))?;
+    let program = provenance::Named { name: "snnc".into(), sha256: Digest::of_file(&program)?.to_string() };
+    Ok(provenance::statement(&files::named(out, bytes), &compiled.artifact.graph, Some(&read), Some(&program)))
 }
 
 /// The samples as an `.npz` file: `x` in the model's own layout and units, `logits` as the float network's answers.

@@ -4,6 +4,7 @@ use super::read_artifact;
 use crate::{
     cli::{
         args::InspectArgs,
+        files,
         numbers::{si, table},
         outcome::{Failure, Outcome},
         output::print,
@@ -13,6 +14,7 @@ use crate::{
     },
     error::{Error, Result},
     float::canonical,
+    report::provenance,
 };
 use snnc_ir::{Graph, types::Dims};
 use snnc_runtime::{
@@ -28,7 +30,15 @@ pub(crate) fn run(args: &InspectArgs, style: &Style) -> Outcome {
     let head = args.opening.keys().and_then(|keys| open(path, &keys)).map_err(&about)?;
     if is_artifact(&head) {
         let artifact = read_artifact(path, &head).map_err(&about)?;
+        if args.provenance {
+            let bytes = files::read(path).map_err(&about)?;
+            let statement = provenance::statement(&files::named(path, &bytes), &artifact.graph, None, None);
+            print(files::json(&statement).map_err(&about)?)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         print(artifact_text(path, &artifact).map_err(&about)?)?;
+    } else if args.provenance {
+        return Err(about(Error::format(path, "is no artifact: --provenance says how one came to be")));
     } else {
         drop(head);
         let mut console = Console::new(style.clone(), Verbosity::Normal, path.display().to_string());

@@ -2,14 +2,19 @@
 
 pub(super) mod audit;
 pub(super) mod bench;
+pub(super) mod build;
+pub(super) mod cache;
 pub(super) mod compile;
+pub(super) mod completions;
 pub(super) mod decrypt;
+pub(super) mod doctor;
 pub(super) mod emit;
 pub(super) mod eval;
 pub(super) mod explain;
 pub(super) mod inspect;
 pub(super) mod keygen;
 pub(super) mod lock;
+pub(super) mod manual;
 pub(super) mod opt;
 pub(super) mod run;
 pub(super) mod sign;
