@@ -208,7 +208,7 @@ fn help_shows_every_option() {
 
 #[test]
 fn short_help_fits_a_screen() {
-    let subcommands = ["", "compile ", "eval ", "audit ", "run ", "emit ", "inspect ", "decrypt ", "sign ", "verify "];
+    let subcommands = ["", "compile ", "eval ", "audit ", "run ", "emit ", "inspect ", "decrypt ", "sign ", "verify ", "build ", "bench "];
     for subcommand in subcommands.into_iter().chain(["keygen ", "lock ", "unlock ", "opt ", "explain "]) {
         for columns in ["80", "100"] {
             let words = format!("{subcommand}-h");

@@ -171,6 +171,7 @@ const REJECTED: &[(&str, &str, Option<&str>)] = &[
     ("external_missing", "E0106", Some("/Conv_1")),
     ("external_beyond_end", "E0106", Some("/Conv_1")),
     ("cyclic", "E0108", Some("/Conv_1")),
+    ("cyclic_cast", "E0108", Some("/Cast")),
     ("missing_tensor", "E0108", Some("/Conv_1")),
     ("duplicate_output", "E0108", Some("/Relu_2")),
     ("wrong_weight_shape", "E0108", Some("/Conv_1")),

@@ -110,8 +110,8 @@ const COMPILE: [(&str, &str); 5] = [
 ];
 
 /// Commands that the list of commands leaves out.
-const HIDDEN: [&str; 12] =
-    ["cache", "compile", "completions", "decrypt", "doctor", "keygen", "lock", "manual", "opt", "sign", "unlock", "verify"];
+const HIDDEN: [&str; 13] =
+    ["bench", "cache", "compile", "completions", "decrypt", "doctor", "keygen", "lock", "manual", "opt", "sign", "unlock", "verify"];
 
 /// The command line as `-h` shows it. It reads the same arguments.
 pub(super) fn short(command: Command) -> Command {

@@ -3,6 +3,7 @@
 //! | module | content |
 //! |---|---|
 //! | `args` | what can be typed |
+//! | `parse` | words as arguments |
 //! | `recipe` | options under one name |
 //! | `vocabulary` | what a project may ask of a compilation |
 //! | `help` | what `-h` shows of it |
@@ -38,6 +39,7 @@ mod locked;
 mod numbers;
 mod outcome;
 mod output;
+mod parse;
 mod plan;
 pub mod process;
 mod progress;
@@ -52,18 +54,17 @@ mod vocabulary;
 
 use crate::error::Error;
 use args::{Cli, Command};
-use clap::{CommandFactory, FromArgMatches};
 use outcome::{BUG, ERROR, Failure, Outcome};
 use output::print_error;
 use render::Style;
-use std::{ffi::OsString, io, process::ExitCode};
+use std::{io, process::ExitCode};
 
 /// Parses the arguments, runs the command, reports what went wrong.
 #[must_use]
 pub fn main() -> ExitCode {
     let style = Style::of_stderr();
     install_panic_hook(style.clone());
-    let cli = match parse(std::env::args_os().collect()) {
+    let cli = match parse::parse(std::env::args_os().collect()) {
         Ok(cli) => cli,
         Err(error) => {
             // `--help` into a closed pipe is no failure, and there is nobody to tell about others.
@@ -78,27 +79,6 @@ pub fn main() -> ExitCode {
         Err(Failure::Output(error)) => fail(&style, &Error::io("standard output", error), "", ""),
         Err(Failure::Error { error, subject, aim }) => fail(&style, &error, &subject, aim),
     }
-}
-
-/// Reads the arguments; the first is the program's name.
-fn parse(words: Vec<OsString>) -> Result<Cli, clap::Error> {
-    let mut command = Cli::command();
-    if words.iter().take_while(|word| *word != "--").any(|word| word == "-h") {
-        command = help::short(command);
-    }
-    let mut matches = command.try_get_matches_from_mut(recipe::spelled_out(words))?;
-    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
-}
-
-/// Whether words would be read as arguments; else what is wrong with them, in one line.
-fn check_arguments(words: Vec<OsString>) -> Result<(), String> {
-    let said = match parse(words) {
-        Ok(_) => return Ok(()),
-        Err(error) => error.render().to_string(),
-    };
-    // Below the first line stand hints for who types.
-    let line = said.lines().next().unwrap_or_default();
-    Err(line.strip_prefix("error: ").unwrap_or(line).to_owned())
 }
 
 fn run(cli: &Cli, style: &Style) -> Outcome {

@@ -2,9 +2,9 @@
 
 use crate::{
     cli::{
-        check_arguments,
         outcome::{ERROR, Failure, Outcome, REFUSED},
         output::print_error,
+        parse::check_arguments,
         process::PARENT,
         progress::{Verbosity, seconds},
         project_args::BuildArgs,

@@ -1,0 +1,26 @@
+//! Words as arguments.
+
+use super::{args::Cli, help, recipe};
+use clap::{CommandFactory, FromArgMatches};
+use std::ffi::OsString;
+
+/// Reads the arguments; the first is the program's name.
+pub(super) fn parse(words: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let mut command = Cli::command();
+    if words.iter().take_while(|word| *word != "--").any(|word| word == "-h") {
+        command = help::short(command);
+    }
+    let mut matches = command.try_get_matches_from_mut(recipe::spelled_out(words))?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
+/// Whether words would be read as arguments; else what is wrong with them, in one line.
+pub(super) fn check_arguments(words: Vec<OsString>) -> Result<(), String> {
+    let said = match parse(words) {
+        Ok(_) => return Ok(()),
+        Err(error) => error.render().to_string(),
+    };
+    // Below the first line stand hints for who types.
+    let line = said.lines().next().unwrap_or_default();
+    Err(line.strip_prefix("error: ").unwrap_or(line).to_owned())
+}
