@@ -371,7 +371,7 @@ fn a_card_finds_what_the_processor_finds() {
         for ((name, _, _, here), (other, _, _, there)) in here.iter().zip(&there) {
             assert_eq!(name, other);
             // They add in another order, and descents part in the course of their steps.
-            assert!(here.value > 0.5 && (here.value - there.value).abs() <= 0.2, "{code:?}, {name}: {here:?} {there:?}");
+            assert!(here.value > 0.2 && (here.value - there.value).abs() <= 0.2, "{code:?}, {name}: {here:?} {there:?}");
         }
     }
 }
