@@ -1,10 +1,13 @@
 //! Reading `.npz` and `.npy`.
 
-use super::{Images, Pixels, header::Header};
-use crate::error::{Error, Result};
+use crate::{
+    Images, Pixels,
+    error::{Error, Result},
+    header::Header,
+    shape::joined,
+};
 use ndarray::ArrayD;
 use ndarray_npy::{ReadNpyExt, ReadableElement};
-use snnc_ir::types::Dims;
 use std::{
     fmt::Display,
     fs::File,
@@ -236,7 +239,7 @@ impl<'p> Arrays<'p> {
 
 /// `(500, 8, 8)` without the parentheses, as NumPy prints shapes.
 fn comma(dims: &[usize]) -> String {
-    Dims(dims).to_string().replace('x', ", ")
+    joined(dims, ", ")
 }
 
 /// Whether so many bytes can be had at once. Where they cannot, the reader of arrays would end the process.
