@@ -39,6 +39,17 @@ impl Images {
         Ok(Self { labels: Some(labels), ..images })
     }
 
+    /// As [`Images::read_labelled`], but that there need be no `y`.
+    ///
+    /// # Errors
+    /// As [`Images::read`], and if there is a `y` that is not one class number for each image.
+    pub fn read_with_any_labels(path: &Path) -> Result<Self> {
+        let mut arrays = Arrays::open(path)?;
+        let images = Self::from_arrays(&mut arrays)?;
+        let labels = if arrays.has("y") { Some(arrays.labels(images.count)?) } else { None };
+        Ok(Self { labels, ..images })
+    }
+
     fn from_arrays(arrays: &mut Arrays<'_>) -> Result<Self> {
         let (dims, pixels) = match arrays.element("x")?.as_str() {
             "uint8" => {
@@ -124,6 +135,13 @@ impl<'p> Arrays<'p> {
         Ok(Self { path, source })
     }
 
+    fn has(&self, name: &str) -> bool {
+        match &self.source {
+            Source::Npy(_) => name == "x",
+            Source::Npz(archive) => place(archive, name).is_some(),
+        }
+    }
+
     fn error(&self, name: &str, message: impl AsRef<str>) -> Error {
         Error::format(self.path, format!("array `{name}` {}", message.as_ref()))
     }
@@ -144,8 +162,7 @@ impl<'p> Arrays<'p> {
                 Ok(Opened { header, rest: Box::new(file), room, is_packed: false })
             }
             Source::Npz(archive) => {
-                let index = archive.index_for_name(name).or_else(|| archive.index_for_name(&format!("{name}.npy")));
-                let Some(index) = index else {
+                let Some(index) = place(archive, name) else {
                     let found: Vec<String> =
                         archive.file_names().map(|member| format!("`{}`", member.strip_suffix(".npy").unwrap_or(member))).collect();
                     let found = if found.is_empty() { "it is empty".to_owned() } else { format!("it holds {}", found.join(", ")) };
@@ -235,6 +252,11 @@ impl<'p> Arrays<'p> {
             None => Ok(labels),
         }
     }
+}
+
+/// Where an archive has an array.
+fn place(archive: &ZipArchive<BufReader<File>>, name: &str) -> Option<usize> {
+    archive.index_for_name(name).or_else(|| archive.index_for_name(&format!("{name}.npy")))
 }
 
 /// `(500, 8, 8)` without the parentheses, as NumPy prints shapes.
@@ -341,6 +363,7 @@ mod tests {
         let images = Images::read(&path).unwrap();
         assert_eq!((images.count, images.labels.is_none()), (5, true));
         assert!(message(&path).contains("`x` and `y` are needed here"));
+        assert_eq!(Images::read_with_any_labels(&path).unwrap(), images);
     }
 
     #[test]
@@ -366,6 +389,7 @@ mod tests {
         assert!(text.contains("array `y` has shape (2), but there are 3 images"), "{text}");
         let text = message(&folder.npz(&[("x", &x()), ("y", &array(Array2::<i64>::zeros((3, 10))))]));
         assert!(text.contains("argmax"), "{text}");
+        assert!(Images::read_with_any_labels(&folder.0.path().join("data.npz")).is_err(), "classes that are there must be some");
         let text = message(&folder.npz(&[("x", &x()), ("y", &array(Array1::from_vec(vec![0i32, -1, 0])))]));
         assert!(text.contains("holds the class -1"), "{text}");
         let text = message(&folder.npz(&[("images", &x()), ("labels", &x())]));

@@ -1,6 +1,6 @@
 //! Golden files in the tests of a crate.
 
-use crate::{bless::bless, check::check, error::Result, finding::text, given::Given, subject::Subject};
+use crate::{given::Given, verdict::verdict};
 use std::{
     env,
     ops::ControlFlow,
@@ -9,6 +9,9 @@ use std::{
 
 /// The environment variable that writes golden files anew.
 const BLESS: &str = "SNNC_BLESS";
+
+/// How they are written anew, as it is said.
+const HOW: &str = "`SNNC_BLESS=1 cargo test`";
 
 /// Fails the test unless the artifact does what the golden file says. Paths count from the folder of the crate under test, where its
 /// `Cargo.toml` lies. With `SNNC_BLESS=1` in the environment the file is written anew instead; of which images, it says itself.
@@ -33,58 +36,16 @@ pub fn assert_golden_on(artifact: impl AsRef<Path>, golden: impl AsRef<Path>, da
 fn assert(artifact: &Path, golden: &Path, data: Option<&Path>) {
     let data = data.map(in_crate);
     let is_blessing = env::var_os(BLESS).is_some_and(|value| value != "0" && !value.is_empty());
-    match held(&in_crate(artifact), &in_crate(golden), data.as_deref(), is_blessing) {
-        Ok(text) if text.is_empty() => {}
-        Ok(text) => panic!("{text}"),
+    let golden = in_crate(golden);
+    let given = Given { golden: &golden, data: data.as_deref(), report: None };
+    match verdict(&in_crate(artifact), &given, is_blessing, HOW, &mut |_| ControlFlow::Continue(())) {
+        Ok(None) => {}
+        Ok(Some(differences)) => panic!("{differences}"),
         Err(error) => panic!("{error}"),
     }
-}
-
-/// What differs, as text.
-fn held(artifact: &Path, golden: &Path, data: Option<&Path>, is_blessing: bool) -> Result<String> {
-    let subject = Subject::open(artifact)?;
-    let given = Given { golden, data, report: None };
-    let watch = &mut |_| ControlFlow::Continue(());
-    let findings = if is_blessing {
-        let blessed = bless(&subject, &given, None, watch)?;
-        if blessed.findings.is_empty() {
-            blessed.golden.write(golden)?;
-        }
-        blessed.findings
-    } else {
-        check(&subject, &given, watch)?.findings
-    };
-    Ok(if findings.is_empty() { String::new() } else { text(artifact, golden, &findings, "`SNNC_BLESS=1 cargo test`") })
 }
 
 /// A path of the crate under test: cargo says where that is.
 fn in_crate(path: &Path) -> PathBuf {
     env::var_os("CARGO_MANIFEST_DIR").map_or_else(PathBuf::new, PathBuf::from).join(path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs;
-
-    #[test]
-    fn a_test_says_what_differs_and_what_to_do() {
-        let folder = tempfile::tempdir().unwrap();
-        let (artifact, golden) = (in_crate(Path::new("../fixtures/digits/digits.snn")), folder.path().join("m.json"));
-        let data = in_crate(Path::new("../fixtures/digits/digits_test.npz"));
-        let text = held(&artifact, &golden, Some(&data), false).unwrap_err().to_string();
-        assert!(text.contains("m.json` is not there") && text.contains("--bless` makes it"), "{text}");
-        let text = held(&artifact, &golden, None, true).unwrap_err().to_string();
-        assert!(text.contains("nothing says of which images"), "{text}");
-        assert_eq!(held(&artifact, &golden, Some(&data), true).unwrap(), "");
-        assert_eq!(held(&artifact, &golden, None, false).unwrap(), "");
-        let written = fs::read_to_string(&golden).unwrap();
-        fs::write(&golden, written.replace("\"correct\": 496", "\"correct\": 490")).unwrap();
-        let text = held(&artifact, &golden, None, false).unwrap();
-        assert!(text.contains("1 difference\n  correct: expected 490, found 496\n"), "{text}");
-        assert!(text.contains("the artifact is the one that was blessed") && text.contains("`SNNC_BLESS=1 cargo test`"), "{text}");
-        assert_eq!(held(&artifact, &golden, None, true).unwrap(), "");
-        assert_eq!(fs::read_to_string(&golden).unwrap(), written);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
-    }
 }

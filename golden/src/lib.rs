@@ -37,6 +37,7 @@ pub mod measure;
 mod paths;
 mod subject;
 mod tolerances;
+mod verdict;
 
 pub use ann::Ann;
 pub use assert::{assert_golden, assert_golden_on};
@@ -50,3 +51,4 @@ pub use given::Given;
 pub use leakage::{Leakage, Worst};
 pub use subject::Subject;
 pub use tolerances::Tolerances;
+pub use verdict::verdict;
