@@ -121,7 +121,7 @@ const COMPILE: [(&str, &str); 5] = [
 ];
 
 /// Commands that the list of commands leaves out.
-const HIDDEN: [&str; 10] = ["compile", "decrypt", "diff", "explain", "keygen", "lock", "opt", "sign", "unlock", "verify"];
+const HIDDEN: [&str; 10] = ["bench", "compile", "decrypt", "diff", "keygen", "lock", "opt", "sign", "unlock", "verify"];
 
 /// The command line as `-h` shows it. It reads the same arguments.
 pub(super) fn short(command: Command) -> Command {
