@@ -10,19 +10,20 @@
 //! | [`Plan`] | the checked conversion of images to a model's input |
 //! | [`npy_bytes`], [`npz_bytes`] | the way back: results as `.npy` and `.npz` files |
 
+mod entries;
 mod error;
 mod header;
 pub mod layout;
 mod plan;
 mod read;
 mod shape;
+mod write;
 
 pub use error::{Error, Result};
 pub use plan::Plan;
+pub use write::{npy_bytes, npz_bytes};
 
-use ndarray::{ArrayView, IxDyn};
-use ndarray_npy::WriteNpyExt;
-use std::{io::Write as _, path::PathBuf};
+use std::path::PathBuf;
 
 /// Images with or without labels, as a file held them.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,31 +92,4 @@ impl Images {
     pub fn image_len(&self) -> usize {
         self.dims().iter().product()
     }
-}
-
-/// The bytes of an `.npy` file of 32-bit floats.
-///
-/// # Errors
-/// If `data` does not have the shape `dims`: a bug of the caller.
-pub fn npy_bytes(dims: &[usize], data: &[f32]) -> Result<Vec<u8>> {
-    let view = ArrayView::from_shape(IxDyn(dims), data).map_err(|e| Error::Internal(format!("{} values as {dims:?}: {e}", data.len())))?;
-    let mut bytes = Vec::with_capacity(128 + 4 * data.len());
-    view.write_npy(&mut bytes).map_err(|e| Error::Internal(format!("writing an array to memory: {e}")))?;
-    Ok(bytes)
-}
-
-/// The bytes of an `.npz` file of 32-bit floats: name, shape and values of every array. The same arrays give the same bytes.
-///
-/// # Errors
-/// If values do not have their shape: a bug of the caller.
-pub fn npz_bytes(arrays: &[(&str, &[usize], &[f32])]) -> Result<Vec<u8>> {
-    let broken = |e: &dyn std::fmt::Display| Error::Internal(format!("writing an archive to memory: {e}"));
-    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    // Without a clock: the options carry the archive format's first day.
-    let options = zip::write::SimpleFileOptions::default().last_modified_time(zip::DateTime::default());
-    for (name, dims, data) in arrays {
-        archive.start_file(format!("{name}.npy"), options).map_err(|e| broken(&e))?;
-        archive.write_all(&npy_bytes(dims, data)?).map_err(|e| broken(&e))?;
-    }
-    Ok(archive.finish().map_err(|e| broken(&e))?.into_inner())
 }

@@ -2,16 +2,15 @@
 
 use crate::{
     Images, Pixels,
+    entries::{Element, entries},
     error::{Error, Result},
     header::Header,
     shape::joined,
 };
-use ndarray::ArrayD;
-use ndarray_npy::{ReadNpyExt, ReadableElement};
 use std::{
     fmt::Display,
     fs::File,
-    io::{BufReader, Cursor, Read, Seek, SeekFrom},
+    io::{BufReader, Read, Seek, SeekFrom},
     path::Path,
 };
 use zip::{CompressionMethod, ZipArchive};
@@ -158,7 +157,7 @@ impl<'p> Arrays<'p> {
                 let size = seek(SeekFrom::End(0))?;
                 seek(SeekFrom::Start(0))?;
                 let header = Header::read(&mut *file).map_err(broken)?;
-                let room = size.saturating_sub(header.bytes.len() as u64);
+                let room = size.saturating_sub(header.length);
                 Ok(Opened { header, rest: Box::new(file), room, is_packed: false })
             }
             Source::Npz(archive) => {
@@ -179,7 +178,7 @@ impl<'p> Arrays<'p> {
                     other => return Err(unpacked(&format!("{other} is none of NumPy's methods"))),
                 };
                 let header = Header::read(&mut member).map_err(broken)?;
-                let room = room.saturating_sub(header.bytes.len() as u64);
+                let room = room.saturating_sub(header.length);
                 Ok(Opened { header, rest: Box::new(member), room, is_packed })
             }
         }
@@ -191,7 +190,7 @@ impl<'p> Arrays<'p> {
     }
 
     /// Shape and entries in row-major order.
-    fn read<T: ReadableElement + Clone>(&mut self, name: &str) -> Result<(Vec<usize>, Vec<T>)> {
+    fn read<T: Element>(&mut self, name: &str) -> Result<(Vec<usize>, Vec<T>)> {
         let path = self.path;
         let broken = |e: String| Error::format(path, format!("array `{name}` is broken: {e}"));
         let too_few = |header: &Header| broken(format!("its shape ({}) wants more bytes than the file has", comma(&header.dims)));
@@ -210,16 +209,16 @@ impl<'p> Arrays<'p> {
             }
             claimed
         };
-        let Opened { header, rest, .. } = self.array(name)?;
+        let Opened { header, mut rest, .. } = self.array(name)?;
         if !fits_into_memory(claimed) {
             return Err(Error::format(path, format!("array `{name}` has {claimed} bytes, for which there is no memory")));
         }
+        let data = entries(&header, &mut rest).map_err(|e| broken(e.to_string()))?;
         // One byte more than is wanted, so that a longer array is found to be one.
-        let length = header.bytes.len() as u64 + claimed + 1;
-        let array = ArrayD::<T>::read_npy(Cursor::new(header.bytes).chain(rest).take(length)).map_err(|e| broken(e.to_string()))?;
-        let dims = array.shape().to_vec();
-        let data = if array.is_standard_layout() { array.into_raw_vec_and_offset().0 } else { array.iter().cloned().collect() };
-        Ok((dims, data))
+        match rest.take(1).read_to_end(&mut Vec::new()).map_err(|e| broken(e.to_string()))? {
+            0 => Ok((header.dims, data)),
+            _ => Err(broken(format!("there are bytes behind the {} entries of its shape", data.len()))),
+        }
     }
 
     fn labels(&mut self, count: usize) -> Result<Vec<i64>> {
@@ -297,9 +296,12 @@ fn element_name(descriptor: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Array, Array1, Array2, Array3, Array4, IxDyn, ShapeBuilder};
+    use ndarray::{Array, Array1, Array2, Array3, Array4, ArrayD, IxDyn, ShapeBuilder};
     use ndarray_npy::{NpzWriter, WriteNpyExt, write_npy};
-    use std::{io::Write, path::PathBuf};
+    use std::{
+        io::{Cursor, Write},
+        path::PathBuf,
+    };
     use zip::{ZipWriter, write::SimpleFileOptions};
 
     /// Adds an array of that name.
@@ -353,6 +355,17 @@ mod tests {
         x.indexed_iter_mut().for_each(|((n, h, w), v)| *v = (n * 6 + h * 3 + w) as f32);
         let Pixels::F32 { data, .. } = Images::read(&folder.npz(&[("x", &array(x))])).unwrap().pixels else { panic!("floats") };
         assert_eq!(data, (0..12).map(|v| v as f32).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn either_order_of_bytes() {
+        let folder = Folder::new();
+        let path = folder.0.path().join("x.npy");
+        for (element, bytes) in [("<f4", 1.5f32.to_le_bytes()), (">f4", 1.5f32.to_be_bytes())] {
+            std::fs::write(&path, claiming(element, "(1, 2)", &bytes.repeat(2))).unwrap();
+            let Pixels::F32 { data, .. } = Images::read(&path).unwrap().pixels else { panic!("floats") };
+            assert_eq!(data, [1.5, 1.5], "{element}");
+        }
     }
 
     #[test]
@@ -447,7 +460,7 @@ mod tests {
             ("|u1", "(0, 4294967296, 4294967296)", "wants more bytes than the file has"),
             ("|u1", "(99999999999999999999,)", "not made of sizes"),
             ("|u1", "(-8,)", "not made of sizes"),
-            ("|u1", "(7,)", "extra bytes"),
+            ("|u1", "(7,)", "bytes behind the 7 entries"),
         ] {
             let array = claiming(element, shape, &[0; 8]);
             let text = refused(&array);
@@ -465,7 +478,7 @@ mod tests {
         let path = folder.0.path().join("x.npz");
         // 64 MiB of zeros behind eight entries: the ninth byte is the last one that is read.
         std::fs::write(&path, packed(&claiming("|u1", "(8,)", &vec![0; 64 << 20]), CompressionMethod::Deflated)).unwrap();
-        assert!(message(&path).contains("1 extra bytes"));
+        assert!(message(&path).contains("bytes behind the 8 entries"));
         // Entries as many as claimed are read, however well they pack.
         std::fs::write(&path, packed(&claiming("|u1", "(8, 1024, 1024)", &vec![0; 8 << 20]), CompressionMethod::Deflated)).unwrap();
         assert_eq!(Images::read_labelled(&path).unwrap().count, 8);
