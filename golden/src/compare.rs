@@ -17,17 +17,15 @@ const NOT_ATTACKED: &str = "audit with the effort and the attacks of the audit b
 
 /// Of the time steps.
 pub(crate) fn time(golden: &Golden, now: &Time) -> Vec<Finding> {
-    let (was, tolerance) = (&golden.time, golden.tolerances.latency);
+    let was = &golden.time;
     let numbers = [
         ("time.timesteps", was.timesteps as u64, now.timesteps as u64, 0),
-        ("time.latency", was.latency as u64, now.latency as u64, tolerance),
+        ("time.latency", was.latency as u64, now.latency as u64, golden.tolerances.latency as u64),
         ("time.interval", was.interval as u64, now.interval as u64, 0),
         ("time.delay_bits", was.delay_bits, now.delay_bits, 0),
     ];
-    let off = |&(field, was, now, tolerance): &(&str, u64, u64, usize)| {
-        allowed(Finding::new(field, was, now, OTHER_TIME), was.abs_diff(now) > tolerance as u64, tolerance > 0, tolerance)
-    };
-    numbers.iter().filter_map(off).collect()
+    let off = numbers.into_iter().filter(|&(_, was, now, tolerance)| was.abs_diff(now) > tolerance);
+    off.map(|(field, was, now, tolerance)| Finding::new(field, was, now, OTHER_TIME).beyond(tolerance)).collect()
 }
 
 /// Of what it does with the same images.
@@ -35,32 +33,38 @@ pub(crate) fn of_images(golden: &Golden, now: &Golden) -> Vec<Finding> {
     let tolerances = &golden.tolerances;
     let mut found = Vec::new();
     let mut images = |field: &str, was: usize, now: usize, tolerance: usize| {
-        found.extend(allowed(Finding::new(field, was, now, ""), was.abs_diff(now) > tolerance, tolerance > 0, tolerance));
+        if was.abs_diff(now) > tolerance {
+            found.push(Finding::new(field, was, now, "").beyond(tolerance));
+        }
     };
     images("correct", golden.correct, now.correct, tolerances.correct);
     if let Some(ann) = &golden.ann {
         images("ann.agreeing", ann.agreeing, same(&ann.classes, &now.classes), tolerances.agreeing);
     }
     let others = OtherClass::between(&golden.classes, &now.classes);
-    let finding = Finding::new("classes", "those of the file", format!("{} others", others.len()), "");
-    let finding = allowed(finding, others.len() > tolerances.classes, tolerances.classes > 0, tolerances.classes);
-    found.extend(finding.map(|finding| Finding { images: others, ..finding }));
-    let layers = [("spikes", &golden.spikes, &now.spikes, tolerances.spikes)];
-    let layers = layers.into_iter().chain([("synaptic_ops", &golden.synaptic_ops, &now.synaptic_ops, tolerances.synaptic_ops)]);
-    for (what, was, now, tolerance) in layers {
-        let mut advice = None;
+    if others.len() > tolerances.classes {
+        let s = if others.len() == 1 { "" } else { "s" };
+        let finding = Finding::new("classes", "those of the file", format!("{} image{s} of another class", others.len()), "");
+        found.push(Finding { images: others, ..finding.beyond(tolerances.classes) });
+    }
+    // What changed shows in the first layer behind it, in spikes before operations.
+    let mut advice = None;
+    let counts = [
+        ("spikes", &golden.spikes, &now.spikes, tolerances.spikes),
+        ("synaptic_ops", &golden.synaptic_ops, &now.synaptic_ops, tolerances.synaptic_ops),
+    ];
+    for (what, was, now, tolerance) in counts {
         for (layer, was, now) in was.beside(now) {
-            let is_off = was.zip(now).is_none_or(|(was, now)| !is_within(was, now, tolerance));
-            if is_off {
-                // What changed shows in the first layer behind it.
-                let first = advice.get_or_insert_with(|| first_layer(what, layer));
-                found.extend(allowed(Finding::new(format!("{what}.{layer}"), was, now, first.clone()), true, tolerance > 0.0, tolerance));
+            if was.zip(now).is_none_or(|(was, now)| !is_within(was, now, tolerance)) {
+                let advice = advice.get_or_insert_with(|| first_layer(what, layer));
+                found.push(Finding::new(format!("{what}.{layer}"), was, now, advice.clone()).beyond(tolerance));
             }
         }
     }
     let (was, is) = (golden.energy.total_pj, now.energy.total_pj);
-    let finding = Finding::new("energy.total_pj", was, is, "");
-    found.extend(allowed(finding, !is_within(was, is, tolerances.energy), tolerances.energy > 0.0, tolerances.energy));
+    if !is_within(was, is, tolerances.energy) {
+        found.push(Finding::new("energy.total_pj", was, is, "").beyond(tolerances.energy));
+    }
     found
 }
 
@@ -87,11 +91,6 @@ pub(crate) fn leaks(golden: &Leakage, reported: &Reported, sha256: &str) -> Vec<
         Finding::new(field(attack), Value::Null, format!("{} of {}", now.measure, now.value), advice)
     }));
     found
-}
-
-/// The finding if there is one, with its tolerance if it has one.
-fn allowed(finding: Finding, is_off: bool, has_tolerance: bool, tolerance: impl Into<Value>) -> Option<Finding> {
-    is_off.then(|| if has_tolerance { finding.with_tolerance(tolerance) } else { finding })
 }
 
 fn first_layer(what: &str, layer: &str) -> String {

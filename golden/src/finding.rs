@@ -59,8 +59,9 @@ impl Finding {
         Self { field: field.into(), expected, found, tolerance: None, images: Vec::new(), advice: advice.into() }
     }
 
-    pub(crate) fn with_tolerance(self, tolerance: impl Into<Value>) -> Self {
-        Self { tolerance: Some(tolerance.into()), ..self }
+    /// With the tolerance that it exceeds; with none where everything must be exact.
+    pub(crate) fn beyond<T: Into<Value> + Default + PartialEq>(self, tolerance: T) -> Self {
+        Self { tolerance: (tolerance != T::default()).then(|| tolerance.into()), ..self }
     }
 }
 
