@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Builds the Python package, installs it where nothing else is, and uses it: the command, the README, the tests, the types.
 
-Wants maturin beside the Python that runs this, and a network for numpy and mypy.
+Wants maturin beside the Python that runs this, and a network for numpy, mypy and pytest.
 
 Usage: scripts/wheel_test.py [--profile PROFILE] [--features FEATURES] [--wheel WHEEL]
   --profile, --features  as of scripts/build_wheel.py; the profile is dev unless it is given
@@ -39,7 +39,7 @@ def main():
             print("$", *[word.name if isinstance(word, Path) else word for word in words], flush=True)
             subprocess.run(words, cwd=folder, env=environment, check=True)
 
-        step(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel, "mypy")
+        step(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel, "mypy", "pytest")
         step(programs / "snnc", "--version")
 
         for name in ["digits.onnx", "digits_test.npz"]:
@@ -48,12 +48,13 @@ def main():
         (folder / "readme.py").write_text("\n".join(snippets))
         step(python, "readme.py")
 
-        shutil.copy(ROOT / "python/tests/test_snnc.py", folder)
-        step(python, "-m", "unittest", "--quiet", "test_snnc")
+        for name in ["test_snnc", "test_golden"]:
+            shutil.copy(ROOT / f"python/tests/{name}.py", folder)
+            step(python, "-m", "unittest", "--quiet", name)
 
         step(python, "-m", "mypy.stubtest", "snnc._snnc")
         step(python, "-m", "mypy", "--strict", "--package", "snnc")
-        step(python, "-m", "mypy", "--strict", "readme.py", "test_snnc.py")
+        step(python, "-m", "mypy", "--strict", "readme.py", "test_snnc.py", "test_golden.py")
 
 
 if __name__ == "__main__":

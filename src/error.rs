@@ -79,6 +79,26 @@ impl From<snnc_project::Error> for Error {
     }
 }
 
+impl From<snnc_data::Error> for Error {
+    fn from(error: snnc_data::Error) -> Self {
+        match error {
+            snnc_data::Error::Io { path, source } => Self::Io { path, source },
+            snnc_data::Error::Format { path, message } => Self::Format { path, message },
+            snnc_data::Error::Usage(message) => Self::Usage(message),
+            snnc_data::Error::Internal(message) => Self::Internal(message),
+        }
+    }
+}
+
+impl From<snnc_golden::Error> for Error {
+    fn from(error: snnc_golden::Error) -> Self {
+        match error {
+            snnc_golden::Error::File(error) => error.into(),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
 impl From<snnc_engine::Error> for Error {
     fn from(error: snnc_engine::Error) -> Self {
         match error {

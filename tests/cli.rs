@@ -159,6 +159,8 @@ fn help_shows_every_option() {
         "eval",
         "run",
         "emit",
+        "check",
+        "diff",
         "inspect",
         "decrypt",
         "sign",
@@ -187,6 +189,8 @@ fn help_shows_every_option() {
                 "--encrypt-to",
             ],
         ),
+        ("check", &["--golden <FILE.json>", "--data", "--report", "--bless", "--ann", "--json", "--identity"]),
+        ("diff", &["--data", "--limit", "--tolerance", "--json", "--identity"]),
         ("decrypt", &["-o <OUT>", "--identity <KEYFILE>", "--passphrase <FILE>", "--require-signature"]),
         ("sign", &["--key <KEYFILE>", "--password"]),
         ("verify", &["--key <PUBKEY>"]),
@@ -208,7 +212,10 @@ fn help_shows_every_option() {
 
 #[test]
 fn short_help_fits_a_screen() {
-    let subcommands = ["", "compile ", "eval ", "audit ", "run ", "emit ", "inspect ", "decrypt ", "sign ", "verify ", "build ", "bench "];
+    let subcommands = [
+        "", "compile ", "eval ", "audit ", "run ", "emit ", "inspect ", "decrypt ", "sign ", "verify ", "build ", "bench ", "check ",
+        "diff ",
+    ];
     for subcommand in subcommands.into_iter().chain(["keygen ", "lock ", "unlock ", "opt ", "explain "]) {
         for columns in ["80", "100"] {
             let words = format!("{subcommand}-h");
@@ -222,7 +229,7 @@ fn short_help_fits_a_screen() {
         }
     }
     let text = snnc("-h").ok().stdout;
-    for part in ["-o <MODEL.snn>", "--timesteps", "--mean", "eval ", "audit ", "run ", "emit ", "inspect ", "explain "] {
+    for part in ["-o <MODEL.snn>", "--timesteps", "--mean", "eval ", "check ", "audit ", "run ", "emit ", "inspect ", "explain "] {
         assert!(text.contains(part), "-h does not mention {part}:\n{text}");
     }
     assert!(!text.contains("--surrogate") && snnc("--help").ok().stdout.contains("--surrogate"));

@@ -15,6 +15,7 @@ __all__ = [
     "Result",
     "Trace",
     "__version__",
+    "check_golden",
     "load",
     "set_threads",
     "threads",
@@ -43,6 +44,23 @@ def load(
     `PATH.minisig`, that of bytes is the text `signature`.
 
     Raises `OSError` if the file cannot be read, `Error` if it is no artifact that this version can run or the keys do not open it.
+    """
+
+def check_golden(
+    artifact: str | PathLike[str],
+    golden: str | PathLike[str],
+    /,
+    *,
+    data: str | PathLike[str] | None = None,
+    report: str | PathLike[str] | None = None,
+    bless: bool = False,
+) -> str | None:
+    """Holds an artifact against a golden file: what differs, as text for people, or None. With `bless` the file is written anew.
+
+    `data` names the images and `report` the report of attacks, where they are not where the golden file says. docs/golden.md of the project
+    says what is in the file. Tests have the fixture `snnc_golden`.
+
+    Raises `OSError` if a file cannot be read or written, `Error` if one is not what it should be.
     """
 
 def threads() -> int:

@@ -7,8 +7,10 @@
 //! | `images` | arrays as the network reads them |
 //! | `network` | loading, running, what a network is |
 //! | `result` | what it made of images |
+//! | `golden` | golden files |
 
 mod error;
+mod golden;
 mod images;
 mod network;
 mod result;
@@ -20,6 +22,7 @@ mod _snnc {
     #[pymodule_export]
     use crate::{
         error::Error,
+        golden::check_golden,
         network::{Layer, Network, Population, load},
         result::{RunResult, Trace},
         threads::{set_threads, threads},

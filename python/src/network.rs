@@ -1,13 +1,13 @@
 //! Loading, running, and what a network is.
 
 use crate::{
-    error::error,
+    error::{error, file_error},
     images::Images,
     result::{self, RunResult, Trace},
     threads,
 };
 use pyo3::{
-    exceptions::{PyOSError, PyTypeError},
+    exceptions::PyTypeError,
     prelude::*,
     pybacked::{PyBackedBytes, PyBackedStr},
     types::{PyString, PyTuple},
@@ -15,7 +15,6 @@ use pyo3::{
 use snnc_runtime::{self as runtime, KeyError, Keys, LoadError, Outcome, Passphrase, PublicKey};
 use std::{
     fmt::Debug,
-    io,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -93,15 +92,6 @@ fn advice(error: &LoadError) -> String {
     match error {
         LoadError::Keys(KeyError::Locked) => "it is encrypted: `identity` or `passphrase` opens it".to_owned(),
         error => error.to_string(),
-    }
-}
-
-/// The exception that Python itself raises of a file that cannot be read: which of them it is, Python finds by the number.
-fn file_error(py: Python<'_>, path: &Path, error: &io::Error) -> PyErr {
-    let Some(number) = error.raw_os_error() else { return PyOSError::new_err(format!("{}: {error}", path.display())) };
-    match py.import("os").and_then(|os| os.call_method1("strerror", (number,))) {
-        Ok(text) => PyOSError::new_err((number, text.unbind(), path.as_os_str().to_owned())),
-        Err(error) => error,
     }
 }
 

@@ -18,6 +18,7 @@ use clap::{
     Args, Parser, Subcommand, ValueHint,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser, styling},
 };
+use snnc_golden::diff::Tolerances;
 use snnc_ir::MAX_DIGITS;
 use std::path::PathBuf;
 
@@ -38,6 +39,10 @@ Examples:
       Compile the models of snnc.toml that are not up to date, four at a time
   snnc eval vgg11.snn --data test.npz --ann vgg11.onnx
       Compare the spiking network with the one that it came from
+  snnc check vgg11.snn --golden vgg11.json --data test.npz --bless; snnc check vgg11.snn --golden vgg11.json
+      Write down what it does; fail from then on if it does anything else
+  snnc diff old.snn vgg11.snn --data test.npz
+      Say which layers of two artifacts differ, and in what
   snnc bench vgg11.snn --ann vgg11.onnx
       Measure how fast it runs, step by step, and beside that one in ONNX Runtime
   snnc audit vgg11.snn --ann vgg11.onnx --judge other.onnx --reference test.npz --html audit.html
@@ -97,6 +102,10 @@ pub enum Command {
     Cache(CacheArgs),
     /// Measure accuracy, spikes and energy of an artifact on labelled images
     Eval(EvalArgs),
+    /// Hold an artifact against a golden file, or write one
+    Check(CheckArgs),
+    /// Show what two artifacts differ in
+    Diff(DiffArgs),
     /// Attack an artifact and report what each attacker got
     Audit(Box<AuditArgs>),
     /// Run an artifact on images and give out the logits
@@ -411,6 +420,69 @@ pub struct EvalArgs {
     #[arg(long, value_name = "KEYFILE", value_hint = ValueHint::FilePath)]
     pub key: Option<PathBuf>,
     /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub opening: Opening,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub manner: Manner,
+}
+
+/// Arguments of `check`.
+#[derive(Args, Clone, Debug)]
+#[command(after_long_help = "docs/golden.md says what is in the file, and how tests of Rust and Python check it in a line.")]
+pub struct CheckArgs {
+    /// The spiking network
+    #[arg(value_name = "MODEL.snn", value_hint = ValueHint::FilePath)]
+    pub artifact: PathBuf,
+    /// What it does: accuracy, agreement, spikes by layer, latency, energy, leakage; exact, but for tolerances that the file itself has
+    #[arg(long, value_name = "FILE.json", value_hint = ValueHint::FilePath)]
+    pub golden: PathBuf,
+    /// Images as `x` and classes as `y`; a golden file that is there says where they are
+    #[arg(long, value_name = "FILE.npz", value_hint = ValueHint::FilePath)]
+    pub data: Option<PathBuf>,
+    /// The report of the compilation or of `snnc audit --json`, which says what attacks get; a golden file that has leakage says where it is
+    #[arg(long, value_name = "FILE.json", value_hint = ValueHint::FilePath)]
+    pub report: Option<PathBuf>,
+    /// Write the golden file as the artifact is now; its tolerances and limits are kept
+    #[arg(long)]
+    pub bless: bool,
+    /// The network that it was compiled from: its answers are written down, so that agreement can be checked without it
+    #[arg(long, value_name = "MODEL.onnx", requires = "bless", value_hint = ValueHint::FilePath)]
+    pub ann: Option<PathBuf>,
+    /// Print one JSON object with all that differs
+    #[arg(long, conflicts_with = "bless")]
+    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub opening: Opening,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at its type")]
+    pub manner: Manner,
+}
+
+/// Arguments of `diff`.
+#[derive(Args, Clone, Debug)]
+pub struct DiffArgs {
+    /// A spiking network
+    #[arg(value_name = "A.snn", value_hint = ValueHint::FilePath)]
+    pub a: PathBuf,
+    /// Another
+    #[arg(value_name = "B.snn", value_hint = ValueHint::FilePath)]
+    pub b: PathBuf,
+    /// Images to run both on, as `x`, and at will their classes as `y`
+    #[arg(long, value_name = "FILE.npz", value_hint = ValueHint::FilePath)]
+    pub data: Option<PathBuf>,
+    /// Take only the first N images
+    #[arg(long, value_name = "N", value_parser = parse_limit, requires = "data")]
+    pub limit: Option<usize>,
+    /// What is no difference: `parameters=UNITS` of an entry, `classes=IMAGES` with another class, `logits=V`, `spikes=SHARE` of those of a
+    /// layer and of its synaptic operations; several with commas between
+    #[arg(long, value_name = "NAME=V[,..]", default_value = "", hide_default_value = true, value_parser = parse_tolerances)]
+    pub tolerance: Tolerances,
+    /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -1028,6 +1100,10 @@ fn parse_threads(text: &str) -> std::result::Result<usize, String> {
 
 fn parse_limit(text: &str) -> std::result::Result<usize, String> {
     parse_count(text, "the limit", 1..=usize::MAX)
+}
+
+fn parse_tolerances(text: &str) -> std::result::Result<Tolerances, String> {
+    if text.is_empty() { Ok(Tolerances::default()) } else { text.parse() }
 }
 
 fn parse_confidence(text: &str) -> std::result::Result<f32, String> {

@@ -6,7 +6,7 @@ use clap::Command;
 type Shown = &'static [(&'static str, &'static str)];
 
 /// By command: the options that `-h` shows, and what it says of them. What it shows of other commands is all that they have.
-const SHORT: [(&str, Shown); 9] = [
+const SHORT: [(&str, Shown); 11] = [
     ("compile", &COMPILE),
     (
         "build",
@@ -28,6 +28,29 @@ const SHORT: [(&str, Shown); 9] = [
             ("timesteps", "Time steps to measure at, in the rate code"),
             ("limit", "Take only the first N images"),
             ("json", "Print one JSON object instead of a table"),
+        ],
+    ),
+    (
+        "check",
+        &[
+            ("artifact", "The spiking network"),
+            ("golden", "What it does, exactly"),
+            ("data", "Images as `x` and classes as `y`"),
+            ("report", "What attacks get, as a compilation or an audit says"),
+            ("bless", "Write the golden file as the artifact is now"),
+            ("ann", "The network that it was compiled from, to write its answers down"),
+            ("json", "Print one JSON object with all that differs"),
+        ],
+    ),
+    (
+        "diff",
+        &[
+            ("a", "A spiking network"),
+            ("b", "Another"),
+            ("data", "Images to run both on"),
+            ("limit", "Take only the first N images"),
+            ("tolerance", "What is no difference: see --help"),
+            ("json", "Print one JSON object instead of text"),
         ],
     ),
     (
@@ -110,8 +133,22 @@ const COMPILE: [(&str, &str); 5] = [
 ];
 
 /// Commands that the list of commands leaves out.
-const HIDDEN: [&str; 13] =
-    ["bench", "cache", "compile", "completions", "decrypt", "doctor", "keygen", "lock", "manual", "opt", "sign", "unlock", "verify"];
+const HIDDEN: [&str; 14] = [
+    "bench",
+    "cache",
+    "compile",
+    "completions",
+    "decrypt",
+    "diff",
+    "doctor",
+    "keygen",
+    "lock",
+    "manual",
+    "opt",
+    "sign",
+    "unlock",
+    "verify",
+];
 
 /// The command line as `-h` shows it. It reads the same arguments.
 pub(super) fn short(command: Command) -> Command {

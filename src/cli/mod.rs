@@ -88,6 +88,8 @@ fn run(cli: &Cli, style: &Style) -> Outcome {
         (Some(Command::Build(args)), _) => commands::build::run(args, style),
         (Some(Command::Cache(args)), _) => commands::cache::run(args),
         (Some(Command::Eval(args)), _) => commands::eval::run(args, style),
+        (Some(Command::Check(args)), _) => commands::check::run(args, style),
+        (Some(Command::Diff(args)), _) => commands::diff::run(args, style),
         (Some(Command::Audit(args)), _) => commands::audit::run(args, style),
         (Some(Command::Run(args)), _) => commands::run::run(args, style),
         (Some(Command::Emit(args)), _) => commands::emit::run(args),

@@ -250,7 +250,7 @@ fn saved(labelled: &Labelled, graph: &snnc_ir::Graph) -> Result<Vec<u8>> {
     let input = graph.input().ok_or_else(|| Error::Internal("a verified graph has an input".into()))?;
     let count = labelled.samples.count;
     let dims: Vec<usize> = std::iter::once(count).chain(graph[input].ty.dims[1..].iter().copied()).collect();
-    npz_bytes(&[("logits", &[count, labelled.classes], &labelled.logits), ("x", &dims, &labelled.samples.data)])
+    Ok(npz_bytes(&[("logits", &[count, labelled.classes], &labelled.logits), ("x", &dims, &labelled.samples.data)])?)
 }
 
 /// What is asked for beside the artifact, as text.

@@ -1,6 +1,6 @@
 //! `snnc eval MODEL.snn --data FILE.npz`
 
-use super::{check_timesteps, load_network};
+use super::{check_timesteps, load_network, open_ann};
 use crate::{
     cli::{
         args::EvalArgs,
@@ -14,17 +14,14 @@ use crate::{
         progress::{Console, Verbosity},
         render::Style,
     },
-    data::{Images, Plan},
+    data::Images,
     error::{Error, Result},
-    float::Ann,
     observer::Observer,
 };
 use serde::Serialize;
-use snnc_runtime::{Code, Cost, Energy, Network, Outcome, RunError, Session, Totals, argmax, locked::Key};
+use snnc_golden::measure::{Inputs, OWN, Sums, same};
+use snnc_runtime::{Code, Cost, Energy, Network, Outcome, RunError, Session, argmax, locked::Key};
 use std::{process::ExitCode, time::Instant};
-
-/// Numbers that the artifact is made of: products of 8 bits, sums of 32.
-const OWN: Energy = Energy::INT8_45NM;
 
 /// What was measured: the JSON object that scripts read.
 #[derive(Clone, Debug, Serialize)]
@@ -182,12 +179,10 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
     let network = load_network(&args.artifact, &args.opening.keys()?)?;
     check_timesteps(&args.artifact, &network, &args.timesteps)?;
     let key = key(args, &network)?;
-    let images = Images::read_labelled(&args.data)?.take(args.limit.unwrap_or(usize::MAX));
-    let labels = checked_labels(&images, network.classes())?;
-    let input = &network.spec().input;
-    let plan = Plan::new(&images, &input.shape, Some(input.layout), &input.preprocess)?;
+    let inputs = Inputs::new(Images::read_labelled(&args.data)?.take(args.limit.unwrap_or(usize::MAX)), &network)?;
+    let labels = inputs.classes(network.classes())?;
     let ann = match &args.ann {
-        Some(path) => Some(open_ann(args, path, &network, console)?),
+        Some(path) => Some(open_ann(&args.artifact, path, &network, console)?),
         None => None,
     };
     let steps = match network.spec().code {
@@ -197,38 +192,28 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
     };
 
     let start = Instant::now();
-    console.stage("evaluate", Some(images.count as u64));
-    let mut ann_right = 0;
+    console.stage("evaluate", Some(inputs.count() as u64));
+    let mut expected = Vec::new();
     let mut clipped = Clipped::default();
     let mut sums: Vec<Sums> = vec![Sums::default(); steps.len()];
     let mut early = match args.early_exit.is_empty() {
         true => None,
         false => Some(Early::new(args, &network)?),
     };
-    for first in (0..images.count).step_by(network.images_at_once()) {
-        let range = first..images.count.min(first + network.images_at_once());
+    for range in inputs.parts(&network) {
         let labels = &labels[range.clone()];
-        let input = plan.convert(&images, range.clone());
+        let input = inputs.convert(range.clone());
         clipped.count(&network.spec().input, &input);
-        let expected = match &ann {
-            Some(ann) => {
-                let logits = ann.logits(&input, range.len())?;
-                let classes: Vec<usize> = logits.chunks(network.classes()).map(argmax).collect();
-                ann_right += same(&classes, labels);
-                Some(classes)
-            }
-            None => None,
-        };
+        if let Some(ann) = &ann {
+            expected.extend(ann.logits(&input, range.len())?.chunks(network.classes()).map(argmax));
+        }
         let mut outcomes =
             network.answer_checkpoints(&input, &steps, range.start as u64).map_err(|e| Error::format(&args.data, e.to_string()))?;
         if let Some(key) = &key {
             outcomes.iter_mut().try_for_each(|outcome| unlock(&network, key, outcome))?;
         }
         for (sum, outcome) in sums.iter_mut().zip(&outcomes) {
-            let classes = outcome.predictions();
-            sum.right += same(&classes, labels);
-            sum.agreeing += expected.as_ref().map_or(0, |expected| same(&classes, expected));
-            sum.totals.add(outcome);
+            sum.add(outcome, labels);
         }
         if let Some(early) = &mut early {
             early.add(&network, &input, range.start, labels).map_err(|e| Error::format(&args.data, e.to_string()))?;
@@ -238,7 +223,7 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
     console.stage_done(start.elapsed());
     clipped.warn(console);
 
-    let count = images.count as f64;
+    let count = inputs.count() as f64;
     let percent = |part: usize| 100.0 * part as f64 / count;
     // Of the sums of all images: how many there were at once must not show in the last digit.
     let costs: Vec<Cost> = sums.iter().map(|sum| network.cost_of(&sum.totals)).collect();
@@ -248,13 +233,13 @@ fn measure(args: &EvalArgs, console: &mut Console) -> Result<Measured> {
         interval: cost.interval,
         delay_bits: cost.delay_bits,
         top1: percent(sum.right),
-        agreement: ann.as_ref().map(|_| percent(sum.agreeing)),
+        agreement: ann.as_ref().map(|_| percent(same(&sum.predictions, &expected))),
         activity: Activity::new(cost),
     };
     Ok(Measured {
-        n: images.count,
+        n: inputs.count(),
         code: network.spec().code,
-        ann_top1: ann.as_ref().map(|_| percent(ann_right)),
+        ann_top1: ann.as_ref().map(|_| percent(same(&expected, &labels))),
         ann_energy: costs.last().map(AnnEnergy::new).unwrap_or_default(),
         clipped_percent: clipped.percent(),
         snn: steps.iter().zip(&sums).zip(&costs).map(at).collect(),
@@ -288,46 +273,6 @@ fn unlock(network: &Network, key: &Key, outcome: &mut Outcome) -> Result<()> {
     let answers = answers.ok_or_else(|| Error::Internal("a locked network answers".into()))?;
     outcome.logits = answers.open(key).map_err(|e| Error::Internal(e.to_string()))?.logits;
     Ok(())
-}
-
-#[derive(Clone, Debug, Default)]
-struct Sums {
-    right: usize,
-    agreeing: usize,
-    totals: Totals,
-}
-
-fn same(a: &[usize], b: &[usize]) -> usize {
-    a.iter().zip(b).filter(|(a, b)| a == b).count()
-}
-
-fn checked_labels(images: &Images, classes: usize) -> Result<Vec<usize>> {
-    let known = |label: i64| usize::try_from(label).ok().filter(|&label| label < classes);
-    let check = |&label: &i64| {
-        known(label).ok_or_else(|| {
-            Error::format(&images.path, format!("array `y` holds the class {label}, but the network knows 0 to {}", classes - 1))
-        })
-    };
-    images.labels.iter().flatten().map(check).collect()
-}
-
-fn open_ann(args: &EvalArgs, path: &std::path::Path, network: &Network, console: &Console) -> Result<Ann> {
-    let spec = network.spec();
-    let ann = Ann::open(path, spec.output.name.as_deref())?;
-    let (artifact, model) = (args.artifact.display(), path.display());
-    if ann.source_sha256() != spec.source.sha256 {
-        console.say(&format!("note: `{artifact}` was not compiled from `{model}` as it is now"));
-    }
-    if ann.input_dims() != spec.input.shape || ann.classes() != network.classes() {
-        return Err(Error::Usage(format!(
-            "`{artifact}` and `{model}` cannot be compared: inputs [{}] and [{}], {} and {} classes",
-            snnc_ir::types::Dims(&spec.input.shape),
-            snnc_ir::types::Dims(ann.input_dims()),
-            network.classes(),
-            ann.classes()
-        )));
-    }
-    Ok(ann)
 }
 
 /// What was asked for, ascending; without that, powers of two from 4 to the artifact's number, and that.

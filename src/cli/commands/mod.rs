@@ -4,9 +4,11 @@ pub(super) mod audit;
 pub(super) mod bench;
 pub(super) mod build;
 pub(super) mod cache;
+pub(super) mod check;
 pub(super) mod compile;
 pub(super) mod completions;
 pub(super) mod decrypt;
+pub(super) mod diff;
 pub(super) mod doctor;
 pub(super) mod emit;
 pub(super) mod eval;
@@ -22,11 +24,17 @@ pub(super) mod unlock;
 pub(super) mod verify;
 
 use crate::{
-    cli::secrets::{not_loaded, open},
+    cli::{
+        progress::Console,
+        secrets::{not_loaded, open},
+    },
     error::{Error, Result},
+    float::Ann,
 };
+use snnc_golden::Subject;
 use snnc_runtime::{Artifact, Code, Keys, Network};
 use std::path::Path;
+use zeroize::Zeroizing;
 
 /// Reads an artifact and makes it ready to run.
 fn load_network(path: &Path, keys: &Keys) -> Result<Network> {
@@ -38,6 +46,33 @@ fn load_network(path: &Path, keys: &Keys) -> Result<Network> {
 /// Reads an artifact from what was opened of a file.
 fn read_artifact(path: &Path, bytes: &[u8]) -> Result<Artifact> {
     Artifact::from_bytes(bytes).map_err(|error| not_loaded(path, error))
+}
+
+/// Reads an artifact to compare it: what was opened of the file, and the network.
+fn load_subject(path: &Path, keys: &Keys) -> Result<(Zeroizing<Vec<u8>>, Subject)> {
+    let bytes = open(path, keys)?;
+    let subject = Subject::load(path, &bytes).map_err(|error| not_loaded(path, error))?;
+    Ok((bytes, subject))
+}
+
+/// Opens the float network that an artifact is held against.
+fn open_ann(artifact: &Path, model: &Path, network: &Network, console: &Console) -> Result<Ann> {
+    let spec = network.spec();
+    let ann = Ann::open(model, spec.output.name.as_deref())?;
+    let (artifact, model) = (artifact.display(), model.display());
+    if ann.source_sha256() != spec.source.sha256 {
+        console.say(&format!("note: `{artifact}` was not compiled from `{model}` as it is now"));
+    }
+    if ann.input_dims() != spec.input.shape || ann.classes() != network.classes() {
+        return Err(Error::Usage(format!(
+            "`{artifact}` and `{model}` cannot be compared: inputs [{}] and [{}], {} and {} classes",
+            snnc_ir::types::Dims(&spec.input.shape),
+            snnc_ir::types::Dims(ann.input_dims()),
+            network.classes(),
+            ann.classes()
+        )));
+    }
+    Ok(ann)
 }
 
 /// Refuses numbers of time steps that an artifact does not take.

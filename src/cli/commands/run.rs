@@ -65,7 +65,11 @@ pub(crate) fn run(args: &RunArgs, style: &Style) -> Outcome {
     }
     if let Some(out) = &args.out {
         let logits = npy_bytes(&[ran.logits.len() / ran.classes, ran.classes], &ran.logits);
-        logits.and_then(|bytes| close(recipients.as_ref(), bytes)).and_then(|bytes| batch.add(out, bytes)).map_err(&about)?;
+        logits
+            .map_err(Error::from)
+            .and_then(|bytes| close(recipients.as_ref(), bytes))
+            .and_then(|bytes| batch.add(out, bytes))
+            .map_err(&about)?;
     }
     batch.commit().map_err(&about)?;
     if args.out.is_none() {

@@ -31,6 +31,7 @@ pub(crate) fn run(args: &UnlockArgs) -> Outcome {
     let opened = Answers::from_bytes(&bytes).and_then(|answers| answers.open(&key)).map_err(|e| about(broken(e)))?;
     match &args.out {
         Some(out) => npy_bytes(&[opened.logits.len() / opened.classes, opened.classes], &opened.logits)
+            .map_err(Error::from)
             .and_then(|bytes| files::write(out, bytes))
             .map_err(&about)?,
         None => print(readable(&Ran::of(opened.logits, opened.classes)))?,

@@ -1,7 +1,7 @@
 //! The header of an `.npy` array, read only to check what it claims.
 //!
 //! A reader that believes a header allocates whatever shape it claims. Here the claim is compared with the bytes that can be
-//! there first, and a header that is no plain one never reaches the parser of Python literals.
+//! there first, and a header that is no plain one is refused.
 //! Format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
 
 use std::io::Read;
@@ -19,8 +19,10 @@ pub(super) struct Header {
     pub(super) element: String,
     /// The shape.
     pub(super) dims: Vec<usize>,
-    /// The header itself, from the first byte of the file.
-    pub(super) bytes: Vec<u8>,
+    /// Whether the first axis runs fastest.
+    pub(super) is_fortran: bool,
+    /// Bytes of the header itself, from the first of the file.
+    pub(super) length: u64,
 }
 
 impl Header {
@@ -49,13 +51,13 @@ impl Header {
             return Err(format!("a header of {length} bytes is too long"));
         }
         let text = String::from_utf8(more(length)?).map_err(|_| "the header is no text".to_owned())?;
-        let (element, dims) = Fields(&text).parse()?;
-        Ok(Self { element, dims, bytes })
+        let (element, dims, is_fortran) = Fields(&text).parse()?;
+        Ok(Self { element, dims, is_fortran, length: bytes.len() as u64 })
     }
 
     /// Bytes of all entries with elements of this size; `None` if no file has that many.
     pub(super) fn data_bytes(&self, element: usize) -> Option<u64> {
-        // A dimension of 0 must not hide others whose product overflows: `ndarray` counts without it, too.
+        // A dimension of 0 must not hide others whose product overflows.
         let all = self.dims.iter().filter(|&&d| d > 0).try_fold(element as u64, |product, &d| product.checked_mul(d as u64))?;
         let all = i64::try_from(all).ok()? as u64;
         Some(if self.dims.contains(&0) { 0 } else { all })
@@ -66,8 +68,8 @@ impl Header {
 struct Fields<'t>(&'t str);
 
 impl<'t> Fields<'t> {
-    /// Element type and shape.
-    fn parse(mut self) -> Result<(String, Vec<usize>), String> {
+    /// Element type, shape, and whether the first axis runs fastest.
+    fn parse(mut self) -> Result<(String, Vec<usize>, bool), String> {
         let (mut element, mut dims, mut order) = (None, None, None);
         self.expect('{')?;
         while !self.eat('}') {
@@ -88,8 +90,8 @@ impl<'t> Fields<'t> {
             }
         }
         match (element, dims, order, self.0.trim_start()) {
-            (Some(element), Some(dims), Some(()), "") => Ok((element.to_owned(), dims)),
-            (Some(_), Some(_), Some(()), _) => Err("something follows the header's dictionary".to_owned()),
+            (Some(element), Some(dims), Some(is_fortran), "") => Ok((element.to_owned(), dims, is_fortran)),
+            (Some(_), Some(_), Some(_), _) => Err("something follows the header's dictionary".to_owned()),
             _ => Err("the header lacks `descr`, `fortran_order` or `shape`".to_owned()),
         }
     }
@@ -112,10 +114,11 @@ impl<'t> Fields<'t> {
         if text.contains(['\\', '\n']) { Err("a string in the header is no plain one".to_owned()) } else { Ok(text) }
     }
 
-    fn boolean(&mut self) -> Result<(), String> {
+    fn boolean(&mut self) -> Result<bool, String> {
         let rest = self.0.trim_start();
-        self.0 = rest.strip_prefix("True").or_else(|| rest.strip_prefix("False")).ok_or("`fortran_order` is neither True nor False")?;
-        Ok(())
+        let is_true = rest.starts_with("True");
+        self.0 = rest.strip_prefix(if is_true { "True" } else { "False" }).ok_or("`fortran_order` is neither True nor False")?;
+        Ok(is_true)
     }
 
     fn dims(&mut self) -> Result<Vec<usize>, String> {
@@ -160,7 +163,7 @@ mod tests {
             let bytes = file(version, "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 28, 28), }       \n");
             let header = Header::read(&[&bytes[..], b"data"].concat()[..]).unwrap();
             assert_eq!((header.element.as_str(), &header.dims[..]), ("<f4", &[3, 28, 28][..]));
-            assert_eq!(header.bytes, bytes);
+            assert_eq!((header.length, header.is_fortran), (bytes.len() as u64, false));
             assert_eq!(header.data_bytes(4), Some(3 * 28 * 28 * 4));
         }
         let dims = |text: &str| Header::read(&file(1, text)[..]).unwrap().dims;
@@ -205,7 +208,7 @@ mod tests {
 
     #[test]
     fn sizes_do_not_overflow() {
-        let header = |dims: &[usize]| Header { element: String::new(), dims: dims.to_vec(), bytes: Vec::new() };
+        let header = |dims: &[usize]| Header { element: String::new(), dims: dims.to_vec(), is_fortran: false, length: 0 };
         assert_eq!(header(&[1 << 32, 1 << 32]).data_bytes(1), None);
         assert_eq!(header(&[1 << 61]).data_bytes(4), None);
         assert_eq!(header(&[0, 1 << 40, 1 << 40]).data_bytes(1), None);

@@ -3,8 +3,8 @@
 //! ONNX does not say whether `[1, 3, 32, 32]` is channels first. The shape usually does, the shape of the images together
 //! with it nearly always does, and where both leave it open the user must say (`--layout`).
 
-use crate::options::Layout;
-use snnc_ir::types::Dims;
+use crate::shape::joined;
+use snnc_runtime::Layout;
 
 /// Sizes that an axis of colours may have.
 const COLOURS: std::ops::RangeInclusive<usize> = 1..=4;
@@ -12,7 +12,8 @@ const COLOURS: std::ops::RangeInclusive<usize> = 1..=4;
 /// Layout of a model input from its shape alone (batch first); `None` where the shape leaves it open.
 ///
 /// ```
-/// use snnc::{data::layout::of_shape, options::Layout};
+/// use snnc_data::layout::of_shape;
+/// use snnc_runtime::Layout;
 /// assert_eq!(of_shape(&[1, 3, 224, 224]), Some(Layout::Nchw));
 /// assert_eq!(of_shape(&[1, 224, 224, 3]), Some(Layout::Nhwc));
 /// assert_eq!(of_shape(&[1, 784]), Some(Layout::Flat));
@@ -62,12 +63,12 @@ pub fn of_images(dims: &[usize], image: [usize; 3], wanted: Option<Layout>) -> R
         return if fitting.contains(&layout) || is_same {
             Ok(layout)
         } else {
-            Err(misfit(&format!(", which do not fit the model's input [{}] as {}", Dims(dims), name(layout))))
+            Err(misfit(&format!(", which do not fit the model's input [{}] as {}", joined(dims, "x"), name(layout))))
         };
     }
     let guess = of_shape(dims);
     match fitting[..] {
-        [] => Err(misfit(&format!(", which do not fit the model's input [{}]", Dims(dims)))),
+        [] => Err(misfit(&format!(", which do not fit the model's input [{}]", joined(dims, "x")))),
         // Without colour and for single pixels all orders are one.
         _ if channels == 1 || height * width == 1 => Ok(guess.filter(|g| fitting.contains(g)).unwrap_or(fitting[0])),
         [Layout::Nhwc] if guess == Some(Layout::Nchw) && COLOURS.contains(&height) => Err(misfit(
@@ -80,7 +81,7 @@ pub fn of_images(dims: &[usize], image: [usize; 3], wanted: Option<Layout>) -> R
         [layout] => Ok(layout),
         _ => Err(misfit(&format!(
             ", which fit the model's input [{}] in more than one way; say which with `--layout nchw|nhwc`",
-            Dims(dims)
+            joined(dims, "x")
         ))),
     }
 }

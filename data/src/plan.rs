@@ -1,11 +1,12 @@
 //! The conversion of images to a model's input: checked once, then applied batch by batch.
 
-use super::{Images, Pixels, layout};
 use crate::{
+    Images, Pixels,
     error::{Error, Result},
-    options::{Layout, Preprocess},
+    layout,
+    shape::joined,
 };
-use snnc_ir::types::Dims;
+use snnc_runtime::{Layout, Preprocess};
 use std::ops::Range;
 
 /// How images of one file become input of one model.
@@ -45,8 +46,8 @@ impl Plan {
                 };
                 Err(misfit(format!(
                     "holds float32 tensors of [Nx{}], but the model reads [Nx{}]; floats are taken as they are{hint}",
-                    Dims(found),
-                    Dims(wanted)
+                    joined(found, "x"),
+                    joined(wanted, "x")
                 )))
             }
             &Pixels::U8 { height, width, channels, .. } => {

@@ -1,14 +1,16 @@
 //! Reading `.npz` and `.npy`.
 
-use super::{Images, Pixels, header::Header};
-use crate::error::{Error, Result};
-use ndarray::ArrayD;
-use ndarray_npy::{ReadNpyExt, ReadableElement};
-use snnc_ir::types::Dims;
+use crate::{
+    Images, Pixels,
+    entries::{Element, entries},
+    error::{Error, Result},
+    header::Header,
+    shape::joined,
+};
 use std::{
     fmt::Display,
     fs::File,
-    io::{BufReader, Cursor, Read, Seek, SeekFrom},
+    io::{BufReader, Read, Seek, SeekFrom},
     path::Path,
 };
 use zip::{CompressionMethod, ZipArchive};
@@ -34,6 +36,17 @@ impl Images {
         let images = Self::from_arrays(&mut arrays)?;
         let labels = arrays.labels(images.count)?;
         Ok(Self { labels: Some(labels), ..images })
+    }
+
+    /// As [`Images::read_labelled`], but that there need be no `y`.
+    ///
+    /// # Errors
+    /// As [`Images::read`], and if there is a `y` that is not one class number for each image.
+    pub fn read_with_any_labels(path: &Path) -> Result<Self> {
+        let mut arrays = Arrays::open(path)?;
+        let images = Self::from_arrays(&mut arrays)?;
+        let labels = if arrays.has("y") { Some(arrays.labels(images.count)?) } else { None };
+        Ok(Self { labels, ..images })
     }
 
     fn from_arrays(arrays: &mut Arrays<'_>) -> Result<Self> {
@@ -121,6 +134,13 @@ impl<'p> Arrays<'p> {
         Ok(Self { path, source })
     }
 
+    fn has(&self, name: &str) -> bool {
+        match &self.source {
+            Source::Npy(_) => name == "x",
+            Source::Npz(archive) => place(archive, name).is_some(),
+        }
+    }
+
     fn error(&self, name: &str, message: impl AsRef<str>) -> Error {
         Error::format(self.path, format!("array `{name}` {}", message.as_ref()))
     }
@@ -137,12 +157,11 @@ impl<'p> Arrays<'p> {
                 let size = seek(SeekFrom::End(0))?;
                 seek(SeekFrom::Start(0))?;
                 let header = Header::read(&mut *file).map_err(broken)?;
-                let room = size.saturating_sub(header.bytes.len() as u64);
+                let room = size.saturating_sub(header.length);
                 Ok(Opened { header, rest: Box::new(file), room, is_packed: false })
             }
             Source::Npz(archive) => {
-                let index = archive.index_for_name(name).or_else(|| archive.index_for_name(&format!("{name}.npy")));
-                let Some(index) = index else {
+                let Some(index) = place(archive, name) else {
                     let found: Vec<String> =
                         archive.file_names().map(|member| format!("`{}`", member.strip_suffix(".npy").unwrap_or(member))).collect();
                     let found = if found.is_empty() { "it is empty".to_owned() } else { format!("it holds {}", found.join(", ")) };
@@ -159,7 +178,7 @@ impl<'p> Arrays<'p> {
                     other => return Err(unpacked(&format!("{other} is none of NumPy's methods"))),
                 };
                 let header = Header::read(&mut member).map_err(broken)?;
-                let room = room.saturating_sub(header.bytes.len() as u64);
+                let room = room.saturating_sub(header.length);
                 Ok(Opened { header, rest: Box::new(member), room, is_packed })
             }
         }
@@ -171,7 +190,7 @@ impl<'p> Arrays<'p> {
     }
 
     /// Shape and entries in row-major order.
-    fn read<T: ReadableElement + Clone>(&mut self, name: &str) -> Result<(Vec<usize>, Vec<T>)> {
+    fn read<T: Element>(&mut self, name: &str) -> Result<(Vec<usize>, Vec<T>)> {
         let path = self.path;
         let broken = |e: String| Error::format(path, format!("array `{name}` is broken: {e}"));
         let too_few = |header: &Header| broken(format!("its shape ({}) wants more bytes than the file has", comma(&header.dims)));
@@ -190,16 +209,16 @@ impl<'p> Arrays<'p> {
             }
             claimed
         };
-        let Opened { header, rest, .. } = self.array(name)?;
+        let Opened { header, mut rest, .. } = self.array(name)?;
         if !fits_into_memory(claimed) {
             return Err(Error::format(path, format!("array `{name}` has {claimed} bytes, for which there is no memory")));
         }
+        let data = entries(&header, &mut rest).map_err(|e| broken(e.to_string()))?;
         // One byte more than is wanted, so that a longer array is found to be one.
-        let length = header.bytes.len() as u64 + claimed + 1;
-        let array = ArrayD::<T>::read_npy(Cursor::new(header.bytes).chain(rest).take(length)).map_err(|e| broken(e.to_string()))?;
-        let dims = array.shape().to_vec();
-        let data = if array.is_standard_layout() { array.into_raw_vec_and_offset().0 } else { array.iter().cloned().collect() };
-        Ok((dims, data))
+        match rest.take(1).read_to_end(&mut Vec::new()).map_err(|e| broken(e.to_string()))? {
+            0 => Ok((header.dims, data)),
+            _ => Err(broken(format!("there are bytes behind the {} entries of its shape", data.len()))),
+        }
     }
 
     fn labels(&mut self, count: usize) -> Result<Vec<i64>> {
@@ -234,9 +253,14 @@ impl<'p> Arrays<'p> {
     }
 }
 
+/// Where an archive has an array.
+fn place(archive: &ZipArchive<BufReader<File>>, name: &str) -> Option<usize> {
+    archive.index_for_name(name).or_else(|| archive.index_for_name(&format!("{name}.npy")))
+}
+
 /// `(500, 8, 8)` without the parentheses, as NumPy prints shapes.
 fn comma(dims: &[usize]) -> String {
-    Dims(dims).to_string().replace('x', ", ")
+    joined(dims, ", ")
 }
 
 /// Whether so many bytes can be had at once. Where they cannot, the reader of arrays would end the process.
@@ -272,9 +296,12 @@ fn element_name(descriptor: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Array, Array1, Array2, Array3, Array4, IxDyn, ShapeBuilder};
+    use ndarray::{Array, Array1, Array2, Array3, Array4, ArrayD, IxDyn, ShapeBuilder};
     use ndarray_npy::{NpzWriter, WriteNpyExt, write_npy};
-    use std::{io::Write, path::PathBuf};
+    use std::{
+        io::{Cursor, Write},
+        path::PathBuf,
+    };
     use zip::{ZipWriter, write::SimpleFileOptions};
 
     /// Adds an array of that name.
@@ -331,6 +358,17 @@ mod tests {
     }
 
     #[test]
+    fn either_order_of_bytes() {
+        let folder = Folder::new();
+        let path = folder.0.path().join("x.npy");
+        for (element, bytes) in [("<f4", 1.5f32.to_le_bytes()), (">f4", 1.5f32.to_be_bytes())] {
+            std::fs::write(&path, claiming(element, "(1, 2)", &bytes.repeat(2))).unwrap();
+            let Pixels::F32 { data, .. } = Images::read(&path).unwrap().pixels else { panic!("floats") };
+            assert_eq!(data, [1.5, 1.5], "{element}");
+        }
+    }
+
+    #[test]
     fn npy_alone() {
         let folder = Folder::new();
         let path = folder.0.path().join("x.npy");
@@ -338,6 +376,7 @@ mod tests {
         let images = Images::read(&path).unwrap();
         assert_eq!((images.count, images.labels.is_none()), (5, true));
         assert!(message(&path).contains("`x` and `y` are needed here"));
+        assert_eq!(Images::read_with_any_labels(&path).unwrap(), images);
     }
 
     #[test]
@@ -363,6 +402,7 @@ mod tests {
         assert!(text.contains("array `y` has shape (2), but there are 3 images"), "{text}");
         let text = message(&folder.npz(&[("x", &x()), ("y", &array(Array2::<i64>::zeros((3, 10))))]));
         assert!(text.contains("argmax"), "{text}");
+        assert!(Images::read_with_any_labels(&folder.0.path().join("data.npz")).is_err(), "classes that are there must be some");
         let text = message(&folder.npz(&[("x", &x()), ("y", &array(Array1::from_vec(vec![0i32, -1, 0])))]));
         assert!(text.contains("holds the class -1"), "{text}");
         let text = message(&folder.npz(&[("images", &x()), ("labels", &x())]));
@@ -420,7 +460,7 @@ mod tests {
             ("|u1", "(0, 4294967296, 4294967296)", "wants more bytes than the file has"),
             ("|u1", "(99999999999999999999,)", "not made of sizes"),
             ("|u1", "(-8,)", "not made of sizes"),
-            ("|u1", "(7,)", "extra bytes"),
+            ("|u1", "(7,)", "bytes behind the 7 entries"),
         ] {
             let array = claiming(element, shape, &[0; 8]);
             let text = refused(&array);
@@ -438,7 +478,7 @@ mod tests {
         let path = folder.0.path().join("x.npz");
         // 64 MiB of zeros behind eight entries: the ninth byte is the last one that is read.
         std::fs::write(&path, packed(&claiming("|u1", "(8,)", &vec![0; 64 << 20]), CompressionMethod::Deflated)).unwrap();
-        assert!(message(&path).contains("1 extra bytes"));
+        assert!(message(&path).contains("bytes behind the 8 entries"));
         // Entries as many as claimed are read, however well they pack.
         std::fs::write(&path, packed(&claiming("|u1", "(8, 1024, 1024)", &vec![0; 8 << 20]), CompressionMethod::Deflated)).unwrap();
         assert_eq!(Images::read_labelled(&path).unwrap().count, 8);
