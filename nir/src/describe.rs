@@ -23,7 +23,7 @@ const SUBTRACTS: &str = "1.0.4";
 const SETS: &str = "1.0.6";
 
 /// Adds what is true of the network whatever its thresholds are.
-pub(crate) fn describe(artifact: &Artifact, remarks: &[Remark], graph: &mut Graph) -> Result<(), Error> {
+pub(crate) fn describe(artifact: &Artifact, remarks: &[Remark], graph: &mut Graph) {
     let spec = &artifact.graph;
     let sets = remarks.iter().all(|remark| !matches!(remark.subject, Subject::SoftReset | Subject::Radix));
     graph.version = if sets { SETS } else { SUBTRACTS }.to_owned();
@@ -75,7 +75,6 @@ pub(crate) fn describe(artifact: &Artifact, remarks: &[Remark], graph: &mut Grap
     if !lines.is_empty() {
         add("remarks", Value::Text(lines.join("\n")));
     }
-    Ok(())
 }
 
 /// Adds what the artifact is read back by.

@@ -1,5 +1,6 @@
 //! Why there is no graph, or no artifact.
 
+use crate::node::MAX_ENTRIES;
 use snnc_runtime::LoadError;
 use std::fmt;
 
@@ -19,7 +20,7 @@ pub enum Error {
     /// The graph would be too large.
     #[error(
         "as dense arrays of NIR it has more than {} entries, most of them in node `{node}` ({entries}): use fewer groups or channels",
-        crate::MAX_ENTRIES
+        MAX_ENTRIES
     )]
     Size {
         /// The node that would have the most.

@@ -12,9 +12,8 @@
 //! There are no attributes and no times: the same graph has the same bytes.
 
 use crate::{
-    MAX_ENTRIES,
     error::Error,
-    node::{Array, Graph, Value},
+    node::{Array, Graph, MAX_ENTRIES, Value},
 };
 use hdf5_pure::{DType, Dataset, File, FileBuilder, FormatError, Group, GroupBuilder};
 use std::collections::{BTreeMap, BTreeSet};

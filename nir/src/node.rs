@@ -4,6 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Most entries that the arrays of a graph may have together: 512 MiB of `f32`. NIR has no groups that all simulators read, so that convolutions
+/// in groups become dense ones, which can be much larger than in the artifact.
+pub const MAX_ENTRIES: usize = 1 << 27;
+
 /// A graph.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Graph {

@@ -1,7 +1,7 @@
 //! What NIR cannot say of a network, by the layers that it concerns.
 
-use crate::lower::Lowered;
-use snnc_runtime::{Artifact, Coding, NodeSpec, OpSpec, Reset, Tensor};
+use crate::lower::{Lowered, parameter, reset};
+use snnc_runtime::{Artifact, Coding, NodeSpec, OpSpec, Reset};
 use std::fmt;
 
 /// Whole numbers up to here are numbers of `f32`; with a half beside them, up to half of it.
@@ -136,17 +136,4 @@ fn has_exact(artifact: &Artifact, node: &NodeSpec) -> bool {
         .values()
         .filter_map(|name| artifact.tensors.get(name))
         .all(|tensor| tensor.data.iter().all(|v| v.unsigned_abs() < limit.unsigned_abs()))
-}
-
-/// The parameter of a node that has a role.
-pub(crate) fn parameter<'a>(artifact: &'a Artifact, node: &NodeSpec, role: &str) -> Option<&'a Tensor> {
-    artifact.tensors.get(node.tensors.get(role)?)
-}
-
-/// What a spike does to the potential of neurons of the rate code.
-pub(crate) fn reset(op: &OpSpec) -> Option<Reset> {
-    match op {
-        OpSpec::IfNeuron { reset } | OpSpec::LifNeuron { reset } => Some(*reset),
-        _ => None,
-    }
 }

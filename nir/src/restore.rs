@@ -5,13 +5,12 @@
 //! seal, and lowered again it must be the file: so nothing of the file is passed over, and a file that somebody edited is refused.
 
 use crate::{
-    MAX_ENTRIES, Thresholds,
     describe::{DIGEST, SPEC, TENSORS, digest},
     error::Error,
-    export,
+    export::{Thresholds, export},
     file::{self, Tree},
     lower::{Place, Site, lower},
-    node::{Graph, Value},
+    node::{Array, Graph, MAX_ENTRIES, Node, Value},
 };
 use snnc_runtime::{Artifact, Data, NetworkSpec, Tensor, artifact::LEAK_ONE};
 use std::collections::BTreeMap;
@@ -118,10 +117,11 @@ fn compare(tree: &Tree, graph: &Graph) -> Result<(), Error> {
         let Some(fields) = tree.nodes.get(name) else { return changed(format!("node `{name}` is missing")) };
         let mut wanted: BTreeMap<&str, Value> = node.fields();
         wanted.insert("type", Value::Text(node.kind().to_owned()));
-        if let Some(Value::Reals(reset)) = fields.get("v_reset")
-            && reset.data.iter().all(|&v| v == 0.0)
-        {
-            wanted.insert("v_reset", Value::Reals(reset.clone()));
+        if let Node::If { threshold } | Node::Lif { threshold, .. } = node {
+            let zeros = Value::Reals(Array::zeros(&threshold.dims));
+            if fields.get("v_reset") == Some(&zeros) {
+                wanted.insert("v_reset", zeros);
+            }
         }
         if let Some(field) = difference(fields, &wanted) {
             return changed(format!("`{field}` of node `{name}`"));

@@ -6,7 +6,7 @@ use clap::Command;
 type Shown = &'static [(&'static str, &'static str)];
 
 /// By command: the options that `-h` shows, and what it says of them. What it shows of other commands is all that they have.
-const SHORT: [(&str, Shown); 8] = [
+const SHORT: [(&str, Shown); 9] = [
     ("compile", &COMPILE),
     (
         "eval",
@@ -64,6 +64,16 @@ const SHORT: [(&str, Shown); 8] = [
             ("out", "Write it here instead of to standard output"),
             ("name", "What functions are called by: `snn_NAME_run`"),
             ("max_flash", "Most KiB of flash memory that parameters may take"),
+            ("quiet", "Say nothing but errors"),
+        ],
+    ),
+    (
+        "nir",
+        &[
+            ("file", "The spiking network, or a file of NIR that snnc wrote"),
+            ("out", "Write the other form here"),
+            ("strict", "Write nothing if NIR cannot say all of it"),
+            ("thresholds", "`whole`, exact, or `one`, for all neurons of a layer"),
             ("quiet", "Say nothing but errors"),
         ],
     ),

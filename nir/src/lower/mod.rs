@@ -25,13 +25,12 @@ mod pools;
 pub(crate) use place::{Place, Site};
 
 use crate::{
-    MAX_ENTRIES,
     error::{Error, Unsayable},
-    node::{Graph, Node, Value},
+    node::{Graph, MAX_ENTRIES, Node, Value},
 };
 use names::Names;
 use place::{Form, Slot};
-use snnc_runtime::{Artifact, NodeSpec, OpSpec};
+use snnc_runtime::{Artifact, NodeSpec, OpSpec, Reset, Tensor};
 use std::collections::BTreeMap;
 
 /// What an artifact became.
@@ -168,7 +167,7 @@ impl<'a> Lowering<'a> {
 
     /// Shape of a node's parameter.
     fn dims(&self, node: &NodeSpec, role: &str) -> Vec<usize> {
-        crate::remark::parameter(self.artifact, node, role).map(|tensor| tensor.dims.clone()).unwrap_or_default()
+        parameter(self.artifact, node, role).map(|tensor| tensor.dims.clone()).unwrap_or_default()
     }
 
     /// Writes down what a node cannot say.
@@ -180,4 +179,17 @@ impl<'a> Lowering<'a> {
 /// A place where parameters stand as they are.
 fn plain(node: &str, field: &'static str, slot: Slot) -> Place {
     Place { site: Site::Field(node.to_owned(), field), slot, form: Form::Plus(0.0) }
+}
+
+/// The parameter of a node that has a role.
+pub(crate) fn parameter<'a>(artifact: &'a Artifact, node: &NodeSpec, role: &str) -> Option<&'a Tensor> {
+    artifact.tensors.get(node.tensors.get(role)?)
+}
+
+/// What a spike does to the potential of neurons of the rate code.
+pub(crate) fn reset(op: &OpSpec) -> Option<Reset> {
+    match op {
+        OpSpec::IfNeuron { reset } | OpSpec::LifNeuron { reset } => Some(*reset),
+        _ => None,
+    }
 }

@@ -1,7 +1,7 @@
 //! What only moves entries: as a convolution, or a matrix, of ones and zeros.
 
-use super::{Lowering, Step, Sum, kernel::Kernel, unsayable};
-use crate::node::{Array, Node};
+use super::{Lowering, Step, Stop, Sum, kernel::Kernel, unsayable};
+use crate::node::{Array, MAX_ENTRIES, Node};
 use snnc_runtime::NodeSpec;
 
 impl Lowering<'_> {
@@ -19,8 +19,8 @@ impl Lowering<'_> {
     ) -> Step<Sum> {
         let from = x.shape[0];
         // The dense one has at least as many entries: none too large is made.
-        if channels.saturating_mul(from) > crate::MAX_ENTRIES {
-            return Err(super::Stop::Size(channels.saturating_mul(from)));
+        if channels.saturating_mul(from) > MAX_ENTRIES {
+            return Err(Stop::Size(channels.saturating_mul(from)));
         }
         let mut entries = vec![0.0; channels * from];
         pairs.iter().for_each(|(to, channel)| entries[to * from + channel] = 1.0);

@@ -4,11 +4,8 @@
 //! numbers, so half a unit tells both apart: neurons whose potential is set to 0 get a threshold that is half a unit lower, those that take the
 //! threshold from it, which must be exact, a start potential that is half a unit higher. Both are exact in `f32`.
 
-use super::{Lowering, Place, Site, Step, Sum, place::*};
-use crate::{
-    node::{Array, Node, Value},
-    remark::reset,
-};
+use super::{Lowering, Place, Site, Step, Sum, place::*, reset};
+use crate::node::{Array, Node, Value};
 use snnc_runtime::{NodeSpec, OpSpec, Reset};
 
 impl Lowering<'_> {
