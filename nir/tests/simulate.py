@@ -152,4 +152,5 @@ def main():
     print(f"nir {nir.version if hasattr(nir, 'version') else '?'}: {len(cases)} networks, {compared} values are the same")
 
 
-main()
+if __name__ == "__main__":
+    main()
