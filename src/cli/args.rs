@@ -99,7 +99,7 @@ pub enum Command {
     Run(RunArgs),
     /// Write an artifact in another form: C for microcontrollers
     Emit(EmitArgs),
-    /// Write an artifact as a file of NIR, which simulators of spiking networks read, or read one back
+    /// Write an artifact as a file of NIR for simulators of spiking networks, or read one back
     Nir(NirArgs),
     /// Measure how fast an artifact runs, step by step
     Bench(BenchArgs),

@@ -108,7 +108,7 @@ const COMPILE: [(&str, &str); 5] = [
 ];
 
 /// Commands that the list of commands leaves out.
-const HIDDEN: [&str; 8] = ["compile", "decrypt", "keygen", "lock", "opt", "sign", "unlock", "verify"];
+const HIDDEN: [&str; 9] = ["compile", "decrypt", "keygen", "lock", "nir", "opt", "sign", "unlock", "verify"];
 
 /// The command line as `-h` shows it. It reads the same arguments.
 pub(super) fn short(command: Command) -> Command {
