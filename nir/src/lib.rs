@@ -1,6 +1,6 @@
 //! A spiking network as a file of the [Neuromorphic Intermediate Representation](https://neuroir.org) (NIR), which simulators and chips read.
 //!
-//! [`export`] turns an artifact into a [`Graph`] of NIR's nodes, with a [`Remark`] for everything that NIR cannot say; [`write`] makes HDF5 of
+//! [`export`] turns an artifact into a [`Graph`] of NIR's nodes, with a [`Remark`] for everything that NIR cannot say; [`write()`] makes HDF5 of
 //! it, with the layout of the Python package `nir`. Weights, thresholds and start potentials stay the whole numbers of the artifact, which
 //! `f32` holds exactly: a simulator with the same neurons makes the same spikes, step by step. [`read`] makes the artifact of such a file again, to
 //! the last byte, or refuses the file.

@@ -1,5 +1,6 @@
 //! What the Python package `nir` reads of our files makes, with neurons written in numpy (`simulate.py`), every value that the runtime makes.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stderr, reason = "who runs the tests should know what was skipped")]
 
 #[path = "../../runtime/tests/common/mod.rs"]
 mod common;
