@@ -31,6 +31,7 @@ SIMULATORS = [("sinabs", "old", "whole"), ("SpikingJelly", "new", "whole"), ("Sp
 
 def load(path):
     """A graph, and the currents that images become: `[images, ...]` in the shape of the file's input."""
+    # Only the simulators' own Pythons need these.
     sys.path.insert(0, str(HERE.parent / "nir" / "tests"))
     import nir
     import simulate
@@ -227,7 +228,9 @@ def main():
     rows = []
     for network, more in NETWORKS.items():
         with tempfile.TemporaryDirectory() as folder:
-            rows += rows_of(args, network, more, pathlib.Path(folder))
+            for row in rows_of(args, network, more, pathlib.Path(folder)):
+                print(*row, sep=" | ", file=sys.stderr, flush=True)
+                rows.append(row)
     print(common.markdown(HEAD, rows))
     return 0
 
