@@ -195,6 +195,7 @@ fn help_shows_every_option() {
         ("sign", &["--key <KEYFILE>", "--password"]),
         ("verify", &["--key <PUBKEY>"]),
         ("emit", &["-o <MODEL.h>", "--max-flash", "--name"]),
+        ("nir", &["MODEL.snn|MODEL.nir", "-o <OUT>", "--strict", "--thresholds <whole|one>", "--identity", "--encrypt-to"]),
         ("bench", &["--ann", "--ann8", "--images", "--batch", "--timesteps", "--seconds", "--threads", "--json"]),
         ("inspect", &["FILE.onnx|FILE.snn"]),
         ("keygen", &["KEYFILE"]),
@@ -214,7 +215,7 @@ fn help_shows_every_option() {
 fn short_help_fits_a_screen() {
     let subcommands = [
         "", "compile ", "eval ", "audit ", "run ", "emit ", "inspect ", "decrypt ", "sign ", "verify ", "build ", "bench ", "check ",
-        "diff ",
+        "diff ", "nir ",
     ];
     for subcommand in subcommands.into_iter().chain(["keygen ", "lock ", "unlock ", "opt ", "explain "]) {
         for columns in ["80", "100"] {

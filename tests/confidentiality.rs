@@ -166,11 +166,12 @@ fn what_commands_write_can_be_encrypted() {
     place.compile("m", &[]).ok();
     place.snnc(&["run", "m.snn", "x.npy", "-o", "y.npy", "--raster", "y.svg", "--encrypt-to", RECIPIENT]).ok();
     place.snnc(&["emit", "c", "m.snn", "-o", "m.h", "--encrypt-to", RECIPIENT]).ok();
+    place.snnc(&["nir", "m.snn", "-o", "m.nir", "--encrypt-to", RECIPIENT]).ok();
     let (model, identity) = (fixture("digits/digits.onnx"), key("age.key"));
     let audit =
         ["audit", "m.snn", "--ann", &model, "--html", "a.html", "--checkpoint", "kept", "--encrypt-to", RECIPIENT, "--json", "a.json"];
     let table = place.snnc(&audit).ok().stdout;
-    for name in ["y.npy", "y.svg", "m.h", "a.html"] {
+    for name in ["y.npy", "y.svg", "m.h", "m.nir", "a.html"] {
         assert!(place.read(name).starts_with(MAGIC), "{name}");
     }
     assert!(place.read("a.json").starts_with(b"{"));
@@ -178,6 +179,9 @@ fn what_commands_write_can_be_encrypted() {
     assert!(!kept.is_empty() && kept.iter().all(|file| file.starts_with(MAGIC)));
     place.snnc(&[&audit[..], &["--resume"]].concat()).error("it is encrypted, and no key was given");
     assert_eq!(place.snnc(&[&audit[..], &["--resume", "--identity", &identity]].concat()).ok().stdout, table);
+    // The file of NIR is opened in memory, and is the network again.
+    place.snnc(&["nir", "m.nir", "-o", "back.snn", "--identity", &identity]).ok();
+    assert_eq!(place.read("back.snn"), place.read("m.snn"));
 
     let to_nowhere = "standard output is not encrypted";
     place.snnc(&["emit", "c", "m.snn", "--encrypt-to", RECIPIENT]).error(to_nowhere);

@@ -1,4 +1,4 @@
-//! An artifact in other forms, as users make them: C that is compiled and run, and pictures of spikes.
+//! An artifact in other forms, as users make them: C that is compiled and run, files of NIR, and pictures of spikes.
 //!
 //! C needs a compiler: `CC` or `cc`. Without one the test says that it was skipped, unless `SNNC_REQUIRE_CC` is set.
 
@@ -181,4 +181,41 @@ fn what_cannot_be_drawn_is_named() {
     refused(folder, "run m.snn test.npz --raster s.svg --simulator engine", "leave `--simulator engine` out");
     refused(folder, "run m.snn test.npz --image 3", "--raster");
     assert_eq!(files(folder), before, "nothing is left behind");
+}
+
+#[test]
+fn files_of_nir_are_the_network_again() {
+    for code in ["radix", "rate"] {
+        let folder = compiled(code, "--emit nir=both.nir");
+        let folder = folder.path();
+        let said = done(folder, "nir m.snn -o m.nir");
+        assert!(said.contains("warning: NIR: max-pool (`n5`)") && said.contains("NIR in `m.nir`: 14 nodes"), "{said}");
+        // The compilation and the command write the same.
+        assert_eq!(fs::read(folder.join("m.nir")).unwrap(), fs::read(folder.join("both.nir")).unwrap());
+        // The content decides, not the name.
+        fs::rename(folder.join("m.nir"), folder.join("some")).unwrap();
+        assert_eq!(done(folder, "nir some -o back.snn -q"), "");
+        assert_eq!(fs::read(folder.join("back.snn")).unwrap(), fs::read(folder.join("m.snn")).unwrap(), "{code}");
+        assert_eq!(done(folder, "nir m.snn -o one.nir --thresholds one -q"), "");
+        refused(folder, "nir one.nir -o x.snn", "one.nir: it cannot be read back: its thresholds are 1");
+    }
+}
+
+#[test]
+fn what_nir_cannot_say_is_an_error_where_that_is_asked_for() {
+    let folder = compiled("rate", "");
+    let folder = folder.path();
+    let before = files(folder);
+    let model = fixture("digits/digits.onnx");
+    refused(folder, "nir m.snn -o m.nir --strict", "start-potential (`n2`, `n4`, `n7`, `n11`): NIR has no potential before the first step");
+    let compile = "--code rate --samples 8 --timesteps 8 --train none --audit none -q -o n.snn --emit nir=n.nir --strict";
+    refused(folder, &format!("{} {compile}", model.display()), "max-pool (`n5`): NIR has no max pooling");
+    refused(folder, "nir m.snn -o m.snn", "-o would overwrite the network");
+    refused(folder, "nir test.npz -o m.nir", "test.npz");
+    fs::copy(folder.join("m.snn"), folder.join("kept")).unwrap();
+    fs::write(folder.join("m.snn"), b"\x89HDF\r\n\x1a\n and nothing else").unwrap();
+    refused(folder, "nir m.snn -o m.nir", "m.snn: it is no NIR file");
+    refused(folder, "nir m.snn -o m.nir --strict", "do not go with a file of NIR to read");
+    fs::rename(folder.join("kept"), folder.join("m.snn")).unwrap();
+    assert_eq!(files(folder), before);
 }

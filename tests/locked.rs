@@ -245,6 +245,7 @@ fn what_a_lock_makes_no_sense_for_is_refused() {
     done(at, &format!("lock {} --key my.key -o l.snn", open.display()));
     let locked = "the read-out of `l.snn` is locked";
     refused(at, "emit c l.snn", &format!("no C: {locked}; emit the network before its lock"));
+    refused(at, "nir l.snn -o l.nir", &format!("no NIR: {locked}; export the network before its lock"));
     refused(at, "bench l.snn", &format!("nothing to compare: {locked}"));
     refused(at, &format!("audit l.snn --ann {}", model.display()), &format!("no attack: {locked}"));
     refused(at, "run l.snn test.npz", &format!("no class: {locked}; write its answers with `-o ANSWERS`"));

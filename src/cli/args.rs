@@ -2,6 +2,7 @@
 
 use super::{
     lock_args::{KeygenArgs, LockArgs, UnlockArgs},
+    nir_args::NirArgs,
     project_args::{BuildArgs, CacheArgs},
     recipe,
     secrets::{Closing, Opening},
@@ -51,6 +52,8 @@ Examples:
       Draw every spike of the first image
   snnc emit c vgg11.snn -o vgg11.h
       Write the spiking network as C for a microcontroller
+  snnc nir vgg11.snn -o vgg11.nir
+      Write it for simulators of spiking networks that read NIR
   snnc vgg11.onnx -o vgg11.snn --encrypt-to age1.. --sign minisign.key
       Encrypt whatever shows the network, and sign the artifact
   snnc run vgg11.snn images.npy --identity age.key --require-signature minisign.pub
@@ -112,6 +115,8 @@ pub enum Command {
     Run(RunArgs),
     /// Write an artifact in another form: C for microcontrollers
     Emit(EmitArgs),
+    /// Write an artifact as a file of NIR for simulators of spiking networks, or read one back
+    Nir(NirArgs),
     /// Measure how fast an artifact runs, step by step
     Bench(BenchArgs),
     /// Show a model or an artifact, and whether it can be compiled
@@ -183,10 +188,13 @@ pub struct CompileArgs {
     /// Write the report here [default: MODEL.report.json, next to the output]
     #[arg(long, value_name = "FILE.json", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub report: Option<PathBuf>,
-    /// Also give out the final graph, `ir` as text or `dot` for Graphviz, or the artifact as C for microcontrollers, `c`; to FILE or to
-    /// standard output
-    #[arg(long, value_name = "ir|dot|c[=FILE]", value_parser = parse_emit, help_heading = "Output")]
+    /// Also give out the final graph, `ir` as text or `dot` for Graphviz, or the artifact as C for microcontrollers, `c`, to FILE or to
+    /// standard output; or as a file of NIR for simulators, `nir=FILE`
+    #[arg(long, value_name = "ir|dot|c[=FILE]|nir=FILE", value_parser = parse_emit, help_heading = "Output")]
     pub emit: Vec<Emit>,
+    /// Write nothing if `--emit nir=FILE` cannot say all of the network, instead of a warning
+    #[arg(long, requires = "emit", help_heading = "Output")]
+    pub strict: bool,
     /// Keep the names that nodes and output have in the model, which tell those who hold the file about it
     #[arg(long, help_heading = "Output")]
     pub keep_names: bool,
@@ -807,6 +815,8 @@ pub enum EmitForm {
     Dot,
     /// The artifact as C.
     C,
+    /// The artifact as a file of NIR.
+    Nir,
 }
 
 /// What runs an artifact.
@@ -1275,7 +1285,9 @@ fn parse_emit(text: &str) -> std::result::Result<Emit, String> {
         "ir" => EmitForm::Ir,
         "dot" => EmitForm::Dot,
         "c" => EmitForm::C,
-        _ => return Err("want `ir`, `dot` or `c`, with `=FILE` behind it to write a file".into()),
+        "nir" if file.is_none() => return Err("NIR is no text: name a file, as in `nir=FILE`".into()),
+        "nir" => EmitForm::Nir,
+        _ => return Err("want `ir`, `dot`, `c` or `nir`, with `=FILE` behind it to write a file".into()),
     };
     Ok(Emit { form, file })
 }
@@ -1426,7 +1438,9 @@ mod tests {
             ("--mean 1,,2", "`` is not a finite number"),
             ("--coding rate", "possible values: direct, poisson"),
             ("--calibration nothing", "want `synthetic`"),
-            ("--emit svg", "want `ir`, `dot` or `c`"),
+            ("--emit svg", "want `ir`, `dot`, `c` or `nir`"),
+            ("--emit nir", "name a file, as in `nir=FILE`"),
+            ("--strict", "--emit"),
             ("--emit ir=", "is missing"),
         ] {
             let text = compile(&format!("m.onnx -o m.snn {args}")).unwrap_err();

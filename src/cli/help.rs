@@ -6,7 +6,7 @@ use clap::Command;
 type Shown = &'static [(&'static str, &'static str)];
 
 /// By command: the options that `-h` shows, and what it says of them. What it shows of other commands is all that they have.
-const SHORT: [(&str, Shown); 11] = [
+const SHORT: [(&str, Shown); 12] = [
     ("compile", &COMPILE),
     (
         "build",
@@ -102,6 +102,16 @@ const SHORT: [(&str, Shown); 11] = [
         ],
     ),
     (
+        "nir",
+        &[
+            ("file", "The spiking network, or a file of NIR that snnc wrote"),
+            ("out", "Write the other form here"),
+            ("strict", "Write nothing if NIR cannot say all of it"),
+            ("thresholds", "`whole`, exact, or `one`, for all neurons of a layer"),
+            ("quiet", "Say nothing but errors"),
+        ],
+    ),
+    (
         "lock",
         &[
             ("artifact", "The spiking network"),
@@ -133,7 +143,7 @@ const COMPILE: [(&str, &str); 5] = [
 ];
 
 /// Commands that the list of commands leaves out.
-const HIDDEN: [&str; 14] = [
+const HIDDEN: [&str; 15] = [
     "bench",
     "cache",
     "compile",
@@ -144,6 +154,7 @@ const HIDDEN: [&str; 14] = [
     "keygen",
     "lock",
     "manual",
+    "nir",
     "opt",
     "sign",
     "unlock",

@@ -36,6 +36,7 @@ mod help;
 mod interrupt;
 mod lock_args;
 mod locked;
+mod nir_args;
 mod numbers;
 mod outcome;
 mod output;
@@ -93,6 +94,7 @@ fn run(cli: &Cli, style: &Style) -> Outcome {
         (Some(Command::Audit(args)), _) => commands::audit::run(args, style),
         (Some(Command::Run(args)), _) => commands::run::run(args, style),
         (Some(Command::Emit(args)), _) => commands::emit::run(args),
+        (Some(Command::Nir(args)), _) => commands::nir::run(args, style),
         (Some(Command::Bench(args)), _) => commands::bench::run(args, style),
         (Some(Command::Inspect(args)), _) => commands::inspect::run(args, style),
         (Some(Command::Decrypt(args)), _) => commands::decrypt::run(args),

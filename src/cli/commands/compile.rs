@@ -1,6 +1,11 @@
 //! `snnc MODEL.onnx -o MODEL.snn`
 
-use super::{audit::rulings, emit::c_source, lock::said};
+use super::{
+    audit::rulings,
+    emit::c_source,
+    lock::said,
+    nir::{nir_of, warnings},
+};
 use crate::{
     artifact::lock,
     audit::policy::Policy,
@@ -24,6 +29,7 @@ use crate::{
     report::{html, provenance},
     synthesize::Labelled,
 };
+use snnc_nir::Thresholds;
 use snnc_project::Digest;
 use snnc_vault::{Recipients, SecretKey};
 use std::{
@@ -63,7 +69,8 @@ pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
         compiled.report["leakage"]["policy"] = serde_json::json!({"passed": passed, "rules": rules});
     }
 
-    let emitted: Vec<String> = args.emit.iter().map(|emit| emitted(args, emit, &compiled)).collect::<Result<_>>().map_err(&about)?;
+    let emitted: Vec<Vec<u8>> =
+        args.emit.iter().map(|emit| emitted(args, emit, &compiled, &console, style)).collect::<Result<_>>().map_err(&about)?;
 
     let start = Instant::now();
     console.stage("write", None);
@@ -85,8 +92,8 @@ pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
     if args.timings {
         console.print(&console.timing_table());
     }
-    for (_, text) in args.emit.iter().zip(&emitted).filter(|(emit, _)| emit.file.is_none()) {
-        print(text)?;
+    for (_, bytes) in args.emit.iter().zip(&emitted).filter(|(emit, _)| emit.file.is_none()) {
+        print(bytes)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -189,7 +196,7 @@ fn write(
     args: &CompileArgs,
     report: Option<&Path>,
     compiled: &Compiled,
-    emitted: &[String],
+    emitted: &[Vec<u8>],
     protection: &Protection,
     passed: bool,
 ) -> Result<Option<usize>> {
@@ -218,9 +225,9 @@ fn write(
         }
         batch.add(out, bytes)?;
     }
-    for (emit, text) in args.emit.iter().zip(emitted) {
+    for (emit, bytes) in args.emit.iter().zip(emitted) {
         if let Some(file) = &emit.file {
-            batch.add(file, close(recipients, text.as_str())?)?;
+            batch.add(file, close(recipients, bytes.as_slice())?)?;
         }
     }
     if let Some(path) = &args.save_samples {
@@ -253,9 +260,9 @@ fn saved(labelled: &Labelled, graph: &snnc_ir::Graph) -> Result<Vec<u8>> {
     Ok(npz_bytes(&[("logits", &[count, labelled.classes], &labelled.logits), ("x", &dims, &labelled.samples.data)])?)
 }
 
-/// What is asked for beside the artifact, as text.
-fn emitted(args: &CompileArgs, emit: &Emit, compiled: &Compiled) -> Result<String> {
-    Ok(match emit.form {
+/// What is asked for beside the artifact.
+fn emitted(args: &CompileArgs, emit: &Emit, compiled: &Compiled, console: &Console, style: &Style) -> Result<Vec<u8>> {
+    let text = match emit.form {
         EmitForm::Ir => snnc_ir::text::print(&compiled.graph),
         EmitForm::Dot => dot::print(&compiled.graph),
         EmitForm::C => {
@@ -263,5 +270,11 @@ fn emitted(args: &CompileArgs, emit: &Emit, compiled: &Compiled) -> Result<Strin
             let more = "; `snnc emit c` with `--max-flash` writes larger ones";
             c_source(&compiled.artifact, named, None, MAX_FLASH_KIB, more)?.text
         }
-    })
+        EmitForm::Nir => {
+            let (exported, bytes) = nir_of(&compiled.artifact, &args.model, Thresholds::Whole, args.strict)?;
+            warnings(&exported, style).iter().for_each(|warning| console.say(warning));
+            return Ok(bytes);
+        }
+    };
+    Ok(text.into_bytes())
 }

@@ -17,6 +17,7 @@ pub(super) mod inspect;
 pub(super) mod keygen;
 pub(super) mod lock;
 pub(super) mod manual;
+pub(super) mod nir;
 pub(super) mod opt;
 pub(super) mod run;
 pub(super) mod sign;
