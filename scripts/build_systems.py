@@ -4,10 +4,11 @@
 Clean; with nothing changed; with the model, its external data, an option, the policy or the compiler changed; with a policy that is not kept; with
 external data that is gone. Each in a copy, by a compiler that writes down what it is asked for.
 
-Needs: the build systems (scripts/build_systems_setup.sh), and a Python with the package onnx, which moves weights out of a model's file.
+Needs: the build systems (scripts/build_systems_setup.sh), and a Python with the packages onnx, which moves weights out of a model's file, and, for
+their own projects, setuptools, wheel and hatchling.
 Usage: build_systems.py [--snnc PROGRAM] [--python PYTHON] [--libsnnc PREFIX] [--only NAME,..] [--require]
   --snnc     the compiler [default: target/debug/snnc]
-  --python   the Python that has onnx [default: the variable SNNC_PYTHON, or the one that runs this]
+  --python   that Python [default: the variable SNNC_PYTHON, or the one that runs this]
   --libsnnc  where capi/install.sh has put the C library [default: it is built, in the profile dev]
   --only     these build systems alone
   --require  what is not installed is a failure; else it is left out, with a message
@@ -29,16 +30,17 @@ from builds.cargo import Cargo
 from builds.cmake import CMakeMake, CMakeNinja
 from builds.make import Make
 from builds.ninja import Ninja
+from builds.python import Hatch, Setuptools
 from builds.tree import ROOT, Tree, follows_links
 
-SYSTEMS = {system.name: system for system in (Make, Ninja, CMakeNinja, CMakeMake, Cargo, Bazel)}
+SYSTEMS = {system.name: system for system in (Make, Ninja, CMakeNinja, CMakeMake, Cargo, Setuptools, Hatch, Bazel)}
 
 
 class Settings:
     """What build systems need beside their projects."""
 
-    def __init__(self, folder, libsnnc):
-        self.folder, self._libsnnc = folder, libsnnc
+    def __init__(self, folder, python, libsnnc):
+        self.folder, self.python, self._libsnnc = folder, python, libsnnc
         # Kept, so that crates of other projects are built once.
         self.target = ROOT / "target/build-systems"
 
@@ -48,6 +50,10 @@ class Settings:
             self._libsnnc = self.folder / "libsnnc"
             subprocess.run([ROOT / "capi/install.sh", self._libsnnc, "dev"], check=True)
         return self._libsnnc
+
+
+def has_module(python, module):
+    return subprocess.run([python, "-c", f"import {module}"], capture_output=True).returncode == 0
 
 
 def main():
@@ -67,9 +73,10 @@ def main():
     passed, failed, left_out = 0, 0, []
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        settings = Settings(folder, args.libsnnc and args.libsnnc.resolve())
+        settings = Settings(folder, args.python, args.libsnnc and args.libsnnc.resolve())
         for name in args.only.split(","):
             missing = [program for program in SYSTEMS[name].needs if shutil.which(program) is None]
+            missing += [module for module in ("onnx", *SYSTEMS[name].modules) if not has_module(args.python, module)]
             if missing:
                 print(f"{'FAIL' if args.require else 'skip'} {name}: {', '.join(missing)} not installed (scripts/build_systems_setup.sh)")
                 left_out.append(name)

@@ -18,6 +18,8 @@ class System:
     project = ""
     # Programs that must be there.
     needs = ()
+    # Packages that Python must have.
+    modules = ()
     # What the option that is changed looks like, and where it stands.
     option = ("project file", "--timesteps 8", "--timesteps 7")
     # Files that are made, by the network that they are made of: paths from the folder of the project. The first is the artifact.
