@@ -5,8 +5,9 @@ use std::{
     env,
     ffi::{OsStr, OsString},
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command, Stdio},
 };
 
 /// A model to compile.
@@ -63,21 +64,23 @@ impl Model {
         }
         let compiler = compiler::find(named.as_deref(), path.as_deref())?;
         let place = Place { package: &package, out: &out, compiler: &compiler };
-        for watched in self.compile_in(&place, name)? {
-            println!("cargo::rerun-if-changed={watched}");
+        for said in self.compile_in(&place, name)? {
+            println!("cargo::{said}");
         }
         Ok(artifact(&out, name))
     }
 
-    /// As [`Model::compile`]; returns the files to watch.
+    /// As [`Model::compile`]; returns what Cargo is to be told: the files to watch, and what the compiler warns of.
     fn compile_in(&self, place: &Place<'_>, name: &str) -> Result<Vec<String>, Error> {
         let type_name = wrapper::type_name(name)?;
         let (artifact, rule) = (artifact(place.out, name), place.out.join(format!("{name}.d")));
         let mut command = Command::new(place.compiler);
         command.current_dir(place.package).arg(&self.path).arg("-o").arg(&artifact).arg("--depfile").arg(&rule).args(&self.options);
-        let status = command.status().map_err(io(place.compiler))?;
-        if !status.success() {
-            return Err(Error::Refused { model: self.path.clone(), status });
+        let ran = command.stderr(Stdio::piped()).spawn().and_then(Child::wait_with_output).map_err(io(place.compiler))?;
+        // Cargo shows it where a build script fails, and `cargo build -vv` always.
+        std::io::stderr().write_all(&ran.stderr).map_err(io(Path::new("standard error")))?;
+        if !ran.status.success() {
+            return Err(Error::Refused { model: self.path.clone(), status: ran.status });
         }
         let bytes = fs::read(&artifact).map_err(io(&artifact))?;
         let network = snnc_runtime::Network::load(&bytes).map_err(|problem| Error::Artifact { artifact: artifact.clone(), problem })?;
@@ -85,10 +88,13 @@ impl Model {
         let to = place.out.join(format!("{name}.rs"));
         fs::write(&to, source).map_err(io(&to))?;
         let read = depfile::dependencies(&fs::read(&rule).map_err(io(&rule))?);
-        let watched =
-            read.into_iter().map(|path| String::from_utf8(path).map_err(|e| PathBuf::from(String::from_utf8_lossy(e.as_bytes()).as_ref())));
+        let read =
+            read.into_iter().map(|path| String::from_utf8(path).map_err(|e| String::from_utf8_lossy(e.as_bytes()).into_owned().into()));
         let compiler = place.compiler.to_str().map(str::to_owned).ok_or_else(|| place.compiler.to_owned());
-        watched.chain([compiler]).map(|path| path.map_err(Error::Unwatched)).collect()
+        let watched = read.chain([compiler]).map(|path| Ok(format!("rerun-if-changed={}", path.map_err(Error::Unwatched)?)));
+        let said = String::from_utf8_lossy(&ran.stderr);
+        let warnings = said.lines().filter(|line| line.starts_with("warning"));
+        watched.chain(warnings.map(|line| Ok(format!("warning={}: {line}", self.path.display())))).collect()
     }
 }
 
@@ -101,7 +107,8 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     move |problem| Error::Io { path, problem }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
@@ -130,14 +137,17 @@ mod tests {
         }
     }
 
-    const COMPILES: &str = r#"echo "$@" > arguments; cp $fixture "$3"; echo "$3: m.onnx m\ m.data" > "$5""#;
+    const COMPILES: &str = r#"echo "$@" > arguments; echo compiled >&2; echo 'warning[W0206]: pixels' >&2; cp $fixture "$3"; echo "$3: m.onnx m\ m.data" > "$5""#;
 
     #[test]
     fn what_was_read_is_watched_and_the_wrapper_fits() {
         let package = Package::new(COMPILES);
         let model = Model::new("m.onnx").option("timesteps", "8").flag("keep-names");
         let compiler = package.0.path().join("snnc").to_str().unwrap().to_owned();
-        assert_eq!(package.compile(&model, "two_digits").unwrap(), ["m.onnx", "m m.data", &compiler]);
+        let watched = ["m.onnx", "m m.data", &compiler].map(|file| format!("rerun-if-changed={file}"));
+        let said = package.compile(&model, "two_digits").unwrap();
+        assert_eq!(said[..3], watched);
+        assert_eq!(said[3..], ["warning=m.onnx: warning[W0206]: pixels"]);
         let out = package.0.path().join("out/two_digits").to_str().unwrap().to_owned();
         let arguments = format!("m.onnx -o {out}.snn --depfile {out}.d --timesteps 8 --keep-names\n");
         assert_eq!(package.read("arguments").unwrap(), arguments);
