@@ -17,7 +17,7 @@ endif()
 
 if("compiler" IN_LIST snnc_FIND_COMPONENTS)
   find_program(SNNC_EXECUTABLE snnc HINTS "${_snnc_prefix}/bin" DOC "The compiler of spiking neural networks")
-  if(SNNC_EXECUTABLE)
+  if(EXISTS "${SNNC_EXECUTABLE}")
     set(snnc_compiler_FOUND TRUE)
   endif()
 endif()

@@ -21,6 +21,7 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -118,6 +119,9 @@ def main():
     parser.add_argument("--hosts", action="store_true")
     parser.add_argument("--keep", type=pathlib.Path, default=ROOT / "target/buildbox")
     args = parser.parse_args()
+    missing = [program for program in ("bazel", "bwrap", *(("ip",) if args.hosts else ())) if shutil.which(program) is None]
+    if missing:
+        sys.exit(f"{', '.join(missing)} not installed (scripts/build_systems_setup.sh)")
     compiler = args.snnc.resolve()
     args.keep.mkdir(parents=True, exist_ok=True)
     box = buildbox.programs(args.keep.resolve())
