@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds libsnnc and installs it below a folder: include/snnc.h, lib/libsnnc.so (.dylib on macOS), lib/libsnnc.a and lib/pkgconfig/snnc.pc.
+# Builds libsnnc and installs it below a folder: include/snnc.h, lib/libsnnc.so (.dylib on macOS), lib/libsnnc.a,
+# lib/pkgconfig/snnc.pc and lib/cmake/snnc for find_package.
 #
 # Usage: capi/install.sh PREFIX [PROFILE]
 #   PREFIX   such as /usr/local or $HOME/.local
@@ -16,7 +17,7 @@ value() { cargo metadata --format-version 1 --no-deps | grep -o "\"$1\":\"[^\"]*
 version=$(cargo pkgid --package snnc-capi) version=${version##*[#@]}
 built=$(value target_directory)/$([ "$profile" = dev ] && echo debug || echo "$profile")
 
-mkdir -p "$prefix/include" "$prefix/lib/pkgconfig"
+mkdir -p "$prefix/include" "$prefix/lib/pkgconfig" "$prefix/lib/cmake/snnc"
 prefix=$(cd "$prefix" && pwd)
 install -m 644 include/snnc.h "$prefix/include/"
 install -m 644 "$built/libsnnc.a" "$prefix/lib/"
@@ -25,3 +26,5 @@ for library in "$built"/libsnnc.so "$built"/libsnnc.dylib; do
 done
 sed -e "s|@prefix@|$prefix|" -e "s|@version@|$version|" -e "s|@url@|$(value repository)|" -e "s|@private@|$private|" snnc.pc.in \
     > "$prefix/lib/pkgconfig/snnc.pc"
+install -m 644 ../cmake/*.cmake "$prefix/lib/cmake/snnc/"
+sed -e "s|@version@|$version|" ../cmake/snncConfigVersion.cmake.in > "$prefix/lib/cmake/snnc/snncConfigVersion.cmake"

@@ -247,7 +247,7 @@ impl Description {
         let input = &spec.input;
         let mut shape = [0; SNNC_MAX_RANK];
         shape.iter_mut().zip(&input.shape).for_each(|(place, &dimension)| *place = dimension);
-        let [height, width, channels] = image(input);
+        let [height, width, channels] = input.image_size();
         Self {
             rank: input.shape.len(),
             shape,
@@ -285,14 +285,5 @@ impl Description {
             threads: pool::count(&network.threads),
             compiler: network.texts.compiler.as_ptr(),
         }
-    }
-}
-
-/// Height, width and channels of an image.
-fn image(input: &runtime::InputSpec) -> [usize; 3] {
-    match (input.layout, &input.shape[..]) {
-        (runtime::Layout::Nchw, &[_, c, h, w]) | (runtime::Layout::Nhwc, &[_, h, w, c]) => [h, w, c],
-        (runtime::Layout::Nchw, &[_, c, l]) | (runtime::Layout::Nhwc, &[_, l, c]) => [1, l, c],
-        (_, shape) => [1, shape.iter().product(), 1],
     }
 }

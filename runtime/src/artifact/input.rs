@@ -193,6 +193,17 @@ impl Default for Preprocess {
 }
 
 impl InputSpec {
+    /// Height, width and channels of the pixels that [`Network::preprocess`](crate::Network::preprocess) takes. A signal is an image of one row, and
+    /// so is a vector, of which other heights, widths and channels will do that have its length for a product.
+    #[must_use]
+    pub fn image_size(&self) -> [usize; 3] {
+        match (self.layout, &self.shape[..]) {
+            (Layout::Nchw, &[_, c, h, w]) | (Layout::Nhwc, &[_, h, w, c]) => [h, w, c],
+            (Layout::Nchw, &[_, c, l]) | (Layout::Nhwc, &[_, l, c]) => [1, l, c],
+            (_, shape) => [1, shape.iter().product(), 1],
+        }
+    }
+
     /// Number of channels that [`Preprocess`] and [`Quantiser`] may tell apart: 1 for a shape that the layout does not fit.
     #[must_use]
     pub fn channels(&self) -> usize {

@@ -1,0 +1,53 @@
+"""snnc_model: a trained network (ONNX) as a spiking network."""
+
+SnncModelInfo = provider(
+    doc = "A compiled model.",
+    fields = {"artifact": "File: the spiking network, .snn", "report": "File: what the compiler says of it, JSON"},
+)
+
+def _snnc_model_impl(ctx):
+    artifact = ctx.actions.declare_file(ctx.label.name + ".snn")
+    report = ctx.actions.declare_file(ctx.label.name + ".report.json")
+    inputs = [ctx.file.src] + ctx.files.data
+    args = ctx.actions.args()
+    args.add("compile")
+    args.add(ctx.file.src)
+    args.add("-o", artifact)
+    args.add("--report", report)
+    args.add("--quiet")
+    args.add("--threads", ctx.attr.threads)
+    args.add_all([ctx.expand_location(option, targets = ctx.attr.data) for option in ctx.attr.options])
+    if ctx.file.policy:
+        inputs.append(ctx.file.policy)
+        args.add("--policy", ctx.file.policy)
+    ctx.actions.run(
+        executable = ctx.toolchains["//snnc:toolchain_type"].snnc.compiler,
+        arguments = [args],
+        inputs = inputs,
+        outputs = [artifact, report],
+        mnemonic = "SnncCompile",
+        progress_message = "Compiling %s to a spiking network" % ctx.label,
+        env = {},
+        execution_requirements = {"block-network": "1", "cpu:%d" % ctx.attr.threads: ""},
+    )
+    return [
+        DefaultInfo(files = depset([artifact]), runfiles = ctx.runfiles([artifact])),
+        OutputGroupInfo(report = depset([report])),
+        SnncModelInfo(artifact = artifact, report = report),
+    ]
+
+snnc_model = rule(
+    implementation = _snnc_model_impl,
+    doc = "Compiles a model to NAME.snn. The output group `report` has NAME.report.json.",
+    attrs = {
+        "src": attr.label(doc = "The ONNX file.", mandatory = True, allow_single_file = [".onnx"]),
+        "data": attr.label_list(
+            doc = "Whatever else is read: external data, which lies where the model says, and files of options. The compiler sees nothing that is not declared.",
+            allow_files = True,
+        ),
+        "options": attr.string_list(doc = "Options of `snnc compile`; `$(location LABEL)` is the path of a file in `data`."),
+        "policy": attr.label(doc = "Rules that the audit must keep, or the build fails.", allow_single_file = [".toml"]),
+        "threads": attr.int(doc = "Threads, which Bazel reserves. The bytes do not depend on them.", default = 1),
+    },
+    toolchains = ["//snnc:toolchain_type"],
+)
