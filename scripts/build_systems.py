@@ -59,7 +59,8 @@ def has_module(python, module):
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--snnc", type=pathlib.Path, default=ROOT / "target/debug/snnc")
-    parser.add_argument("--python", default=os.environ.get("SNNC_PYTHON", sys.executable))
+    # Not resolved: the Python of a virtual environment is a link.
+    parser.add_argument("--python", type=os.path.abspath, default=os.environ.get("SNNC_PYTHON", sys.executable))
     parser.add_argument("--libsnnc", type=pathlib.Path)
     parser.add_argument("--only", default=",".join(SYSTEMS))
     parser.add_argument("--require", action="store_true")

@@ -113,7 +113,8 @@ def carry_out(workspace, services, checks, folder):
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--snnc", type=pathlib.Path, default=ROOT / "target/debug/snnc")
-    parser.add_argument("--python", default=os.environ.get("SNNC_PYTHON", sys.executable))
+    # Not resolved: the Python of a virtual environment is a link.
+    parser.add_argument("--python", type=os.path.abspath, default=os.environ.get("SNNC_PYTHON", sys.executable))
     parser.add_argument("--networks", type=int, default=8)
     parser.add_argument("--jobs", type=int)
     parser.add_argument("--hosts", action="store_true")

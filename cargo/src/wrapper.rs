@@ -28,7 +28,7 @@ pub struct {name} {{
     network: ::snnc_runtime::Network,
 }}
 
-#[allow(dead_code)]
+#[allow(dead_code, clippy::missing_panics_doc, reason = "not every program uses all of it, and what would panic cannot happen")]
 impl {name} {{
     /// Number of classes.
     pub const CLASSES: usize = {classes};

@@ -1,5 +1,6 @@
 """Cargo. A build script is one step: it compiles both networks or none."""
 import json
+import pathlib
 
 from .system import System
 from .tree import ROOT
@@ -17,7 +18,7 @@ class Cargo(System):
         for crate in ("runtime", "cargo"):
             self.tree.edit(self.file("Cargo.toml"), f'"../../../{crate}"', f'"{ROOT / crate}"')
         self.target = self.settings.target
-        self.out = None
+        self.out = ""
 
     def build(self):
         code, said = self.run("cargo", "build", "--message-format=json-render-diagnostics", SNNC=str(self.tree.compiler), CARGO_TARGET_DIR=str(self.target))
@@ -28,7 +29,7 @@ class Cargo(System):
         return code, said
 
     def path(self, place):
-        return self.target / "debug/digits" if place == "program" else self.file(self.out) / place
+        return self.target / "debug/digits" if place == "program" else pathlib.Path(self.out, place)
 
     def is_idle(self, said):
         return "Compiling" not in said and "Finished" in said

@@ -51,10 +51,10 @@ class Builds:
         other = other if system.stops_at_same_bytes else None
         wanted = {system.path(place) for network in networks for place in system.made[network][:other]}
         code, said, asked, new = self.build()
-        names = sorted(file.name for file in wanted) or "nothing"
+        names = ", ".join(sorted(file.name for file in wanted)) or "nothing"
         holds = code == 0 and asked == sorted(networks) and new == wanted
         told = f"{said}\ncompiled: {asked}\nnew: {sorted(file.name for file in new)}"
-        self.checks.that(f"{what}: {', '.join(networks) or 'nothing'} compiled, {names if names == 'nothing' else ', '.join(names)} made anew", holds, told)
+        self.checks.that(f"{what}: {', '.join(networks) or 'nothing'} compiled, {names} made anew", holds, told)
         return said
 
 

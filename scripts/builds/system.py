@@ -1,6 +1,5 @@
 """What all build systems have in common here."""
 import os
-import pathlib
 import subprocess
 
 # What each network is compiled with; the projects say the same.
@@ -20,9 +19,9 @@ class System:
     needs = ()
     # Packages that Python must have.
     modules = ()
-    # What the option that is changed looks like, and where it stands.
-    option = ("project file", "--timesteps 8", "--timesteps 7")
-    # Files that are made, by the network that they are made of: paths from the folder of the project. The first is the artifact.
+    # Where the option stands that is changed, what it is, and what it becomes.
+    option = ("", "--timesteps 8", "--timesteps 7")
+    # Files that are made, by the network that they are made of, in the order in which they are; the first is the artifact.
     made = {}
     # Whether one network is made anew without the other.
     is_apart = True
@@ -36,9 +35,13 @@ class System:
     def __init__(self, tree, settings):
         self.tree, self.settings = tree, settings
 
+    def file(self, name):
+        """A file of the project."""
+        return self.tree.project / name
+
     def path(self, place):
         """The file of a place in `made`."""
-        return self.tree.project / place
+        return self.file(place)
 
     def artifact(self, network):
         return self.path(self.made[network][0])
@@ -64,11 +67,8 @@ class System:
     def finish(self):
         """After the last build, whatever happened."""
 
-    def run(self, *command, folder=None, **environment):
+    def run(self, *command, **environment):
         """Exit code, and standard output and error in one."""
-        ran = subprocess.run([str(word) for word in command], cwd=folder or self.tree.project, env={**os.environ, **environment},
+        ran = subprocess.run([str(word) for word in command], cwd=self.tree.project, env={**os.environ, **environment},
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
         return ran.returncode, ran.stdout
-
-    def file(self, name):
-        return self.tree.project / pathlib.Path(name)
