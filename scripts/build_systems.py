@@ -31,7 +31,7 @@ from builds.cmake import CMakeMake, CMakeNinja
 from builds.make import Make
 from builds.ninja import Ninja
 from builds.python import Hatch, Setuptools
-from builds.tree import ROOT, Tree, follows_links
+from builds.tree import ROOT, Tree
 
 SYSTEMS = {system.name: system for system in (Make, Ninja, CMakeNinja, CMakeMake, Cargo, Setuptools, Hatch, Bazel)}
 
@@ -84,8 +84,7 @@ def main():
                 continue
             start, checks = time.monotonic(), scenario.Checks(name)
             place = folder / name
-            has_weights = not SYSTEMS[name].has_links or follows_links(args.snnc.resolve(), args.python)
-            system = SYSTEMS[name](Tree(place, SYSTEMS[name].project, args.snnc.resolve(), args.python, has_weights), settings)
+            system = SYSTEMS[name](Tree(place, SYSTEMS[name].project, args.snnc.resolve(), args.python), settings)
             try:
                 scenario.run(system, checks, place)
             finally:

@@ -137,7 +137,7 @@ def main():
         except subprocess.CalledProcessError as error:
             sys.exit(f"this machine does not allow hosts of their own: `{' '.join(error.cmd)}`: {error.stdout.strip()}")
         client, hosts = (network.client, network.workers) if network else (HERE, [HERE])
-        services, workspace = [], Workspace(Tree(folder / "tree", "bazel", compiler, args.python, has_weights=True), client, args.networks)
+        services, workspace = [], Workspace(Tree(folder / "tree", "bazel", compiler, args.python), client, args.networks)
         mounts, jobs = {} if is_static else buildbox.libraries(), args.jobs or (1 if network else 2)
         try:
             # The last one keeps files and results for all; the first, which Bazel talks to, hands on to it what its own worker is too busy for.

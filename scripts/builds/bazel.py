@@ -10,7 +10,6 @@ class Bazel(System):
     option = ("BUILD.bazel", '"--timesteps", "8"', '"--timesteps", "7"')
     made = {"digits": ["digits.snn"], "digits_int8": ["digits_int8.snn"]}
     counts_times = False
-    has_links = True
 
     def prepare(self):
         self.base = self.tree.root / "bazel"

@@ -25,8 +25,6 @@ class System:
     made = {}
     # Whether one network is made anew without the other.
     is_apart = True
-    # Whether the compiler sees files as symbolic links to where they are.
-    has_links = False
     # Whether a file that was touched counts as changed.
     counts_times = True
     # Whether what is made of an artifact stays if its bytes do.

@@ -4,7 +4,6 @@ import os
 import pathlib
 import shutil
 import subprocess
-import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -24,19 +23,6 @@ def move_weights(python, model):
     (model.parent / "digits.data").chmod(0o644)
 
 
-def follows_links(compiler, python):
-    """Whether the compiler reads a model and its external data through symbolic links, which is how they lie in the sandboxes of Bazel."""
-    with tempfile.TemporaryDirectory() as folder:
-        there, here = pathlib.Path(folder, "there"), pathlib.Path(folder, "here")
-        there.mkdir()
-        here.mkdir()
-        shutil.copy(ROOT / "fixtures/digits/digits.onnx", there)
-        move_weights(python, there / "digits.onnx")
-        for file in there.iterdir():
-            (here / file.name).symlink_to(file)
-        return subprocess.run([compiler, "inspect", here / "digits.onnx"], capture_output=True).returncode == 0
-
-
 def digest(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -46,7 +32,7 @@ class Tree:
 
     The compiler is a script that writes down what it is asked for and hands over to the real one."""
 
-    def __init__(self, folder, project, compiler, python, has_weights):
+    def __init__(self, folder, project, compiler, python):
         self.root, self.real = folder, compiler
         self.project = folder / "examples/build" / project
         ignored = shutil.ignore_patterns("out", "build", "target", "bazel-*", "__pycache__", "*.egg-info", ".ninja*", "config.ninja")
@@ -58,8 +44,7 @@ class Tree:
             shutil.copy(ROOT / "fixtures/digits" / name, self.models)
         self.model, self.weights = self.models / "digits.onnx", self.models / "digits.data"
         self.policy = folder / "examples/build/common/policy.toml"
-        if has_weights:
-            move_weights(python, self.model)
+        move_weights(python, self.model)
         self.compiler, self.log = folder / "bin/snnc", folder / "log"
         self.compiler.parent.mkdir()
         self.compiler.write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >> "{self.log}"\nexec "{compiler}" "$@"\n')

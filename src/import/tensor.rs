@@ -22,6 +22,8 @@ use tract_onnx::pb::{
 #[derive(Clone)]
 pub(super) struct DataFiles {
     folder: PathBuf,
+    /// The folder in which the model's file really lies: build systems put links to it, and to its data, elsewhere.
+    real: Option<PathBuf>,
     /// Files that tensors were read from.
     used: BTreeSet<PathBuf>,
 }
@@ -30,7 +32,8 @@ impl DataFiles {
     /// For a model at `path`.
     pub fn beside(path: &Path) -> Self {
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Self { folder: folder.to_owned(), used: BTreeSet::new() }
+        let real = path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
+        Self { folder: folder.to_owned(), real, used: BTreeSet::new() }
     }
 
     /// The files that were read, in the order of their names.
@@ -55,7 +58,8 @@ impl DataFiles {
                 .help("put the data file that was exported with the model into the model's folder")
         };
         let canonical = path.canonicalize().map_err(missing)?;
-        if !canonical.starts_with(self.folder.canonicalize().map_err(missing)?) {
+        let is_beside_model = self.real.as_ref().is_some_and(|real| canonical.starts_with(real));
+        if !is_beside_model && !canonical.starts_with(self.folder.canonicalize().map_err(missing)?) {
             return Err(outside().note("it is a symbolic link that leaves the folder").into());
         }
         if !canonical.is_file() {
@@ -313,5 +317,16 @@ mod tests {
         for location in ["", "../secret", "link", "/etc/passwd", "absent", "."] {
             assert_eq!(files.resolve(location).unwrap_err().code, "E0106", "{location}");
         }
+        // A sandbox that has links to a model and to its data.
+        std::fs::write(inside.join("model.onnx"), b"").unwrap();
+        let elsewhere = dir.path().join("sandbox");
+        std::fs::create_dir(&elsewhere).unwrap();
+        for name in ["model.onnx", "weights"] {
+            std::os::unix::fs::symlink(inside.join(name), elsewhere.join(name)).unwrap();
+        }
+        std::os::unix::fs::symlink(dir.path().join("secret"), elsewhere.join("other")).unwrap();
+        let files = DataFiles::beside(&elsewhere.join("model.onnx"));
+        assert!(files.resolve("weights").is_ok());
+        assert_eq!(files.resolve("other").unwrap_err().code, "E0106");
     }
 }
