@@ -201,6 +201,24 @@ fn a_gate_refuses_the_artifact_and_says_why() {
 }
 
 #[test]
+fn artifacts_are_held_against_their_golden_files() {
+    let place = Place::new(&format!("{PROJECT}golden = 'golden/rate.json'\n"));
+    let ran = place.snnc("build");
+    assert!(ran.code == 2 && ran.stderr.contains("golden/rate.json"), "{}", ran.stderr);
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/digits/digits_test.npz");
+    fs::copy(data, place.path("project/test.npz")).unwrap();
+    fs::create_dir(place.path("project/golden")).unwrap();
+    place.snnc("check out/rate.snn --golden golden/rate.json --data test.npz --bless -q").ok();
+    assert_eq!(place.snnc("build").ok().stderr, "2 models: 2 up to date\n");
+    // Another network than the golden file knows.
+    let golden = fs::read_to_string(place.path("project/golden/rate.json")).unwrap();
+    place.write("golden/rate.json", &golden.replacen("\"correct\": 4", "\"correct\": 3", 1));
+    let ran = place.snnc("build");
+    assert!(ran.code == 1 && ran.stderr.contains("correct: expected 3"), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("error: gates refused 1 of 2 models: `rate`\n"), "{}", ran.stderr);
+}
+
+#[test]
 fn mistakes_are_said_before_anything_is_begun() {
     let said = |project: &str, part: &str| {
         let place = Place::new(project);

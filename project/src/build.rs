@@ -25,6 +25,8 @@ pub struct Compiler {
     pub program: PathBuf,
     /// What is typed before the options of a compilation.
     pub before: Vec<String>,
+    /// What is typed before a golden file and the artifact that is held against it.
+    pub check: Vec<String>,
     /// Variables that it is given.
     pub environment: Vec<(String, String)>,
     /// Digest of the program.
@@ -71,12 +73,28 @@ pub(crate) struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// Builds a model; if the lock file holds it to something, that, or nothing changes.
+    /// Builds a model; if the lock file holds it to something, that, or nothing changes. Then it is held against its golden file.
     pub(crate) fn build(&self, model: &Model, held: Option<&Locked>) -> Built {
-        match self.try_build(model, held) {
-            Ok(built) => built,
-            Err(error) => Built { outcome: Outcome::Failed(error.to_string()), reasons: Vec::new(), locked: None },
-        }
+        let built = self.try_build(model, held).and_then(|built| match (&model.golden, &built.locked) {
+            (Some(golden), Some(_)) => self.check(model, golden, built),
+            _ => Ok(built),
+        });
+        built.unwrap_or_else(|error| Built { outcome: Outcome::Failed(error.to_string()), reasons: Vec::new(), locked: None })
+    }
+
+    /// What was built, unless the golden file says otherwise.
+    fn check(&self, model: &Model, golden: &str, built: Built) -> Result<Built> {
+        let mut command = Command::new(&self.compiler.program);
+        command.args(&self.compiler.check).arg(golden).arg("--").arg(model.artifact());
+        command.current_dir(self.root).stdin(Stdio::null());
+        let output = command.output().map_err(|e| Error::io(&self.compiler.program, e))?;
+        let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).trim_end().to_owned()).concat();
+        let outcome = match output.status.code() {
+            Some(0) => built.outcome,
+            Some(code) if code == self.compiler.refused => Outcome::Refused(said),
+            _ => Outcome::Failed(said),
+        };
+        Ok(Built { outcome, ..built })
     }
 
     fn try_build(&self, model: &Model, held: Option<&Locked>) -> Result<Built> {

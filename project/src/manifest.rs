@@ -11,6 +11,7 @@
 //! mean = [0.485, 0.456, 0.406]
 //! std = [0.229, 0.224, 0.225]
 //! policy = "policy.toml"
+//! golden = "golden/resnet20.json"    # what `snnc check` holds the artifact to, after every build
 //! ```
 
 use crate::{
@@ -51,6 +52,8 @@ pub struct Model {
     pub options: Vec<Setting>,
     /// What it writes, the artifact first.
     pub outputs: Vec<Output>,
+    /// The golden file that it is held against once it is built, relative to the root.
+    pub golden: Option<String>,
 }
 
 /// An option with a value.
@@ -159,7 +162,8 @@ fn parse(text: &str, vocabulary: &Vocabulary) -> std::result::Result<Vec<Model>,
         };
         let source = take("model")?.ok_or_else(|| format!("[models.{name}] needs `model`, the ONNX file"))?;
         let artifact = take("artifact")?.unwrap_or_else(|| format!("{FOLDER}/{name}.snn"));
-        let mut model = Model { name, source, options: Vec::new(), outputs: vec![Output { path: artifact, is_exact: true }] };
+        let golden = take("golden")?;
+        let mut model = Model { name, source, options: Vec::new(), outputs: vec![Output { path: artifact, is_exact: true }], golden };
         let own: BTreeSet<&str> = table.keys().map(|key| key.as_ref().as_str()).collect();
         let shared = file.options.iter().filter(|(key, _)| !own.contains(key.as_ref().as_str()));
         let mut settings: Vec<(&Spanned<String>, &Value)> = shared.chain(&table).collect();

@@ -67,6 +67,7 @@ fn compiler() -> Result<Compiler> {
         digest: Digest::of_file(&program)?,
         program,
         before: ["compile", "--quiet"].map(str::to_owned).to_vec(),
+        check: ["check", "--quiet", "--golden"].map(str::to_owned).to_vec(),
         environment: vec![(PARENT.to_owned(), std::process::id().to_string())],
         version: concat!("snnc ", env!("CARGO_PKG_VERSION")).to_owned(),
         refused: REFUSED.into(),
