@@ -35,6 +35,10 @@ from builds.tree import ROOT, Tree, digest
 
 PORT = 18980
 
+# Of a full audit, what takes seconds.
+AUDIT = ["--only", "weights,reconversion", "--seed", "0"]
+SHARDS = 4
+
 
 class Workspace:
     """The example with many networks, and Bazel in it."""
@@ -44,7 +48,9 @@ class Workspace:
         self.names = [f"seed{number}" for number in range(networks)]
         options = {name: [*OPTIONS["digits"], "--seed", str(number)] for number, name in enumerate(self.names)}
         rules = [f'snnc_model(name = "{name}", src = "@models//:digits.onnx", data = ["@models//:weights"], options = {json.dumps(options[name])})' for name in self.names]
-        (tree.project / "BUILD.bazel").write_text("\n".join(['load("//snnc:defs.bzl", "snnc_model")', *rules]) + "\n")
+        audit = (f'snnc_audit(name = "audit", model = ":{self.names[0]}", ann = "@models//:digits.onnx", data = ["@models//:weights"], options = {json.dumps(AUDIT)}, '
+                 f'shards = {SHARDS}, tags = ["manual"])')
+        (tree.project / "BUILD.bazel").write_text("\n".join(['load("//snnc:defs.bzl", "snnc_audit", "snnc_model")', *rules, audit]) + "\n")
         self.options = options
 
     def bazel(self, *words):
@@ -53,13 +59,13 @@ class Workspace:
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "SNNC": str(self.tree.real)})
         return ran.returncode, ran.stdout
 
-    def build(self, *options):
-        """Builds everything from nothing. Returns exit code, what was said, the actions as Bazel logs them, and seconds."""
+    def build(self, *options, what="//..."):
+        """Builds everything, or something, from nothing. Returns exit code, what was said, the actions as Bazel logs them, and seconds."""
         log = self.tree.root / "actions.json"
         log.unlink(missing_ok=True)
         self.bazel("clean")
         start = time.monotonic()
-        code, said = self.bazel("build", f"--execution_log_json_file={log}", *options, "//...")
+        code, said = self.bazel("build", f"--execution_log_json_file={log}", *options, what)
         seconds = time.monotonic() - start
         return code, said, list(_values(log.read_text())) if log.exists() else [], seconds
 
@@ -98,6 +104,8 @@ def carry_out(workspace, services, checks, folder):
     checks.that("no worker has done anything", [service.executed() for service in services] == shares)
     checks.that("with the same bytes", workspace.digests() == wanted)
 
+    audit(workspace, services, remote, checks, folder)
+
     build = workspace.tree.project / "BUILD.bazel"
     workspace.tree.edit(build, '"--seed", "0"', '"--seed", "1000"')
     code, said, actions, third = workspace.build(*remote)
@@ -108,6 +116,31 @@ def carry_out(workspace, services, checks, folder):
     code, said, _, _ = workspace.build(*remote)
     checks.that("external data that is not declared is not there", code != 0 and "digits.data" in said, said)
     checks.note(f"{len(names)} networks: {first:.1f} s by the workers, {second:.1f} s from the cache, {third:.1f} s with one changed")
+
+
+def audit(workspace, services, remote, checks, folder):
+    """A full audit, its attacks by the workers in parts."""
+    files = [folder / name for name in ("audit.json", "audit.html")]
+    artifact = workspace.tree.project / "bazel-bin" / f"{workspace.names[0]}.snn"
+    whole = [workspace.tree.real, "audit", artifact, "--ann", workspace.tree.model, "--audit", "full", "--quiet", *AUDIT, "--json", files[0], "--html", files[1]]
+    start = time.monotonic()
+    ran = subprocess.run([str(word) for word in whole], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    here = time.monotonic() - start
+    if not checks.that("a full audit here", ran.returncode == 0, ran.stderr):
+        return
+    wanted = [digest(file) for file in files]
+    before = [service.executed() for service in services]
+    code, said, actions, first = workspace.build(*remote, what="//:audit")
+    made = [action for action in actions if not action["remoteCacheHit"]]
+    if not checks.that(f"{SHARDS} parts and what joins them by the workers, the network from the cache", code == 0 and len(actions) == SHARDS + 2 and len(made) == SHARDS + 1, said):
+        return
+    found = [digest(workspace.tree.project / "bazel-bin" / file.name) for file in files]
+    checks.that("report and page have the bytes that the whole audit gives here", found == wanted)
+    shares = [service.executed() - had for service, had in zip(services, before)]
+    checks.that(f"each worker has made some of it: {' and '.join(map(str, shares))}", sum(shares) == SHARDS + 1 and all(shares))
+    code, said, actions, second = workspace.build(*remote, what="//:audit")
+    checks.that("again from nothing: all of it from the cache", code == 0 and all(action["remoteCacheHit"] for action in actions), said)
+    checks.note(f"audit in {SHARDS} parts: {first:.1f} s by the workers, {second:.1f} s from the cache; {here:.1f} s whole, here")
 
 
 def main():
