@@ -15,7 +15,7 @@ use pyo3::{
 use snnc_runtime::{self as runtime, KeyError, Keys, LoadError, Outcome, Passphrase, PublicKey};
 use std::{
     fmt::Debug,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
