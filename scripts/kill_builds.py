@@ -10,11 +10,9 @@ half made in the cache. Prints a summary; exits with 1 at the first thing that i
 """
 import argparse
 import collections
-import os
 import pathlib
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -86,7 +84,7 @@ def main():
             child = subprocess.Popen(command, cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             time.sleep(rng.random() * longest * 1.1)
             ended += child.poll() is not None
-            os.kill(child.pid, signal.SIGKILL)
+            child.kill()
             child.wait()
             killed += 1
             for name, data in files(project).items():

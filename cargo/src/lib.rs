@@ -27,12 +27,10 @@
 //! |---|---|
 //! | `model` | [`Model`]: what is compiled, and how |
 //! | `compiler` | where the compiler is |
-//! | `depfile` | what it has read |
 //! | `wrapper` | the typed wrapper |
 //! | `error` | [`Error`]: what can go wrong |
 
 mod compiler;
-mod depfile;
 mod error;
 mod model;
 mod wrapper;

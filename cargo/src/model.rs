@@ -1,6 +1,7 @@
 //! What is compiled, and how.
 
-use crate::{compiler, depfile, error::Error, wrapper};
+use crate::{compiler, error::Error, wrapper};
+use snnc_depfile::dependencies;
 use std::{
     env,
     ffi::{OsStr, OsString},
@@ -87,7 +88,7 @@ impl Model {
         let source = wrapper::source(&type_name, network.spec(), network.classes(), &format!("{name}.snn"));
         let to = place.out.join(format!("{name}.rs"));
         fs::write(&to, source).map_err(io(&to))?;
-        let read = depfile::dependencies(&fs::read(&rule).map_err(io(&rule))?);
+        let read = dependencies(&fs::read(&rule).map_err(io(&rule))?);
         let read =
             read.into_iter().map(|path| String::from_utf8(path).map_err(|e| String::from_utf8_lossy(e.as_bytes()).into_owned().into()));
         let compiler = place.compiler.to_str().map(str::to_owned).ok_or_else(|| place.compiler.to_owned());

@@ -2,7 +2,6 @@
 
 use crate::{
     cache::{Cache, Entry, Stage},
-    depfile::dependencies,
     digest::Digest,
     error::{Error, Result},
     files::move_to,
@@ -10,6 +9,7 @@ use crate::{
     manifest::Model,
     recipe::{Inputs, Last, Recipe, are_unchanged, reasons},
 };
+use snnc_depfile::dependencies;
 use std::{
     collections::BTreeMap,
     fs,
@@ -205,11 +205,15 @@ impl Builder<'_> {
         command.args(model.arguments(&files)).current_dir(self.root).stdin(Stdio::null());
         let output = command.output().map_err(|e| Error::io(&self.compiler.program, e))?;
         let said = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
-        let inputs = fs::read_to_string(&depfile).ok().and_then(|rule| dependencies(&rule)).map(|paths| {
-            let digest = |path: String| Some((path.clone(), Digest::of_existing(&self.root.join(&path))?));
-            paths.into_iter().map(digest).collect::<Option<Inputs>>()
+        let inputs = fs::read(&depfile).ok().and_then(|rule| {
+            let digest = |path: Vec<u8>| {
+                let path = String::from_utf8(path).ok()?;
+                let digest = Digest::of_existing(&self.root.join(&path))?;
+                Some((path, digest))
+            };
+            dependencies(&rule).into_iter().map(digest).collect::<Option<Inputs>>()
         });
-        Ok(Compiled { status: output.status, said, files, inputs: inputs.flatten() })
+        Ok(Compiled { status: output.status, said, files, inputs })
     }
 }
 

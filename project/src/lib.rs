@@ -8,7 +8,6 @@
 //! | [`manifest`] | `snnc.toml` |
 //! | [`vocabulary`] | which options the compiler has, and which of them write files |
 //! | [`digest`] | SHA-256 of files |
-//! | `depfile` | what a compilation read |
 //! | [`recipe`] | all that an artifact depends on, and what of it has changed |
 //! | [`cache`] | what was made before, by content |
 //! | [`lock`] | `snnc.lock` |
@@ -22,7 +21,6 @@
 
 pub mod build;
 pub mod cache;
-mod depfile;
 pub mod digest;
 mod error;
 mod files;

@@ -130,38 +130,8 @@ pub(crate) fn check_distinct(inputs: &[(&str, &Path)], outputs: &[(&str, &Path)]
 
 /// A rule for `make`: `target` is made from `dependencies`.
 pub(crate) fn depfile(target: &Path, dependencies: &[PathBuf]) -> Result<Vec<u8>> {
-    let mut rule = escape(target)?;
-    rule.push(b':');
-    let mut seen: Vec<&PathBuf> = Vec::new();
-    for dependency in dependencies {
-        if !seen.contains(&dependency) {
-            rule.push(b' ');
-            rule.extend(escape(dependency)?);
-            seen.push(dependency);
-        }
-    }
-    rule.push(b'\n');
-    Ok(rule)
-}
-
-/// A path as `make` reads it. Only backslashes before a space or `#` are special there.
-fn escape(path: &Path) -> Result<Vec<u8>> {
-    let mut escaped = Vec::new();
-    let mut backslashes = 0;
-    for &byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'\n' | b'\r' => return Err(Error::format(path, "a Makefile cannot name a file with a line break")),
-            b' ' | b'\t' | b'#' => {
-                escaped.extend(std::iter::repeat_n(b'\\', backslashes + 1));
-            }
-            b'$' => escaped.push(b'$'),
-            b':' => escaped.push(b'\\'),
-            _ => {}
-        }
-        backslashes = if byte == b'\\' { backslashes + 1 } else { 0 };
-        escaped.push(byte);
-    }
-    Ok(escaped)
+    snnc_depfile::rule(target, dependencies)
+        .map_err(|snnc_depfile::LineBreak(path)| Error::format(path, "a Makefile cannot name a file with a line break"))
 }
 
 fn folder(path: &Path) -> &Path {
@@ -224,13 +194,5 @@ mod tests {
         let fresh = root.path().join("m.snn");
         assert!(check_distinct(&[("the model", &model)], &[("-o", &fresh), ("--report", &fresh)]).is_err());
         assert!(check_distinct(&[("the model", &model)], &[("-o", &fresh), ("--report", &root.path().join("m.json"))]).is_ok());
-    }
-
-    #[test]
-    fn makefile_syntax() {
-        let rule =
-            depfile(Path::new("out dir/m.snn"), &["a#b.onnx".into(), "c$d\\ e.npz".into(), "a#b.onnx".into(), "f:g\\h".into()]).unwrap();
-        assert_eq!(String::from_utf8(rule).unwrap(), "out\\ dir/m.snn: a\\#b.onnx c$$d\\\\\\ e.npz f\\:g\\h\n");
-        assert!(depfile(Path::new("a\nb"), &[]).is_err());
     }
 }
