@@ -12,9 +12,9 @@ use snnc_kernels::neuron::Derivation;
 /// The processor, or a graphics card.
 #[derive(Clone, Debug)]
 pub enum Device {
-    /// [`Network`](crate::Network).
+    /// [`Network`].
     Cpu,
-    /// [`TensorNetwork`](crate::TensorNetwork) on this card.
+    /// [`TensorNetwork`] on this card.
     Card(candle_core::Device),
 }
 

@@ -12,7 +12,7 @@
 //! | [`cache`] | what was made before, by content |
 //! | [`lock`] | `snnc.lock` |
 //! | [`build`] | one model: up to date, from the cache, or compiled |
-//! | [`run`] | all of them, side by side |
+//! | [`run()`] | all of them, side by side |
 //!
 //! # What a killed build leaves
 //!
