@@ -1,7 +1,7 @@
 //! What is compiled, and how.
 
 use crate::{compiler, error::Error, wrapper};
-use snnc_depfile::dependencies;
+use snnc_files::depfile::dependencies;
 use std::{
     env,
     ffi::{OsStr, OsString},

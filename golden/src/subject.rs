@@ -1,7 +1,7 @@
 //! The artifact that is looked at.
 
 use crate::error::{Error, Result};
-use sha2::{Digest, Sha256};
+use snnc_files::Digest;
 use snnc_runtime::{LoadError, Network};
 use std::{
     fs,
@@ -34,19 +34,11 @@ impl Subject {
     /// # Errors
     /// If they are no artifact of this version.
     pub fn load(path: &Path, bytes: &[u8]) -> std::result::Result<Self, LoadError> {
-        Ok(Self { path: path.to_owned(), network: Network::load(bytes)?, sha256: sha256(bytes) })
+        Ok(Self { path: path.to_owned(), network: Network::load(bytes)?, sha256: Digest::of(bytes).into() })
     }
 }
 
-/// SHA-256 as 64 hexadecimal digits.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Of a file.
+/// SHA-256 of a file, as 64 hexadecimal digits.
 pub(crate) fn sha256_of(path: &Path) -> Result<String> {
-    let mut file = fs::File::open(path).map_err(|e| Error::io(path, e))?;
-    let mut hasher = Sha256::new();
-    std::io::copy(&mut file, &mut hasher).map_err(|e| Error::io(path, e))?;
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Digest::of_file(path).map(String::from).map_err(|e| Error::io(path, e))
 }

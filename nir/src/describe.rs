@@ -9,9 +9,8 @@ use crate::{
     remark::{Remark, Subject},
 };
 use serde_json::json;
-use sha2::{Digest, Sha256};
+use snnc_files::Digest;
 use snnc_runtime::{Artifact, Code, Coding, Data, Head, Layout, LoadError};
-use std::fmt::Write;
 
 /// Keys of the seal.
 pub(crate) const SPEC: &str = "snnc";
@@ -85,7 +84,7 @@ pub(crate) fn seal(artifact: &Artifact, graph: &mut Graph) -> Result<(), Error> 
     let tensors = serde_json::to_string(&tensors).map_err(LoadError::from)?;
     graph.metadata.insert(SPEC.to_owned(), Value::Text(description));
     graph.metadata.insert(TENSORS.to_owned(), Value::Text(tensors));
-    graph.metadata.insert(DIGEST.to_owned(), Value::Text(digest(&artifact.to_bytes()?)));
+    graph.metadata.insert(DIGEST.to_owned(), Value::Text(Digest::of(&artifact.to_bytes()?).into()));
     Ok(())
 }
 
@@ -96,12 +95,4 @@ fn type_name(data: &Data) -> &'static str {
         Data::I16(_) => "I16",
         Data::I32(_) => "I32",
     }
-}
-
-/// SHA-256 in lower-case hexadecimal digits.
-pub(crate) fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -5,13 +5,14 @@
 //! seal, and lowered again it must be the file: so nothing of the file is passed over, and a file that somebody edited is refused.
 
 use crate::{
-    describe::{DIGEST, SPEC, TENSORS, digest},
+    describe::{DIGEST, SPEC, TENSORS},
     error::Error,
     export::{Thresholds, export},
     file::{self, Tree},
     lower::{Place, Site, lower},
     node::{Array, Graph, MAX_ENTRIES, Node, Value},
 };
+use snnc_files::Digest;
 use snnc_runtime::{Artifact, Data, NetworkSpec, Tensor, artifact::LEAK_ONE};
 use std::collections::BTreeMap;
 
@@ -37,7 +38,7 @@ pub fn read(bytes: &[u8]) -> Result<Artifact, Error> {
         artifact.tensors.insert(name.clone(), Tensor { dims: dims.clone(), data });
     }
     let found = artifact.to_bytes().map_err(|error| Error::Changed(error.to_string()))?;
-    if digest(&found) != wanted {
+    if Digest::of(&found).as_str() != wanted {
         return Err(Error::Changed("its parameters are others".to_owned()));
     }
     compare(&tree, &export(&artifact, Thresholds::Whole)?.graph)?;

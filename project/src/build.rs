@@ -2,14 +2,13 @@
 
 use crate::{
     cache::{Cache, Entry, Stage},
-    digest::Digest,
     error::{Error, Result},
     files::move_to,
     lock::Locked,
     manifest::Model,
     recipe::{Inputs, Last, Recipe, are_unchanged, reasons},
 };
-use snnc_depfile::dependencies;
+use snnc_files::{Digest, depfile::dependencies};
 use std::{
     collections::BTreeMap,
     fs,
@@ -98,11 +97,8 @@ impl Builder<'_> {
     }
 
     fn try_build(&self, model: &Model, held: Option<&Locked>) -> Result<Built> {
-        let source = Digest::of_file(&self.root.join(&model.source)).map_err(|error| match error {
-            // As the project calls it.
-            Error::Io { source, .. } => Error::io(&model.source, source),
-            other @ Error::Format { .. } => other,
-        })?;
+        // Named as the project calls it.
+        let source = Digest::of_file(&self.root.join(&model.source)).map_err(|e| Error::io(&model.source, e))?;
         let recipe = Recipe::new(&self.compiler.digest, &self.compiler.version, model, source);
         let key = recipe.key();
         let last = self.cache.last(self.root, &model.name);

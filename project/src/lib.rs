@@ -7,7 +7,6 @@
 //! |---|---|
 //! | [`manifest`] | `snnc.toml` |
 //! | [`vocabulary`] | which options the compiler has, and which of them write files |
-//! | [`digest`] | SHA-256 of files |
 //! | [`recipe`] | all that an artifact depends on, and what of it has changed |
 //! | [`cache`] | what was made before, by content |
 //! | [`lock`] | `snnc.lock` |
@@ -21,7 +20,6 @@
 
 pub mod build;
 pub mod cache;
-pub mod digest;
 mod error;
 mod files;
 pub mod lock;
@@ -32,9 +30,9 @@ pub mod vocabulary;
 
 pub use build::{Built, Compiler, Outcome};
 pub use cache::Cache;
-pub use digest::Digest;
 pub use error::{Error, Result};
 pub use lock::Lock;
 pub use manifest::{Model, Project};
 pub use run::{Observer, Options, Summary, run};
+pub use snnc_files::Digest;
 pub use vocabulary::{Takes, Vocabulary, Writes};

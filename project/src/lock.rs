@@ -1,12 +1,12 @@
 //! `snnc.lock`: what was read and what came of it, to be kept under version control.
 
 use crate::{
-    digest::Digest,
     error::{Error, Result},
     files::replace,
     recipe::Inputs,
 };
 use serde::{Deserialize, Serialize};
+use snnc_files::Digest;
 use std::{
     collections::BTreeMap,
     fs, io,

@@ -1,7 +1,8 @@
 //! All that an artifact depends on, and what of it has changed.
 
-use crate::{digest::Digest, manifest::Model};
+use crate::manifest::Model;
 use serde::{Deserialize, Serialize};
+use snnc_files::Digest;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},

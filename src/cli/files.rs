@@ -4,7 +4,7 @@ use crate::{
     error::{Error, Result},
     report::provenance::Named,
 };
-use snnc_project::Digest;
+use snnc_files::Digest;
 use std::{
     fs,
     io::Write,
@@ -130,8 +130,8 @@ pub(crate) fn check_distinct(inputs: &[(&str, &Path)], outputs: &[(&str, &Path)]
 
 /// A rule for `make`: `target` is made from `dependencies`.
 pub(crate) fn depfile(target: &Path, dependencies: &[PathBuf]) -> Result<Vec<u8>> {
-    snnc_depfile::rule(target, dependencies)
-        .map_err(|snnc_depfile::LineBreak(path)| Error::format(path, "a Makefile cannot name a file with a line break"))
+    snnc_files::depfile::rule(target, dependencies)
+        .map_err(|snnc_files::depfile::LineBreak(path)| Error::format(path, "a Makefile cannot name a file with a line break"))
 }
 
 fn folder(path: &Path) -> &Path {

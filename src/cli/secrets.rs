@@ -6,7 +6,7 @@
 use super::files;
 use crate::error::{Error, Result};
 use clap::{Args, ValueHint};
-use sha2::{Digest, Sha256};
+use snnc_files::Digest;
 use snnc_runtime::LoadError;
 use snnc_vault::{Envelope, Error as Closed, Keys, Passphrase, PublicKey, Recipients, SecretKey, is_encrypted};
 use std::{
@@ -191,7 +191,7 @@ pub(crate) fn secret_key(path: &Path, password: Option<&Path>) -> Result<SecretK
 /// The signature of a file as it is shipped, as text. What is signed with it says what the file is, and no time: the comment of the same file
 /// is always the same.
 pub(crate) fn sign(key: &SecretKey, bytes: &[u8]) -> Result<String> {
-    let digest: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = Digest::of(bytes);
     let comment = format!("snnc {}, sha256 {digest}", env!("CARGO_PKG_VERSION"));
     key.sign(bytes, &comment).map_err(|error| Error::Usage(format!("nothing can be signed: {error}")))
 }

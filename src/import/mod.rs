@@ -124,7 +124,7 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported> {
     verify(&lowered.graph).map_err(|violations| Error::broken("import", &violations))?;
     Ok(Imported {
         graph: lowered.graph,
-        source_sha256: hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
+        source_sha256: snnc_files::Digest::from(hash).into(),
         opset: model.opset,
         producer: model.producer,
         metadata: model.metadata,

@@ -10,7 +10,7 @@ use crate::{
     options::Effort,
 };
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use snnc_files::Digest;
 use snnc_runtime::{Artifact, Cost, Energy, PopulationKind, Reset, artifact::OpSpec};
 
 /// Version of the section.
@@ -91,7 +91,7 @@ pub fn section(case: &Case<'_>, audit: &Audit, policy: Option<&[Ruled]>, command
 }
 
 fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Digest::of(bytes).into()
 }
 
 fn judges(case: &Case<'_>) -> Value {

@@ -128,7 +128,8 @@ fn kept(path: PathBuf, metadata: &Metadata) -> Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{digest::Digest, recipe::Inputs};
+    use crate::recipe::Inputs;
+    use snnc_files::Digest;
 
     #[test]
     fn what_was_used_last_stays() {

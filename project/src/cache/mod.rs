@@ -17,12 +17,12 @@ pub use gc::{Limits, Removed, Stat};
 pub use stage::Stage;
 
 use crate::{
-    digest::Digest,
     error::{Error, Result},
     files::{make_folder_of, move_to},
     recipe::{Inputs, Last, are_unchanged},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use snnc_files::Digest;
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
@@ -130,7 +130,7 @@ impl Cache {
     }
 
     fn keep_object(&self, file: &Path, stage: &Stage) -> Result<Digest> {
-        let digest = Digest::of_file(file)?;
+        let digest = Digest::of_file(file).map_err(|e| Error::io(file, e))?;
         let object = self.object(&digest);
         if Digest::of_existing(&object).as_ref() != Some(&digest) {
             let copy = stage.fresh("object");

@@ -232,7 +232,7 @@ fn identity(args: &AuditArgs, bytes: &[u8], case: &Case<'_>) -> Result<String> {
     }
     // One attacker lets the judges choose.
     case.judges.iter().for_each(|judge| digest.update(judge.sha256().as_bytes()));
-    let hash: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = snnc_files::Digest::from(digest);
     let version = env!("CARGO_PKG_VERSION");
     Ok(format!("{version} {hash} {} {:?} {} {}", case.given.imported.source_sha256, args.effort, args.seed, case.device.name()))
 }

@@ -13,8 +13,9 @@ use crate::{
     },
     error::{Error, Result},
 };
+use snnc_files::Digest;
 use snnc_ir::diagnostic::Severity;
-use snnc_project::{Built, Cache, Compiler, Digest, Model, Observer, Options, Outcome as Became, Project, Summary, run::NotBegun};
+use snnc_project::{Built, Cache, Compiler, Model, Observer, Options, Outcome as Became, Project, Summary, run::NotBegun};
 use std::{
     env,
     ffi::OsString,
@@ -64,7 +65,7 @@ fn build(args: &BuildArgs, style: &Style) -> std::result::Result<Summary, Failur
 fn compiler() -> Result<Compiler> {
     let program = env::current_exe().map_err(|e| Error::io("the program snnc", e))?;
     Ok(Compiler {
-        digest: Digest::of_file(&program)?,
+        digest: Digest::of_file(&program).map_err(|e| Error::io(&program, e))?,
         program,
         before: ["compile", "--quiet"].map(str::to_owned).to_vec(),
         check: ["check", "--quiet", "--golden"].map(str::to_owned).to_vec(),

@@ -29,8 +29,8 @@ use crate::{
     report::{html, provenance},
     synthesize::Labelled,
 };
+use snnc_files::Digest;
 use snnc_nir::Thresholds;
-use snnc_project::Digest;
 use snnc_vault::{Recipients, SecretKey};
 use std::{
     path::{Path, PathBuf},
@@ -248,7 +248,8 @@ fn provenance(args: &CompileArgs, out: &Path, bytes: &[u8], compiled: &Compiled)
     let named = |path: &Path| Ok(files::named(path, &files::read(path)?));
     let read = compiled.dependencies.iter().chain(&args.policy).map(|path| named(path)).collect::<Result<Vec<_>>>()?;
     let program = std::env::current_exe().map_err(|e| Error::io("the program snnc", e))?;
-    let program = provenance::Named { name: "snnc".into(), sha256: Digest::of_file(&program)?.to_string() };
+    let program =
+        provenance::Named { name: "snnc".into(), sha256: Digest::of_file(&program).map_err(|e| Error::io(&program, e))?.to_string() };
     Ok(provenance::statement(&files::named(out, bytes), &compiled.artifact.graph, Some(&read), Some(&program)))
 }
 

@@ -6,7 +6,7 @@ use crate::{
     error::Result,
 };
 use snnc_engine::Device;
-use snnc_project::Digest;
+use snnc_files::Digest;
 use snnc_runtime::Isa;
 use std::{env, process::ExitCode, thread};
 
@@ -33,7 +33,8 @@ pub(crate) fn run() -> Outcome {
 fn program() -> String {
     let digest = || -> Result<String> {
         let path = env::current_exe().map_err(|e| crate::error::Error::io("the program", e))?;
-        Ok(format!("sha256 {}", Digest::of_file(&path)?))
+        let digest = Digest::of_file(&path).map_err(|e| crate::error::Error::io(&path, e))?;
+        Ok(format!("sha256 {digest}"))
     };
     digest().unwrap_or_else(|error| format!("cannot be read: {error}"))
 }

@@ -1,9 +1,8 @@
-//! SHA-256 of files.
+//! SHA-256.
 
-use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::{fmt, fs::File, io::Read, path::Path};
+use std::{fmt, fs::File, io, path::Path};
 
 /// A SHA-256, in hexadecimal.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -14,23 +13,17 @@ impl Digest {
     /// Of bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        Self::from_hash(&Sha256::digest(bytes))
+        Sha256::new_with_prefix(bytes).into()
     }
 
     /// Of a file.
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn of_file(path: &Path) -> Result<Self> {
-        let io = |e| Error::io(path, e);
-        let mut file = File::open(path).map_err(io)?;
-        let (mut hash, mut buffer) = (Sha256::new(), vec![0u8; 1 << 20]);
-        loop {
-            match file.read(&mut buffer).map_err(io)? {
-                0 => return Ok(Self::from_hash(&hash.finalize())),
-                n => hash.update(&buffer[..n]),
-            }
-        }
+    pub fn of_file(path: &Path) -> io::Result<Self> {
+        let mut hash = Sha256::new();
+        io::copy(&mut File::open(path)?, &mut hash)?;
+        Ok(hash.into())
     }
 
     /// Of a file, if there is one.
@@ -44,9 +37,12 @@ impl Digest {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
 
-    fn from_hash(hash: &[u8]) -> Self {
-        Self(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+/// Of all that was given to it.
+impl From<Sha256> for Digest {
+    fn from(hash: Sha256) -> Self {
+        Self(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
 
@@ -56,6 +52,12 @@ impl TryFrom<String> for Digest {
     fn try_from(text: String) -> std::result::Result<Self, String> {
         let is_digest = text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         if is_digest { Ok(Self(text)) } else { Err(format!("`{text}` is no SHA-256")) }
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.0
     }
 }
 
