@@ -234,7 +234,7 @@ fn mistakes_are_said_before_anything_is_begun() {
     let place = Place::new(PROJECT);
     place.snnc("build other").error("there is no model `other`; there are `radix`, `rate`");
     fs::remove_file(place.path("project/snnc.toml")).unwrap();
-    place.snnc("build").error("has a file `snnc.toml`");
+    place.snnc("build").error("has a file `snnc.toml`: `snnc build --help` shows one");
     place.snnc("cache gc").error("give --max-size, --older-than, or both");
 }
 
