@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn parts_have_much_the_same_to_do() {
         let costs = [5.0, 1.0, 1.0, 8.0, 3.0, 3.0, 1.0];
-        assert_eq!(parts(&costs, 2), [1, 0, 0, 0, 1, 1, 1]);
+        assert_eq!(parts(&costs, 2), [1, 1, 1, 0, 1, 0, 1], "11 each");
         assert_eq!(parts(&costs, 1), [0; 7]);
         let many = parts(&costs, 9);
         assert_eq!(many.iter().collect::<BTreeSet<_>>().len(), 7, "{many:?}");
