@@ -90,7 +90,9 @@ impl Project {
     /// If there is none.
     pub fn find(folder: &Path) -> Result<PathBuf> {
         let found = folder.ancestors().map(|folder| folder.join(NAME)).find(|path| path.is_file());
-        found.ok_or_else(|| Error::format(folder, format!("neither this folder nor one above it has a file `{NAME}`: `snnc build --help` shows one")))
+        found.ok_or_else(|| {
+            Error::format(folder, format!("neither this folder nor one above it has a file `{NAME}`: `snnc build --help` shows one"))
+        })
     }
 
     /// Reads a project.

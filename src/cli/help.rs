@@ -143,7 +143,7 @@ const COMPILE: [(&str, &str); 5] = [
 ];
 
 /// Commands that the list of commands leaves out.
-const HIDDEN: [&str; 15] = [
+const HIDDEN: [&str; 16] = [
     "bench",
     "cache",
     "compile",
@@ -151,6 +151,7 @@ const HIDDEN: [&str; 15] = [
     "decrypt",
     "diff",
     "doctor",
+    "explain",
     "keygen",
     "lock",
     "manual",
