@@ -230,7 +230,7 @@ fn short_help_fits_a_screen() {
         }
     }
     let text = snnc("-h").ok().stdout;
-    for part in ["-o <MODEL.snn>", "--timesteps", "--mean", "eval ", "check ", "audit ", "run ", "emit ", "inspect ", "explain "] {
+    for part in ["-o <MODEL.snn>", "--timesteps", "--mean", "eval ", "check ", "audit ", "run ", "emit ", "inspect ", "build "] {
         assert!(text.contains(part), "-h does not mention {part}:\n{text}");
     }
     assert!(!text.contains("--surrogate") && snnc("--help").ok().stdout.contains("--surrogate"));
