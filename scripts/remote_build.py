@@ -7,11 +7,12 @@ workers see declared inputs and nothing else: no files, no environment, no netwo
 has its weights in a file of external data.
 
 Needs: bazel 4.2.3, bubblewrap and pip (scripts/build_systems_setup.sh), a Python with the package onnx, and, with --hosts, root.
-Usage: remote_build.py [--snnc PROGRAM] [--python PYTHON] [--networks N] [--jobs N] [--hosts] [--keep FOLDER]
+Usage: remote_build.py [--snnc PROGRAM] [--python PYTHON] [--networks N] [--jobs N] [--full] [--hosts] [--keep FOLDER]
   --snnc      the compiler [default: target/debug/snnc]; where it is not linked statically, workers get the folders of this machine's libraries
   --python    the Python that has onnx [default: the variable SNNC_PYTHON, or the one that runs this]
   --networks  how many are compiled [default: 8]
   --jobs      how many each worker compiles at a time [default: 2, with --hosts 1]
+  --full      all attacks of a full audit, in 16 parts, instead of two, in 4
   --hosts     the client and two workers are hosts of their own, network namespaces
   --keep      where BuildBox is kept for the next time [default: target/buildbox]
 
@@ -35,21 +36,23 @@ from builds.tree import ROOT, Tree, digest
 
 PORT = 18980
 
-# Of a full audit, what takes seconds.
+# Of a full audit, what takes seconds; and all of it.
 AUDIT = ["--only", "weights,reconversion", "--seed", "0"]
+FULL = ["--seed", "0"]
 SHARDS = 4
 
 
 class Workspace:
     """The example with many networks, and Bazel in it."""
 
-    def __init__(self, tree, client, networks):
+    def __init__(self, tree, client, networks, audit):
+        self.audit, self.shards = audit, SHARDS if audit == AUDIT else 4 * SHARDS
         self.tree, self.client, self.base = tree, client, tree.root / "bazel"
         self.names = [f"seed{number}" for number in range(networks)]
         options = {name: [*OPTIONS["digits"], "--seed", str(number)] for number, name in enumerate(self.names)}
         rules = [f'snnc_model(name = "{name}", src = "@models//:digits.onnx", data = ["@models//:weights"], options = {json.dumps(options[name])})' for name in self.names]
-        audit = (f'snnc_audit(name = "audit", model = ":{self.names[0]}", ann = "@models//:digits.onnx", data = ["@models//:weights"], options = {json.dumps(AUDIT)}, '
-                 f'shards = {SHARDS}, tags = ["manual"])')
+        audit = (f'snnc_audit(name = "audit", model = ":{self.names[0]}", ann = "@models//:digits.onnx", data = ["@models//:weights"], options = {json.dumps(audit)}, '
+                 f'shards = {self.shards}, tags = ["manual"])')
         (tree.project / "BUILD.bazel").write_text("\n".join(['load("//snnc:defs.bzl", "snnc_audit", "snnc_model")', *rules, audit]) + "\n")
         self.options = options
 
@@ -122,25 +125,25 @@ def audit(workspace, services, remote, checks, folder):
     """A full audit, its attacks by the workers in parts."""
     files = [folder / name for name in ("audit.json", "audit.html")]
     artifact = workspace.tree.project / "bazel-bin" / f"{workspace.names[0]}.snn"
-    whole = [workspace.tree.real, "audit", artifact, "--ann", workspace.tree.model, "--audit", "full", "--quiet", *AUDIT, "--json", files[0], "--html", files[1]]
+    whole = [workspace.tree.real, "audit", artifact, "--ann", workspace.tree.model, "--audit", "full", "--quiet", *workspace.audit, "--json", files[0], "--html", files[1]]
     start = time.monotonic()
     ran = subprocess.run([str(word) for word in whole], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     here = time.monotonic() - start
     if not checks.that("a full audit here", ran.returncode == 0, ran.stderr):
         return
     wanted = [digest(file) for file in files]
-    before = [service.executed() for service in services]
+    before, parts = [service.executed() for service in services], workspace.shards
     code, said, actions, first = workspace.build(*remote, what="//:audit")
     made = [action for action in actions if not action["remoteCacheHit"]]
-    if not checks.that(f"{SHARDS} parts and what joins them by the workers, the network from the cache", code == 0 and len(actions) == SHARDS + 2 and len(made) == SHARDS + 1, said):
+    if not checks.that(f"{parts} parts and what joins them by the workers, the network from the cache", code == 0 and len(actions) == parts + 2 and len(made) == parts + 1, said):
         return
     found = [digest(workspace.tree.project / "bazel-bin" / file.name) for file in files]
     checks.that("report and page have the bytes that the whole audit gives here", found == wanted)
     shares = [service.executed() - had for service, had in zip(services, before)]
-    checks.that(f"each worker has made some of it: {' and '.join(map(str, shares))}", sum(shares) == SHARDS + 1 and all(shares))
+    checks.that(f"each worker has made some of it: {' and '.join(map(str, shares))}", sum(shares) == parts + 1 and all(shares))
     code, said, actions, second = workspace.build(*remote, what="//:audit")
     checks.that("again from nothing: all of it from the cache", code == 0 and all(action["remoteCacheHit"] for action in actions), said)
-    checks.note(f"audit in {SHARDS} parts: {first:.1f} s by the workers, {second:.1f} s from the cache; {here:.1f} s whole, here")
+    checks.note(f"audit in {parts} parts: {first:.1f} s by the workers, {second:.1f} s from the cache; {here:.1f} s whole, here")
 
 
 def main():
@@ -150,6 +153,7 @@ def main():
     parser.add_argument("--python", type=os.path.abspath, default=os.environ.get("SNNC_PYTHON", sys.executable))
     parser.add_argument("--networks", type=int, default=8)
     parser.add_argument("--jobs", type=int)
+    parser.add_argument("--full", action="store_true")
     parser.add_argument("--hosts", action="store_true")
     parser.add_argument("--keep", type=pathlib.Path, default=ROOT / "target/buildbox")
     args = parser.parse_args()
@@ -170,7 +174,7 @@ def main():
         except subprocess.CalledProcessError as error:
             sys.exit(f"this machine does not allow hosts of their own: `{' '.join(error.cmd)}`: {error.stdout.strip()}")
         client, hosts = (network.client, network.workers) if network else (HERE, [HERE])
-        services, workspace = [], Workspace(Tree(folder / "tree", "bazel", compiler, args.python), client, args.networks)
+        services, workspace = [], Workspace(Tree(folder / "tree", "bazel", compiler, args.python), client, args.networks, FULL if args.full else AUDIT)
         mounts, jobs = {} if is_static else buildbox.libraries(), args.jobs or (1 if network else 2)
         try:
             # The last one keeps files and results for all; the first, which Bazel talks to, hands on to it what its own worker is too busy for.
