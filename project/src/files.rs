@@ -7,17 +7,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Writes a file by way of another name in the same folder, unless it holds these bytes already.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    if fs::read(path).is_ok_and(|old| old == bytes) {
-        return Ok(());
-    }
-    make_folder_of(path)?;
-    let beside = beside(path);
-    fs::write(&beside, bytes).map_err(|e| Error::io(&beside, e))?;
-    fs::rename(&beside, path).map_err(|e| Error::io(path, e))
-}
-
 /// Moves a complete file to a place, in one step where both are on the same file system, and else by way of a name in the place's own folder, which is always
 /// the same, so that what a killed build left is replaced by the next.
 pub(crate) fn move_to(file: &Path, place: &Path) -> Result<()> {

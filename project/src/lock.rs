@@ -1,8 +1,9 @@
 //! `snnc.lock`: what was read and what came of it, to be kept under version control.
 
 use crate::{
+    cache::Stage,
     error::{Error, Result},
-    files::replace,
+    files::move_to,
     recipe::Inputs,
 };
 use serde::{Deserialize, Serialize};
@@ -79,13 +80,18 @@ impl Lock {
         self.models.retain(|name, _| models.contains(&name.as_str()));
     }
 
-    /// Writes it, if it differs from what is there.
+    /// Writes it, by way of a file in a stage, if it differs from what is there.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn write(&self, root: &Path) -> Result<()> {
-        let path = place(root);
-        replace(&path, self.text().as_bytes())
+    pub fn write(&self, root: &Path, stage: &Stage) -> Result<()> {
+        let (path, text) = (place(root), self.text());
+        if fs::read(&path).is_ok_and(|old| old == text.as_bytes()) {
+            return Ok(());
+        }
+        let fresh = stage.fresh("lock");
+        fs::write(&fresh, text).map_err(|e| Error::io(&fresh, e))?;
+        move_to(&fresh, &path)
     }
 
     /// One line a fact, so that changes can be read and merged.
@@ -158,6 +164,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::Cache;
 
     fn locked(text: &str) -> Locked {
         let digest = |text: &str| Digest::of(text.as_bytes());
@@ -176,7 +183,7 @@ mod tests {
         let mut lock = Lock::default();
         lock.set("b.1", locked("one"));
         lock.set("a", locked("two"));
-        lock.write(folder.path()).unwrap();
+        lock.write(folder.path(), &Cache::open(&folder.path().join("cache")).unwrap().stage().unwrap()).unwrap();
         assert_eq!(Lock::read(folder.path()).unwrap(), Some(lock.clone()));
         lock.keep_only(&["a"]);
         assert_eq!((lock.get("a"), lock.get("b.1")), (Some(&locked("two")), None));

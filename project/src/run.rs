@@ -95,7 +95,7 @@ pub fn run(
     let built = side_by_side(&models, jobs, &|model| builder.build(model, held(model)), observer);
     let summary = Summary { models: models.iter().map(|model| model.name.clone()).zip(built).collect() };
     if !options.is_locked {
-        write_lock(project, lock.unwrap_or_default(), &summary)?;
+        write_lock(project, lock.unwrap_or_default(), &summary, cache)?;
     }
     Ok(summary)
 }
@@ -128,7 +128,7 @@ fn side_by_side(models: &[&Model], jobs: usize, build: &(dyn Fn(&Model) -> Built
 }
 
 /// Takes up what went well; what did not stays as it was.
-fn write_lock(project: &Project, mut lock: Lock, summary: &Summary) -> Result<()> {
+fn write_lock(project: &Project, mut lock: Lock, summary: &Summary, cache: &Cache) -> Result<()> {
     for (name, built) in &summary.models {
         if let Some(locked) = &built.locked {
             lock.set(name, locked.clone());
@@ -136,5 +136,5 @@ fn write_lock(project: &Project, mut lock: Lock, summary: &Summary) -> Result<()
     }
     let names: Vec<&str> = project.models.iter().map(|model| model.name.as_str()).collect();
     lock.keep_only(&names);
-    lock.write(&project.root)
+    lock.write(&project.root, &cache.stage()?)
 }
