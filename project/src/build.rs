@@ -6,7 +6,7 @@ use crate::{
     files::move_to,
     lock::Locked,
     manifest::Model,
-    recipe::{Inputs, Last, Recipe, are_unchanged, reasons},
+    recipe::{Inputs, Last, Present, Recipe, reasons},
 };
 use snnc_files::{Digest, depfile::dependencies};
 use std::{
@@ -99,25 +99,25 @@ impl Builder<'_> {
     fn try_build(&self, model: &Model, held: Option<&Locked>) -> Result<Built> {
         // Named as the project calls it.
         let source = Digest::of_file(&self.root.join(&model.source)).map_err(|e| Error::io(&model.source, e))?;
+        let mut present = Present::new(self.root);
+        present.know(&model.source, source.clone());
         let recipe = Recipe::new(&self.compiler.digest, &self.compiler.version, model, source);
-        let key = recipe.key();
         let last = self.cache.last(self.root, &model.name);
         let stage = self.cache.stage()?;
-        let mut reasons = reasons(self.root, last.as_ref(), &recipe);
-        if let Some(entry) = self.cache.find(&key, self.root) {
+        let mut reasons = reasons(&mut present, last.as_ref(), &recipe);
+        if let Some(entry) = self.cache.find(&recipe.key(), &mut present) {
+            let locked = locked(&recipe, model, &entry);
             let wrong = self.wrong(model, &entry);
             reasons.extend(wrong.iter().map(|(path, is_there)| match is_there {
                 true => format!("`{path}` is not what was built"),
                 false => format!("`{path}` is not there"),
             }));
-            let outcome = if wrong.is_empty() { Some(Outcome::UpToDate) } else { None };
-            let locked = locked(&recipe, model, &entry);
             if let Some(refusal) = held.and_then(|held| refusal(held, &locked)) {
                 return Ok(Built { outcome: Outcome::Failed(refusal), reasons, locked: None });
             }
-            let outcome = match outcome {
-                Some(outcome) => Some(outcome),
-                None => self.install(model, &entry, &stage)?.then_some(Outcome::FromCache),
+            let outcome = match wrong.is_empty() {
+                true => Some(Outcome::UpToDate),
+                false => self.install(model, &entry, &stage)?.then_some(Outcome::FromCache),
             };
             // Else the cache has lost a file: it is made again.
             if let Some(outcome) = outcome {
@@ -125,36 +125,40 @@ impl Builder<'_> {
                 return Ok(Built { outcome, reasons, locked: Some(locked) });
             }
         }
+        self.make(model, held, recipe, reasons, &stage)
+    }
+
+    /// Compiles a model, keeps what came of it, and puts it in its places.
+    fn make(&self, model: &Model, held: Option<&Locked>, recipe: Recipe, reasons: Vec<String>, stage: &Stage) -> Result<Built> {
         let began = Instant::now();
-        let made = self.compile(model, &stage)?;
-        let Compiled { status, said, files, inputs } = made;
-        match status.code() {
-            Some(0) => {}
+        let Compiled { status, said, files, inputs } = self.compile(model, stage)?;
+        let failure = match status.code() {
+            Some(0) => None,
             Some(code) if code == self.compiler.refused => {
                 // What the compiler writes to say why.
                 for (file, output) in files.iter().zip(&model.outputs).filter(|(file, _)| file.exists()) {
                     move_to(file, &self.root.join(&output.path))?;
                 }
-                return Ok(Built { outcome: Outcome::Refused(said), reasons, locked: None });
+                Some(Outcome::Refused(said))
             }
-            _ => {
-                let said = if said.is_empty() { format!("the compiler ended with {status}") } else { said };
-                return Ok(Built { outcome: Outcome::Failed(said), reasons, locked: None });
-            }
+            _ if said.is_empty() => Some(Outcome::Failed(format!("the compiler ended with {status}"))),
+            _ => Some(Outcome::Failed(said)),
+        };
+        if let Some(outcome) = failure {
+            return Ok(Built { outcome, reasons, locked: None });
         }
         let inputs = inputs.ok_or_else(|| Error::format(&model.source, "the compiler did not say what it read"))?;
-        if !are_unchanged(self.root, &inputs) || inputs.get(&model.source).is_some_and(|digest| *digest != recipe.source) {
+        let is_other = inputs.get(&model.source).is_some_and(|digest| *digest != recipe.source);
+        if is_other || !Present::new(self.root).are_unchanged(&inputs) {
             return Err(Error::format(&model.source, "it, or a file that belongs to it, changed while it was compiled; build again"));
         }
-        let entry = self.cache.keep(&key, inputs, &files, &stage)?;
+        let entry = self.cache.keep(&recipe.key(), inputs, &files, stage)?;
         let locked = locked(&recipe, model, &entry);
         if let Some(refusal) = held.and_then(|held| refusal(held, &locked)) {
             return Ok(Built { outcome: Outcome::Failed(refusal), reasons, locked: None });
         }
-        for ((file, output), digest) in files.iter().zip(&model.outputs).zip(&entry.outputs) {
-            self.place(file, output.path.as_ref(), digest)?;
-        }
-        self.cache.remember(self.root, &model.name, &Last { recipe, inputs: entry.inputs }, &stage)?;
+        self.place(model, &files, &entry)?;
+        self.cache.remember(self.root, &model.name, &Last { recipe, inputs: entry.inputs }, stage)?;
         Ok(Built { outcome: Outcome::Compiled(began.elapsed()), reasons, locked: Some(locked) })
     }
 
@@ -174,16 +178,19 @@ impl Builder<'_> {
         let Some(files) = entry.outputs.iter().map(|digest| self.cache.take(digest, stage)).collect::<Option<Vec<PathBuf>>>() else {
             return Ok(false);
         };
-        for ((file, output), digest) in files.iter().zip(&model.outputs).zip(&entry.outputs) {
-            self.place(file, output.path.as_ref(), digest)?;
-        }
+        self.place(model, &files, entry)?;
         Ok(true)
     }
 
-    /// Moves a file to its place, unless the same lies there: what depends on it is not to be made again for nothing.
-    fn place(&self, file: &Path, output: &Path, digest: &Digest) -> Result<()> {
-        let place = self.root.join(output);
-        if Digest::of_existing(&place).as_ref() == Some(digest) { Ok(()) } else { move_to(file, &place) }
+    /// Moves files to their places, unless the same lie there: what depends on them is not to be made again for nothing.
+    fn place(&self, model: &Model, files: &[PathBuf], entry: &Entry) -> Result<()> {
+        for ((file, output), digest) in files.iter().zip(&model.outputs).zip(&entry.outputs) {
+            let place = self.root.join(&output.path);
+            if Digest::of_existing(&place).as_ref() != Some(digest) {
+                move_to(file, &place)?;
+            }
+        }
+        Ok(())
     }
 
     fn compile(&self, model: &Model, stage: &Stage) -> Result<Compiled> {

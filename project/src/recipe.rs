@@ -43,10 +43,35 @@ impl Recipe {
     }
 }
 
-/// Whether files are what they were.
-#[must_use]
-pub fn are_unchanged(root: &Path, inputs: &Inputs) -> bool {
-    inputs.iter().all(|(path, digest)| Digest::of_existing(&root.join(path)).as_ref() == Some(digest))
+/// Files of a project as they are now, each read once.
+#[derive(Debug)]
+pub struct Present<'a> {
+    root: &'a Path,
+    known: BTreeMap<String, Option<Digest>>,
+}
+
+impl<'a> Present<'a> {
+    /// Those of a folder, of which nothing is known yet.
+    #[must_use]
+    pub fn new(root: &'a Path) -> Self {
+        Self { root, known: BTreeMap::new() }
+    }
+
+    /// The digest of a file, if it can be read.
+    pub fn digest(&mut self, path: &str) -> Option<&Digest> {
+        let root = self.root;
+        self.known.entry(path.to_owned()).or_insert_with(|| Digest::of_existing(&root.join(path))).as_ref()
+    }
+
+    /// Takes up what was found of a file.
+    pub fn know(&mut self, path: &str, digest: Digest) {
+        self.known.insert(path.to_owned(), Some(digest));
+    }
+
+    /// Whether files are what they were.
+    pub fn are_unchanged(&mut self, inputs: &Inputs) -> bool {
+        inputs.iter().all(|(path, digest)| self.digest(path) == Some(digest))
+    }
 }
 
 /// What was built last.
@@ -60,7 +85,7 @@ pub struct Last {
 
 /// Why something is built again: how what is asked for differs from what was built last.
 #[must_use]
-pub fn reasons(root: &Path, last: Option<&Last>, recipe: &Recipe) -> Vec<String> {
+pub fn reasons(present: &mut Present<'_>, last: Option<&Last>, recipe: &Recipe) -> Vec<String> {
     let Some(last) = last else { return vec!["was not built before".into()] };
     let mut reasons = Vec::new();
     if last.recipe.compiler != recipe.compiler {
@@ -77,9 +102,9 @@ pub fn reasons(root: &Path, last: Option<&Last>, recipe: &Recipe) -> Vec<String>
         reasons.push("options are in another order".into());
     }
     for (path, digest) in &last.inputs {
-        match Digest::of_existing(&root.join(path)) {
+        match present.digest(path) {
             None => reasons.push(format!("`{path}` cannot be read any more")),
-            Some(now) if now != *digest => reasons.push(format!("`{path}` has changed")),
+            Some(now) if now != digest => reasons.push(format!("`{path}` has changed")),
             Some(_) => {}
         }
     }
@@ -122,7 +147,7 @@ mod tests {
             "`m.bin` cannot be read any more",
             "`m.onnx` has changed",
         ];
-        assert_eq!(reasons(root, Some(&last), &now), expected);
-        assert_eq!(reasons(root, None, &now), ["was not built before"]);
+        assert_eq!(reasons(&mut Present::new(root), Some(&last), &now), expected);
+        assert_eq!(reasons(&mut Present::new(root), None, &now), ["was not built before"]);
     }
 }

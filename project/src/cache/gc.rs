@@ -128,7 +128,7 @@ fn kept(path: PathBuf, metadata: &Metadata) -> Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::Inputs;
+    use crate::recipe::{Inputs, Present};
     use snnc_files::Digest;
 
     #[test]
@@ -147,9 +147,9 @@ mod tests {
         }
         let stat = cache.stat().unwrap();
         assert_eq!((stat.entries, stat.objects), (4, 4));
-        let is_there = || keys.iter().map(|key| cache.find(key, folder.path()).is_some()).collect::<Vec<_>>();
+        let is_there = || keys.iter().map(|key| cache.find(key, &mut Present::new(folder.path())).is_some()).collect::<Vec<_>>();
         // The first is used again.
-        assert!(cache.find(&keys[0], folder.path()).is_some());
+        assert!(cache.find(&keys[0], &mut Present::new(folder.path())).is_some());
         let removed = cache.collect(&Limits { bytes: Some(2 * (stat.bytes / 4)), age: None }).unwrap();
         assert_eq!(removed, Removed { entries: 2, objects: 2, bytes: stat.bytes / 2 });
         assert_eq!(is_there(), [true, false, false, true]);

@@ -19,7 +19,7 @@ pub use stage::Stage;
 use crate::{
     error::{Error, Result},
     files::{make_folder_of, move_to},
-    recipe::{Inputs, Last, are_unchanged},
+    recipe::{Inputs, Last, Present},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use snnc_files::Digest;
@@ -76,13 +76,13 @@ impl Cache {
 
     /// What came of this key before, if all that was read then is still the same.
     #[must_use]
-    pub fn find(&self, key: &Digest, root: &Path) -> Option<Entry> {
+    pub fn find(&self, key: &Digest, present: &mut Present<'_>) -> Option<Entry> {
         let entries = fs::read_dir(self.entries_of(key)).ok()?;
         let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
         paths.sort();
         paths.into_iter().find_map(|path| {
             let entry: Entry = read_json(&path)?;
-            let fits = are_unchanged(root, &entry.inputs);
+            let fits = present.are_unchanged(&entry.inputs);
             if fits {
                 touch(&path);
             }
@@ -196,11 +196,11 @@ mod tests {
         };
         let first = make("of one", "one");
         let second = make("of two", "two");
-        assert_eq!(cache.find(&key, root), Some(second));
+        assert_eq!(cache.find(&key, &mut Present::new(root)), Some(second));
         fs::write(root.join("data"), "one").unwrap();
-        assert_eq!(cache.find(&key, root), Some(first.clone()));
+        assert_eq!(cache.find(&key, &mut Present::new(root)), Some(first.clone()));
         fs::write(root.join("data"), "three").unwrap();
-        assert_eq!((cache.find(&key, root), cache.find(&Digest::of(b"other"), root)), (None, None));
+        assert_eq!((cache.find(&key, &mut Present::new(root)), cache.find(&Digest::of(b"other"), &mut Present::new(root))), (None, None));
         assert_eq!(fs::read_to_string(cache.take(&first.outputs[0], &stage).unwrap()).unwrap(), "of one");
     }
 
@@ -220,6 +220,6 @@ mod tests {
         assert!(cache.take(&entry.outputs[0], &stage).is_some());
         let entry = fs::read_dir(cache.entries_of(&Digest::of(b"key"))).unwrap().next().unwrap().unwrap().path();
         fs::write(entry, "{").unwrap();
-        assert_eq!(cache.find(&Digest::of(b"key"), folder.path()), None);
+        assert_eq!(cache.find(&Digest::of(b"key"), &mut Present::new(folder.path())), None);
     }
 }
