@@ -43,6 +43,8 @@ impl From<Diagnostic> for PassError {
 /// Bits that the weights of a layer may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bits {
+    /// From -7 to 7; the artifact holds them as 8 bits.
+    Four,
     /// From -127 to 127.
     Eight,
     /// From -32767 to 32767.
@@ -54,6 +56,7 @@ impl Bits {
     #[must_use]
     pub fn largest(self) -> u32 {
         match self {
+            Self::Four => 7,
             Self::Eight => 127,
             Self::Sixteen => 32_767,
         }
@@ -75,6 +78,8 @@ pub struct Settings {
     pub bits: Bits,
     /// Bits of the weights of single layers.
     pub bits_of: BTreeMap<NodeId, Bits>,
+    /// Bits that biases of layers must fit in, for hardware whose biases are short: weights are then as coarse as it takes.
+    pub bias_bits: Option<u32>,
     /// Rate: what a spike does: [`Reset::Signed`] where the target can take a spike back, else [`Reset::Soft`].
     pub reset: Reset,
     /// How thresholds are chosen.
@@ -96,6 +101,7 @@ impl Default for Settings {
             input_levels: 255,
             bits: Bits::Eight,
             bits_of: BTreeMap::new(),
+            bias_bits: None,
             reset: Reset::Signed,
             threshold: threshold::Rule::LeastSquares,
             scope: None,

@@ -45,9 +45,14 @@ impl Pass for SetThresholds {
                 _ => return Err(PassError::Bug("thresholds are calibrated on a running network, and there is none".into())),
             };
             let shape = graph[neuron].ty.per_channel();
-            let start = theta.iter().map(|t| t * cx.settings.initial).collect();
-            graph.set_param(threshold, Tensor::new(shape.clone(), theta), provenance);
-            graph.set_param(initial, Tensor::new(shape, start), provenance);
+            let start = Tensor::new(shape.clone(), theta.iter().map(|t| t * cx.settings.initial).collect());
+            // One parameter where there is to be one threshold: a training moves it as one.
+            let theta = match cx.settings.scope {
+                Some(threshold::Scope::Layer) => Tensor::splat(vec![1; shape.len()], theta[0]),
+                _ => Tensor::new(shape, theta),
+            };
+            graph.set_param(threshold, theta, provenance);
+            graph.set_param(initial, start, provenance);
             if let Some(calibration) = cx.calibration.as_deref_mut() {
                 calibration.changed(graph, neuron);
             }

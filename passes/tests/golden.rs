@@ -7,9 +7,11 @@
 //! ;! code = rate | radix               settings, with their defaults if left out
 //! ;! timesteps = 8                     of the rate code
 //! ;! digits = 8                        of the radix code
-//! ;! bits = 8 | 16
+//! ;! bits = 4 | 8 | 16
+//! ;! bias-bits = 8                     that biases must fit in; no limit if left out
 //! ;! input = 255                       the largest value of the input in whole numbers
 //! ;! threshold = least-squares | balance | batch-norm=K | max | percentile=P | fixed=V
+//! ;! per = channel | layer             whose thresholds they are; the rule's own way if left out
 //! ;! spikes = signed | binary
 //! ;! reach = 1                         what samples reach at every node, on both sides of 0; no samples if left out
 //! ;! meaning = changes                 for the passes that change what the float network computes
@@ -33,7 +35,7 @@ use snnc_ir::{
 };
 use snnc_passes::{
     Activations, Bits, Calibration, Changed, PassCx, PassError, Settings, Traces, Training, manager, ranges_up_to,
-    threshold::{Counting, Firing, Neuron, Recorded, Rule},
+    threshold::{Counting, Firing, Neuron, Recorded, Rule, Scope},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -197,7 +199,15 @@ fn read(path: &Path, pass: &str) -> Case {
         match key.trim() {
             "passes" => case.passes = value.split(',').map(|p| p.trim().to_owned()).collect(),
             "code" => case.settings.code = if value == "radix" { Code::Radix } else { Code::Rate },
-            "bits" => case.settings.bits = if value == "16" { Bits::Sixteen } else { Bits::Eight },
+            "bits" => {
+                case.settings.bits = match value {
+                    "4" => Bits::Four,
+                    "16" => Bits::Sixteen,
+                    _ => Bits::Eight,
+                }
+            }
+            "bias-bits" => case.settings.bias_bits = Some(value.parse().expect("a number")),
+            "per" => case.settings.scope = Some(if value == "layer" { Scope::Layer } else { Scope::Channel }),
             "input" => case.settings.input_levels = value.parse().expect("a number"),
             "means" => case.corrects_means = value == "corrected",
             "error" => case.error = value.parse().expect("a number"),

@@ -6,7 +6,7 @@ mod common;
 
 use common::{Random, fits, mode, whole_difference, whole_images};
 use snnc_ir::{Code, Conv2d, Graph, Head, NodeId, Operator, Origin, ParamId, Phase, Provenance, Reset, Tensor, TensorType, Window, eval};
-use snnc_passes::{Bits, DEPLOY, PassCx, ROUND, Settings, manager};
+use snnc_passes::{Bits, DEPLOY, PassCx, ROUND, Settings, manager, threshold::Scope};
 
 /// A network that grows at random.
 struct Growing {
@@ -263,9 +263,9 @@ impl Growing {
 }
 
 /// Rounds a random network. Returns the mean and the largest error of an output; none of a network that is not what passes make of one.
-fn rounded(seed: u64, code: Code, bits: Bits) -> Option<(f64, f64)> {
+fn rounded(seed: u64, code: Code, asked: impl Fn(Settings) -> Settings) -> Option<(f64, f64)> {
     let (before, settings) = Growing::new(seed, code).finished();
-    let settings = Settings { bits, ..settings };
+    let settings = asked(settings);
     let mut graph = before.clone();
     let mut cx = PassCx::new(&settings);
     let fail = |what: &str, error: String| panic!("seed {seed}, {code:?}, {what}: {error}\n{}", snnc_ir::text::print(&before));
@@ -319,7 +319,7 @@ fn reads_stream(graph: &Graph, node: NodeId) -> bool {
 }
 
 fn many(seeds: std::ops::Range<u64>, code: Code) -> Vec<(f64, f64, u64)> {
-    seeds.filter_map(|seed| rounded(seed, code, Bits::Sixteen).map(|(mean, largest)| (mean, largest, seed))).collect()
+    seeds.filter_map(|seed| rounded(seed, code, |settings| settings).map(|(mean, largest)| (mean, largest, seed))).collect()
 }
 
 /// The errors of networks by random seeds, sorted by the largest of an output.
@@ -354,12 +354,31 @@ fn networks_of_the_rate_code_mean_the_same_in_whole_numbers() {
 fn eight_bits_fit_too() {
     for seed in 200..220 {
         for code in [Code::Radix, Code::Rate] {
-            if let Some((mean, _)) = rounded(seed, code, Bits::Eight) {
+            if let Some((mean, _)) = rounded(seed, code, |settings| Settings { bits: Bits::Eight, ..settings }) {
                 assert!(mean < 0.2, "seed {seed}, {code:?}: {mean}");
             }
         }
     }
 }
+
+/// What chips ask for: one unit for all that neurons read, short biases, 4 bits. Nothing may overflow or be refused either, and with weights that
+/// have the bits, the network stays the same.
+#[test]
+fn what_chips_ask_for_fits_too() {
+    let of_layers = |settings| Settings { scope: Some(Scope::Layer), ..settings };
+    let short = |settings| Settings { bias_bits: Some(8), ..settings };
+    let four = |settings| Settings { bits: Bits::Four, ..of_layers(settings) };
+    for seed in 300..330 {
+        for code in [Code::Radix, Code::Rate] {
+            if let Some((mean, _)) = rounded(seed, code, of_layers) {
+                assert!(mean < 0.05, "seed {seed}, {code:?}: {mean}");
+            }
+            rounded(seed, code, short);
+            rounded(seed, code, four);
+        }
+    }
+}
+
 #[test]
 #[ignore = "for who changes these passes: `FIRST=0 COUNT=1000`; with `SHOW=1` it prints the networks"]
 fn fuzz() {

@@ -14,6 +14,9 @@ use std::{
 /// What currents and potentials stay below, by a good margin: their bounds move a little when weights are rounded and means corrected.
 pub(super) const ROOM: f64 = (1u64 << 30) as f64;
 
+/// Share of their bits that biases may fill, where these are limited: correcting means moves them.
+const BIAS_ROOM: f64 = 0.9;
+
 /// The largest factor of a scale whose size nothing else determines: finer than weights, and what is scaled again has room left.
 const LARGEST_FACTOR: u32 = 1 << 14;
 
@@ -57,6 +60,16 @@ pub(super) fn sizes(graph: &Graph, units: &Units, settings: &Settings) -> Result
                     }
                 }
                 let operand = graph.operand(node).expect("a layer has one operand");
+                if let (Some(bits), Some((_, bias))) =
+                    (settings.bias_bits, graph[node].op.params().into_iter().find(|(role, _)| *role == "bias"))
+                {
+                    let most = BIAS_ROOM * f64::from((1u32 << (bits - 1)) - 1);
+                    for (channel, bias) in graph.param(bias).tensor.data.iter().enumerate() {
+                        if let Some(class) = units.class(node, channel) {
+                            demands[class].least = demands[class].least.max(f64::from(bias.abs()) / most);
+                        }
+                    }
+                }
                 for &class in units.classes(graph, operand).into_iter().flatten() {
                     demands[class].is_read = true;
                 }

@@ -1,7 +1,7 @@
 //! `to-integers`: every parameter becomes a whole number.
 //!
 //! What 1 in a current stands for is free, channel by channel, since θ has the same unit: the *unit* of a channel is chosen so that its weights
-//! fill their bits, and all that meets in one current (sums, joins) has one unit. Then weights, biases, thresholds and start potentials
+//! fill their bits, and all that meets in one current (sums, joins) has one unit, as has a layer whose neurons are to have one threshold. Then weights, biases, thresholds and start potentials
 //! are rounded to multiples of it. What rounding θ changes of a stream's worth goes into the weights that read the stream. What is
 //! left of it, a shift of a channel's mean, is made up for front to back, on what the whole-number layers before deliver (bias
 //! correction, Li et al., ICML 2021), where there is a calibration.
@@ -72,7 +72,7 @@ impl Pass for ToIntegers {
 fn units(graph: &mut Graph, streams: &Streams, settings: &Settings) -> Result<(Units, Sizes), PassError> {
     let mut separated = BTreeSet::new();
     loop {
-        let units = Units::find(graph, streams);
+        let units = Units::find(graph, streams, settings.scope);
         let mut joins = joins::circular(graph, &units);
         if joins.is_subset(&separated) {
             let sizes = demands::sizes(graph, &units, settings)?;

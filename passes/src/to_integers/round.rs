@@ -11,6 +11,7 @@ use crate::{
         affine::{aligned, broadcast, combine, even_over, per_channel},
         scale::{concat_factors, moved},
     },
+    threshold::Scope,
 };
 use snnc_ir::{Graph, LEAK_UNIT, NodeId, Operator, Origin, ParamId, Provenance, Tensor, TensorType};
 use std::collections::BTreeMap;
@@ -194,6 +195,7 @@ impl<'a> Rounding<'a> {
         let (channels, plane) = (graph[node].ty.channels(), graph[node].ty.plane().max(1));
         let units = of_channels(&self.size(graph, operand), &graph[operand].ty);
         let bounds = &self.sizes.bounds[&operand];
+        // Whether θ is near enough, and the largest factor that there is room for.
         let gain = |channel: usize| {
             let unit = f64::from(units[channel]);
             let (mut largest, mut is_near) = (0.0f64, true);
@@ -204,9 +206,16 @@ impl<'a> Rounding<'a> {
                 largest = largest.max(multiple);
             }
             let most = (largest * (levels + 1.0)).max(gathered(bounds[channel], settings) / unit).max(1.0);
-            if is_near { 1.0 } else { (ROOM / most).log2().floor().max(0.0).exp2() }
+            (is_near, (ROOM / most).log2().floor().max(0.0).exp2())
         };
-        let gains: Vec<f64> = (0..channels).map(gain).collect();
+        let found: Vec<(bool, f64)> = (0..channels).map(gain).collect();
+        let gains: Vec<f64> = if settings.scope == Some(Scope::Layer) {
+            // One for all, or thresholds would differ again.
+            let least = found.iter().map(|&(_, room)| room).fold(f64::INFINITY, f64::min);
+            vec![if found.iter().all(|&(is_near, _)| is_near) { 1.0 } else { least }; channels]
+        } else {
+            found.into_iter().map(|(is_near, room)| if is_near { 1.0 } else { room }).collect()
+        };
         if gains.iter().all(|&gain| gain == 1.0) {
             return Ok(());
         }

@@ -1,9 +1,11 @@
 //! Which channels of which nodes have one unit.
 //!
 //! A class is a set of channels, of currents, that have to have the same unit: those that are added up, joined, moved into each other, and
-//! all of the output's, since classes are compared with each other. Streams are in no class: what a spike is worth follows from θ.
+//! all of the output's, since classes are compared with each other. So have those that neurons of one threshold a layer read, where thresholds
+//! are asked for by layer: in whole numbers, one threshold is one number only in one unit. Streams are in no class: what a spike is worth follows from θ.
 
 use super::streams::Streams;
+use crate::threshold::Scope;
 use snnc_ir::{Graph, NodeId, Operator};
 use std::collections::BTreeMap;
 
@@ -16,7 +18,7 @@ pub(super) struct Units {
 
 impl Units {
     /// Finds the classes.
-    pub(super) fn find(graph: &Graph, streams: &Streams) -> Self {
+    pub(super) fn find(graph: &Graph, streams: &Streams, scope: Option<Scope>) -> Self {
         let order = graph.topological();
         let mut first = BTreeMap::new();
         let mut len = 0;
@@ -34,10 +36,13 @@ impl Units {
                 }
             }
         }
-        if let Some(output) = graph.output().map(|o| o.node)
-            && let Some(&at) = first.get(&output)
-        {
-            (1..graph[output].ty.channels()).for_each(|channel| sets.join(at, at + channel));
+        let is_of_layers = scope == Some(Scope::Layer);
+        let read_by_neurons =
+            order.iter().filter(|&&node| is_of_layers && graph[node].op.is_neuron()).filter_map(|&node| graph.operand(node));
+        for node in read_by_neurons.chain(graph.output().map(|o| o.node)) {
+            if let Some(&at) = first.get(&node) {
+                (1..graph[node].ty.channels()).for_each(|channel| sets.join(at, at + channel));
+            }
         }
         let mut numbers: BTreeMap<usize, usize> = BTreeMap::new();
         let class = (0..len)
