@@ -29,6 +29,9 @@ pub enum Error {
     /// The user's network cannot be compiled as it is; all reasons at once.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Diagnostics(Vec<Diagnostic>),
+    /// The network can be compiled, and is not what was asked for: a gate says no.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Refused(Vec<Diagnostic>),
     /// A broken invariant: a bug of the compiler.
     #[error("internal compiler error: {0}")]
     Internal(String),

@@ -20,6 +20,12 @@ pub trait Observer: Send {
         let _ = elapsed;
     }
 
+    /// The float network is known, in the canonical phase, and nothing long has begun: what stands against going on.
+    fn objections(&self, float: &Graph) -> Vec<Diagnostic> {
+        let _ = float;
+        Vec::new()
+    }
+
     /// A pass has run and the graph was verified.
     fn pass_done(&mut self, name: &'static str, changed: bool, elapsed: Duration, graph: &Graph) {
         let _ = (name, changed, elapsed, graph);

@@ -43,7 +43,7 @@ impl Code {
 pub enum Weights {
     /// 8, and 16 where those cost more than they may.
     Auto,
-    /// 8 or 16 in all layers.
+    /// So many in all layers.
     Bits(Bits),
 }
 
@@ -288,6 +288,10 @@ pub struct Options {
     pub more_digits: MoreDigits,
     /// Bits of weights.
     pub weights: Weights,
+    /// Bits that biases must fit in, if they are few.
+    pub bias_bits: Option<u32>,
+    /// The same of thresholds.
+    pub threshold_bits: Option<u32>,
     /// Digits of the numbers that images become.
     pub input_digits: u32,
     /// Whether the artifact keeps the names that nodes have in the source network.
@@ -335,6 +339,8 @@ impl Default for Options {
             timesteps: Timesteps::Fixed(Code::Radix.usual_timesteps()),
             more_digits: MoreDigits::Auto,
             weights: Weights::Auto,
+            bias_bits: None,
+            threshold_bits: None,
             input_digits: 8,
             keep_names: false,
             coding: Coding::Direct,

@@ -30,7 +30,7 @@ impl Pass for CorrectBias {
             is_exact = false;
             let target = calibration.target(neuron).map_err(PassError::Bug)?;
             let rates = calibration.mean(graph, neuron).map_err(PassError::Bug)?;
-            let theta = graph.param(threshold).tensor.data.clone();
+            let theta = threshold::by_channel(&graph.param(threshold).tensor, &graph[neuron].ty);
             let offset = difference(&target, &rates, &theta);
             let shape = graph[neuron].ty.per_channel();
             let offset = graph.add_param("correction", Tensor::new(shape, offset), Provenance::Derived);

@@ -80,6 +80,8 @@ pub struct Settings {
     pub bits_of: BTreeMap<NodeId, Bits>,
     /// Bits that biases of layers must fit in, for hardware whose biases are short: weights are then as coarse as it takes.
     pub bias_bits: Option<u32>,
+    /// The same of thresholds.
+    pub threshold_bits: Option<u32>,
     /// Rate: what a spike does: [`Reset::Signed`] where the target can take a spike back, else [`Reset::Soft`].
     pub reset: Reset,
     /// How thresholds are chosen.
@@ -102,6 +104,7 @@ impl Default for Settings {
             bits: Bits::Eight,
             bits_of: BTreeMap::new(),
             bias_bits: None,
+            threshold_bits: None,
             reset: Reset::Signed,
             threshold: threshold::Rule::LeastSquares,
             scope: None,

@@ -9,6 +9,7 @@
 //! ;! digits = 8                        of the radix code
 //! ;! bits = 4 | 8 | 16
 //! ;! bias-bits = 8                     that biases must fit in; no limit if left out
+//! ;! threshold-bits = 8                that thresholds must
 //! ;! input = 255                       the largest value of the input in whole numbers
 //! ;! threshold = least-squares | balance | batch-norm=K | max | percentile=P | fixed=V
 //! ;! per = channel | layer             whose thresholds they are; the rule's own way if left out
@@ -206,6 +207,7 @@ fn read(path: &Path, pass: &str) -> Case {
                     _ => Bits::Eight,
                 }
             }
+            "threshold-bits" => case.settings.threshold_bits = Some(value.parse().expect("a number")),
             "bias-bits" => case.settings.bias_bits = Some(value.parse().expect("a number")),
             "per" => case.settings.scope = Some(if value == "layer" { Scope::Layer } else { Scope::Channel }),
             "input" => case.settings.input_levels = value.parse().expect("a number"),

@@ -254,6 +254,7 @@ pub fn recorded(options: &Options) -> BTreeMap<String, serde_json::Value> {
     };
     let weights = match options.weights {
         Weights::Auto => json!("auto"),
+        Weights::Bits(Bits::Four) => json!(4),
         Weights::Bits(Bits::Eight) => json!(8),
         Weights::Bits(Bits::Sixteen) => json!(16),
     };
@@ -278,6 +279,10 @@ pub fn recorded(options: &Options) -> BTreeMap<String, serde_json::Value> {
         ("training".to_owned(), training(&options.training)),
         ("output".to_owned(), json!(options.output)),
     ]);
+    // Few ask for it.
+    for (name, bits) in [("bias-bits", options.bias_bits), ("threshold-bits", options.threshold_bits)] {
+        recorded.extend(bits.map(|bits| (name.to_owned(), json!(bits))));
+    }
     // What the other code alone knows says nothing of this one.
     let of_the_other: &[&str] = match options.code {
         Code::Radix => &["spikes", "reset", "leak", "coding"],

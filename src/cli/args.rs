@@ -3,8 +3,8 @@
 use super::{
     lock_args::{KeygenArgs, LockArgs, UnlockArgs},
     nir_args::NirArgs,
+    presets,
     project_args::{BuildArgs, CacheArgs},
-    recipe,
     secrets::{Closing, Opening},
 };
 use crate::{
@@ -22,6 +22,9 @@ use clap::{
 use snnc_golden::diff::Tolerances;
 use snnc_ir::MAX_DIGITS;
 use std::path::PathBuf;
+
+/// Bits that biases and thresholds may be limited to.
+pub(super) const FEW_BITS: std::ops::RangeInclusive<u32> = 2..=32;
 
 /// Most time steps that an artifact may have.
 const MAX_TIMESTEPS: usize = snnc_runtime::artifact::MAX_TIMESTEPS;
@@ -121,6 +124,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// Show a model or an artifact, and whether it can be compiled
     Inspect(InspectArgs),
+    /// Show the chips that networks can be compiled for, and their limits with sources
+    Targets(TargetsArgs),
     /// Open a file that was encrypted
     Decrypt(DecryptArgs),
     /// Sign a file
@@ -151,6 +156,14 @@ pub struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL")]
     pub shell: clap_complete::Shell,
+}
+
+/// Arguments of `targets`.
+#[derive(Args, Clone, Debug)]
+pub struct TargetsArgs {
+    /// Print this one, as a file from which to make one of your own
+    #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(snnc_targets::NAMES))]
+    pub name: Option<String>,
 }
 
 /// Arguments of `manual`.
@@ -210,8 +223,12 @@ pub struct CompileArgs {
 
     /// Options that belong together, by name, but for those that are given as well: `privatesnn` is the pipeline of the paper of that name
     /// (docs/privatesnn.md)
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(recipe::names()), help_heading = "Conversion")]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(presets::recipes()), help_heading = "Conversion")]
     pub recipe: Option<String>,
+    /// The chip that the network is for: begins with its options, for those that are not typed, and writes nothing that does not fit it. A name that
+    /// `snnc targets` lists, or a file (docs/targets.md)
+    #[arg(long, value_name = "NAME|FILE.toml", value_hint = ValueHint::FilePath, help_heading = "Conversion")]
+    pub target: Option<String>,
     /// What spikes stand for; docs/codes.md says what each costs
     #[arg(long, value_name = "CODE", default_value = "radix", value_parser = code(), help_heading = "Conversion")]
     pub code: Code,
@@ -220,8 +237,14 @@ pub struct CompileArgs {
     #[arg(long, value_name = "N|auto", value_parser = parse_timesteps, help_heading = "Conversion")]
     pub timesteps: Option<Timesteps>,
     /// Bits of the weights: `auto` takes 8, and 16 in layers where 8 cost too much
-    #[arg(long, value_name = "auto|8|16", default_value = "auto", value_parser = weights(), help_heading = "Conversion")]
+    #[arg(long, value_name = "auto|4|8|16", default_value = "auto", value_parser = weights(), help_heading = "Conversion")]
     pub weights: Weights,
+    /// Bits that biases must fit in, from 2 to 32, for hardware with short ones: weights get as coarse as that takes [default: 32]
+    #[arg(long, value_name = "N", value_parser = few_bits(), help_heading = "Conversion")]
+    pub bias_bits: Option<u32>,
+    /// The same of thresholds [default: 32]
+    #[arg(long, value_name = "N", value_parser = few_bits(), help_heading = "Conversion")]
+    pub threshold_bits: Option<u32>,
     /// Bits of the whole numbers that images become, from 8 to 16: 8 are the pixels themselves
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(8..=16), help_heading = "Conversion")]
     pub input_digits: u32,
@@ -231,7 +254,8 @@ pub struct CompileArgs {
     /// value for all
     #[arg(long, value_name = "RULE", default_value = "auto", value_parser = parse_threshold, help_heading = "Conversion")]
     pub threshold: Threshold,
-    /// Whether every channel of a layer has its own threshold [default: by channel; `max`: by layer]
+    /// Whether every channel of a layer has its own threshold, or all have one, to the last bit; all their weights then have one scale
+    /// [default: by channel; `max` takes one range for all, and a scale for each]
     #[arg(long, value_name = "SCOPE", value_parser = scope(), help_heading = "Conversion")]
     pub threshold_per: Option<Scope>,
     /// Potential of a neuron before anything arrives
@@ -726,6 +750,10 @@ pub struct InspectArgs {
     /// Print how the artifact came to be instead, as an in-toto statement with SLSA provenance; see docs/provenance.md
     #[arg(long, conflicts_with = "output")]
     pub provenance: bool,
+    /// Say what does not fit this target, one that `snnc targets` lists or a file: of an artifact all, of a model what its shapes tell. The exit
+    /// code is then 1
+    #[arg(long, value_name = "NAME|FILE.toml", value_hint = ValueHint::FilePath, conflicts_with = "provenance")]
+    pub target: Option<String>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "documented at its type")]
     pub opening: Opening,
@@ -923,6 +951,8 @@ impl CompileArgs {
             hard_reset: is_hard,
             threshold: self.threshold,
             threshold_scope: self.threshold_per,
+            bias_bits: self.bias_bits,
+            threshold_bits: self.threshold_bits,
             initial: self.v_init,
             leak: self.leak,
             training: self.training(),
@@ -992,6 +1022,7 @@ fn more_digits() -> impl TypedValueParser<Value = MoreDigits> {
 fn weights() -> impl TypedValueParser<Value = Weights> {
     words(&[
         ("auto", Weights::Auto, "8, and 16 in layers where 8 cost too much"),
+        ("4", Weights::Bits(Bits::Four), "4 in all layers"),
         ("8", Weights::Bits(Bits::Eight), "8 in all layers"),
         ("16", Weights::Bits(Bits::Sixteen), "16 in all layers"),
     ])
@@ -1026,6 +1057,10 @@ fn audit() -> impl TypedValueParser<Value = AuditArg> {
         ("full", AuditArg(Some(Effort::Full)), "everything"),
         ("none", AuditArg(None), "not at all"),
     ])
+}
+
+fn few_bits() -> impl TypedValueParser<Value = u32> {
+    clap::value_parser!(u32).range(i64::from(*FEW_BITS.start())..=i64::from(*FEW_BITS.end()))
 }
 
 fn scope() -> impl TypedValueParser<Value = Scope> {
@@ -1333,7 +1368,7 @@ mod tests {
 
     #[test]
     fn all_options_arrive() {
-        let args = "m.onnx -o m.snn --code rate --digits-extra none --weights 16 --input-digits 10 --keep-names --timesteps auto --coding poisson --calibration c.npz --samples 7 --threshold percentile=99.9 \
+        let args = "m.onnx -o m.snn --code rate --digits-extra none --weights 16 --bias-bits 9 --threshold-bits 20 --input-digits 10 --keep-names --timesteps auto --coding poisson --calibration c.npz --samples 7 --threshold percentile=99.9 \
                     --threshold-per layer --spikes binary --v-init zero --layout nhwc --scale 1 --mean -1,.5,2e-1 --std 1,2,3 --seed 5 --output logits --leak 0.9 \
                     --train temporal --train-samples 9 --epochs 3 --batch 5 --learning-rate 0.01 --temperature 4 --cross-entropy 0.5 --surrogate atan=3 \
                     --through-reset --freeze leak,weights --device cuda:1 --hints 2 --weight-decay 0.1 --clip 3 --reset hard --checkpoint state --resume --audit full";
@@ -1342,6 +1377,8 @@ mod tests {
             code: Code::Rate,
             timesteps: Timesteps::Auto,
             more_digits: MoreDigits::None,
+            bias_bits: Some(9),
+            threshold_bits: Some(20),
             weights: Weights::Bits(Bits::Sixteen),
             input_digits: 10,
             keep_names: true,

@@ -129,6 +129,16 @@ pub const CODES: &[(&str, &str, &str)] = &[
          take fewer time steps. docs/locked-readout.md says what a lock is good for, and what it is not.",
     ),
     (
+        "E0201",
+        "the network does not fit the target",
+        "`--target` names a chip, or a file that says what a chip can hold, and the network has something that it cannot: other neurons, longer\n\
+         numbers, an operator, a shape, or too much of anything. Each message names the limit as it stands in the profile, the node, the public source of\n\
+         the number, and what would fit. What shapes tell is said before anything long begins; bits and thresholds are known when the network\n\
+         is compiled. Nothing is written but the report, and the exit code is 1.\n\n\
+         `snnc targets` lists the chips, `snnc targets NAME` prints a profile with its sources, from which to make one of your own;\n\
+         `snnc inspect FILE --target NAME` says the same of a model or an artifact. docs/targets.md says what is not checked.",
+    ),
+    (
         "W0201",
         "the network has no rectifier",
         "Neurons take the place of rectifiers (`Relu`, `Clip`, `LeakyRelu`, `PRelu`). A network without any is one linear map: it\n\

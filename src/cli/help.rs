@@ -128,6 +128,7 @@ const SHORT: [(&str, Shown); 12] = [
             ("file", "An ONNX model or an artifact; its content decides, not its name"),
             ("output", "Which tensor would be compiled"),
             ("provenance", "Print how the artifact came to be instead"),
+            ("target", "Say what does not fit this chip"),
             ("identity", "Open an encrypted artifact with these keys"),
         ],
     ),
@@ -143,7 +144,7 @@ const COMPILE: [(&str, &str); 5] = [
 ];
 
 /// Commands that the list of commands leaves out.
-const HIDDEN: [&str; 16] = [
+const HIDDEN: [&str; 17] = [
     "bench",
     "cache",
     "compile",
@@ -158,6 +159,7 @@ const HIDDEN: [&str; 16] = [
     "nir",
     "opt",
     "sign",
+    "targets",
     "unlock",
     "verify",
 ];

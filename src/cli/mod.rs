@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `args` | what can be typed |
 //! | `parse` | words as arguments |
-//! | `recipe` | options under one name |
+//! | `presets` | options under one name: recipes and targets |
+//! | `target` | what a network is held to, that is for a chip |
 //! | `vocabulary` | what a project may ask of a compilation |
 //! | `help` | what `-h` shows of it |
 //! | `commands` | one file, one command |
@@ -42,20 +43,21 @@ mod outcome;
 mod output;
 mod parse;
 mod plan;
+mod presets;
 pub mod process;
 mod progress;
 mod project_args;
-mod recipe;
 mod render;
 mod rival;
 mod secrets;
 mod simulated;
 mod summary;
+mod target;
 mod vocabulary;
 
 use crate::error::Error;
 use args::{Cli, Command};
-use outcome::{BUG, ERROR, Failure, Outcome};
+use outcome::{BUG, ERROR, Failure, Outcome, REFUSED};
 use output::print_error;
 use render::Style;
 use std::{io, process::ExitCode};
@@ -93,6 +95,7 @@ fn run(cli: &Cli, style: &Style) -> Outcome {
         (Some(Command::Diff(args)), _) => commands::diff::run(args, style),
         (Some(Command::Audit(args)), _) => commands::audit::run(args, style),
         (Some(Command::Run(args)), _) => commands::run::run(args, style),
+        (Some(Command::Targets(args)), _) => commands::targets::run(args),
         (Some(Command::Emit(args)), _) => commands::emit::run(args),
         (Some(Command::Nir(args)), _) => commands::nir::run(args, style),
         (Some(Command::Bench(args)), _) => commands::bench::run(args, style),
@@ -124,6 +127,7 @@ fn message(style: &Style, error: &Error, subject: &str, aim: &str) -> (String, u
     let text = style.failure(error, subject, aim);
     match error {
         Error::Internal(_) => (format!("{text}\n{}", please_report()), BUG),
+        Error::Refused(_) => (text, REFUSED),
         _ => (text, ERROR),
     }
 }

@@ -1,6 +1,6 @@
 //! Words as arguments.
 
-use super::{args::Cli, help, recipe};
+use super::{args::Cli, help, presets};
 use clap::{CommandFactory, FromArgMatches};
 use std::ffi::OsString;
 
@@ -10,7 +10,7 @@ pub(super) fn parse(words: Vec<OsString>) -> Result<Cli, clap::Error> {
     if words.iter().take_while(|word| *word != "--").any(|word| word == "-h") {
         command = help::short(command);
     }
-    let mut matches = command.try_get_matches_from_mut(recipe::spelled_out(words))?;
+    let mut matches = command.try_get_matches_from_mut(presets::spelled_out(words))?;
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 

@@ -1,8 +1,9 @@
-//! `--recipe NAME`: options that belong together, under one name.
+//! `--recipe NAME` and `--target NAME`: options that belong together, under one name.
 //!
-//! A recipe is spelled out as if its options had been typed, before anything is parsed; what is typed beside it goes before it. So the artifact
+//! They are spelled out as if they had been typed, before anything is parsed; what is typed beside them goes before them. So the artifact
 //! records the options themselves, and a build does not depend on what a later version takes a name to mean.
 
+use super::target;
 use std::ffi::OsString;
 
 /// A name and its options.
@@ -37,28 +38,51 @@ const PRIVATESNN: Recipe = Recipe {
 
 const RECIPES: [Recipe; 1] = [PRIVATESNN];
 
-/// The option.
-const OPTION: &str = "--recipe";
+/// Names of the options that stand for others.
+pub(super) const NAMES: [&str; 2] = ["target", "recipe"];
 
 /// The names that `--recipe` takes.
-pub(super) fn names() -> Vec<&'static str> {
+pub(super) fn recipes() -> Vec<&'static str> {
     RECIPES.iter().map(|recipe| recipe.name).collect()
 }
 
-/// What was typed, with the options of a recipe that was named and that were not typed by themselves.
+/// What was typed, with the options of a target and a recipe that were named and that were not typed by themselves. What a target asks for goes
+/// before what a recipe does.
 pub(super) fn spelled_out(mut words: Vec<OsString>) -> Vec<OsString> {
-    let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    // Behind `--` nothing is an option.
-    let options = texts.iter().position(|word| word == "--").map_or(&texts[..], |end| &texts[..end]);
-    let inline = || options.iter().find_map(|word| word.strip_prefix(OPTION)?.strip_prefix('='));
-    let apart = || options.iter().position(|word| word == OPTION).and_then(|at| options.get(at + 1)).map(String::as_str);
-    let Some(recipe) = inline().or_else(apart).and_then(|name| RECIPES.iter().find(|recipe| recipe.name == name)) else { return words };
-    let is_typed =
-        |option: &str| options.iter().any(|word| word == option || word.strip_prefix(option).is_some_and(|rest| rest.starts_with('=')));
-    let at = options.len();
-    let added = recipe.options.iter().filter(|(option, _)| !is_typed(option)).map(|(option, value)| format!("{option}={value}").into());
-    words.splice(at..at, added.collect::<Vec<OsString>>());
+    // There it says what to compare with.
+    if words.get(1).is_some_and(|word| word == "inspect") {
+        return words;
+    }
+    for name in NAMES {
+        let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        // Behind `--` nothing is an option.
+        let typed = texts.iter().position(|word| word == "--").map_or(&texts[..], |end| &texts[..end]);
+        let Some(value) = value(typed, &format!("--{name}")) else { continue };
+        let is_typed =
+            |option: &str| typed.iter().any(|word| word == option || word.strip_prefix(option).is_some_and(|rest| rest.starts_with('=')));
+        let added = of_name(name, value).into_iter().filter(|(option, _)| !is_typed(option));
+        let added: Vec<OsString> = added.map(|(option, value)| format!("{option}={value}").into()).collect();
+        let at = typed.len();
+        words.splice(at..at, added);
+    }
     words
+}
+
+/// The value that an option was given.
+fn value<'w>(words: &'w [String], option: &str) -> Option<&'w str> {
+    let inline = || words.iter().find_map(|word| word.strip_prefix(option)?.strip_prefix('='));
+    let apart = || words.iter().position(|word| word == option).and_then(|at| words.get(at + 1)).map(String::as_str);
+    inline().or_else(apart)
+}
+
+/// The options of a target or a recipe; none of what is no such thing, which is said when the command runs.
+fn of_name(name: &str, value: &str) -> Vec<(String, String)> {
+    if name == "recipe" {
+        let found = RECIPES.iter().find(|recipe| recipe.name == value).map_or(&[][..], |recipe| recipe.options);
+        return found.iter().map(|(option, value)| ((*option).to_owned(), (*value).to_owned())).collect();
+    }
+    let options = target::read(value).map(|profile| profile.options).unwrap_or_default();
+    options.into_iter().map(|(option, value)| (format!("--{option}"), value)).collect()
 }
 
 #[cfg(test)]
@@ -82,8 +106,22 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_recipe_stays() {
-        for text in ["snnc m.onnx -o m.snn", "snnc m.onnx --recipe pizza", "snnc m.onnx --recipe", "snnc -- --recipe privatesnn"] {
+    fn a_target_goes_before_a_recipe() {
+        let said = of("snnc m.onnx --target=loihi2 --recipe privatesnn -o m.snn --weights 16");
+        assert!(said.contains("--reset=hard") && !said.contains("--reset=soft") && !said.contains("--weights=8"), "{said}");
+        assert!(said.contains("--coding=poisson --threshold=max"), "{said}");
+    }
+
+    #[test]
+    fn what_names_none_stays() {
+        for text in [
+            "snnc m.onnx -o m.snn",
+            "snnc m.onnx --recipe pizza",
+            "snnc m.onnx --recipe",
+            "snnc -- --recipe privatesnn",
+            "snnc inspect m.snn --target speck",
+            "snnc m.onnx --target nowhere",
+        ] {
             assert_eq!(of(text), text);
         }
     }

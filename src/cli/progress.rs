@@ -2,9 +2,11 @@
 
 use super::interrupt;
 use super::render::Style;
+use super::target;
 use crate::observer::{Observer, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use snnc_ir::{Diagnostic, Graph};
+use snnc_targets::Profile;
 use std::{
     collections::BTreeSet,
     io::{IsTerminal, Write},
@@ -44,6 +46,8 @@ pub(crate) struct Console {
     /// Stages that have begun and are not over, as indices of `timings`, the innermost last.
     open: Vec<usize>,
     dump_after: BTreeSet<String>,
+    /// What the network is held to.
+    target: Option<Profile>,
     timings: Vec<Timing>,
     warnings: usize,
     start: Instant,
@@ -67,6 +71,7 @@ impl Console {
             bar: None,
             open: Vec::new(),
             dump_after: BTreeSet::new(),
+            target: None,
             timings: Vec::new(),
             warnings: 0,
             start: Instant::now(),
@@ -76,6 +81,12 @@ impl Console {
     /// Prints the graph after these passes; `all` stands for every pass.
     pub(crate) fn dump_after(mut self, passes: &[String]) -> Self {
         self.dump_after = passes.iter().cloned().collect();
+        self
+    }
+
+    /// Stops a compilation whose network will not fit this target, as soon as that can be told.
+    pub(crate) fn for_target(mut self, target: Option<Profile>) -> Self {
+        self.target = target;
         self
     }
 
@@ -138,6 +149,10 @@ impl Drop for Console {
 }
 
 impl Observer for Console {
+    fn objections(&self, float: &Graph) -> Vec<Diagnostic> {
+        self.target.as_ref().map_or_else(Vec::new, |profile| target::objections(float, profile))
+    }
+
     fn stage(&mut self, name: &'static str, total: Option<u64>) {
         self.clear();
         interrupt::allow(name == "train");

@@ -53,7 +53,7 @@ impl Style {
     /// Everything that there is to say about a failure, as one text. `subject` is the file that the command is about,
     /// `aim` what was to be done with it (`compile`).
     pub(crate) fn failure(&self, error: &Error, subject: &str, aim: &str) -> String {
-        let Error::Diagnostics(diagnostics) = error else {
+        let (Error::Diagnostics(diagnostics) | Error::Refused(diagnostics)) = error else {
             return self.line(Severity::Error, &error.to_string());
         };
         let mut text: String = diagnostics.iter().map(|d| format!("{}\n\n", self.diagnostic(d, Some(subject)))).collect();

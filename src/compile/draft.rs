@@ -11,7 +11,7 @@ use crate::{
     report::layer::{Layer, relative_error},
 };
 use snnc_ir::{Graph, NodeId, Operator, Phase, Reset};
-use snnc_passes::{Calibration, PassCx, Settings};
+use snnc_passes::{Calibration, PassCx, Settings, threshold::by_channel};
 use std::collections::BTreeMap;
 
 const SPIKE: Stage = Stage { name: "spike", passes: snnc_passes::SPIKE, phase: Phase::Spiking };
@@ -79,6 +79,8 @@ fn settings(options: &Options, rule: Rule, timesteps: usize, encoder: &Encoder<'
             Weights::Bits(bits) => bits,
         },
         bits_of: BTreeMap::new(),
+        bias_bits: options.bias_bits,
+        threshold_bits: options.threshold_bits,
         reset: match options.spikes {
             Spikes::Signed => Reset::Signed,
             Spikes::Binary if options.hard_reset => Reset::Hard,
@@ -98,7 +100,7 @@ fn settings(options: &Options, rule: Rule, timesteps: usize, encoder: &Encoder<'
 fn worth(graph: &Graph) -> BTreeMap<NodeId, Vec<f32>> {
     let of = |node: NodeId| match graph[node].op {
         Operator::Neuron { threshold, .. } | Operator::RadixNeuron { threshold, .. } => {
-            Some((node, graph.param(threshold).tensor.data.clone()))
+            Some((node, by_channel(&graph.param(threshold).tensor, &graph[node].ty)))
         }
         _ => None,
     };
@@ -110,16 +112,16 @@ fn layers(graph: &Graph, mut laboratory: Option<&mut Laboratory>) -> Result<Vec<
     let mut layers = Vec::new();
     for node in graph.topological() {
         let (Operator::Neuron { threshold, .. } | Operator::RadixNeuron { threshold, .. }) = graph[node].op else { continue };
-        let theta = &graph.param(threshold).tensor.data;
+        let theta = by_channel(&graph.param(threshold).tensor, &graph[node].ty);
         let error = match laboratory.as_deref_mut() {
             None => None,
             Some(laboratory) => {
                 let target = laboratory.target(node).map_err(Error::Internal)?;
                 let rates = laboratory.mean(graph, node).map_err(Error::Internal)?;
-                Some(relative_error(&target, &rates, theta))
+                Some(relative_error(&target, &rates, &theta))
             }
         };
-        layers.push(Layer::new(graph[node].origin.to_string(), graph[node].ty.len(), theta, error));
+        layers.push(Layer::new(graph[node].origin.to_string(), graph[node].ty.len(), &theta, error));
     }
     Ok(layers)
 }

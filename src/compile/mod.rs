@@ -48,17 +48,25 @@ mod trained;
 
 pub use audited::{Audited, Compiled};
 
-use crate::{error::Result, observer::Observer, options::Options};
+use crate::{
+    error::{Error, Result},
+    observer::Observer,
+    options::Options,
+};
 use std::path::Path;
 
 /// Compiles one model.
 ///
 /// # Errors
-/// If the model cannot be read or converted, or a file of samples does not fit it.
+/// If the model cannot be read or converted, a file of samples does not fit it, or the observer objects.
 pub fn compile(model: &Path, options: &Options, observer: &mut dyn Observer) -> Result<Compiled> {
     // Better now than after the samples are made.
     trained::check_device(&options.training)?;
     let canonical = canonical::read(model, options, observer)?;
+    let objections = observer.objections(&canonical.float);
+    if !objections.is_empty() {
+        return Err(Error::Refused(objections));
+    }
     let fitted = fitted::fit(canonical, observer)?;
     let sampled = sampled::sample(fitted, observer)?;
     let calibrated = calibrated::calibrate(sampled, observer)?;

@@ -15,7 +15,7 @@ use std::{
 pub(super) const ROOM: f64 = (1u64 << 30) as f64;
 
 /// Share of their bits that biases may fill, where these are limited: correcting means moves them.
-const BIAS_ROOM: f64 = 0.9;
+const BIAS_ROOM: f64 = 0.75;
 
 /// The largest factor of a scale whose size nothing else determines: finer than weights, and what is scaled again has room left.
 const LARGEST_FACTOR: u32 = 1 << 14;
@@ -63,7 +63,7 @@ pub(super) fn sizes(graph: &Graph, units: &Units, settings: &Settings) -> Result
                 if let (Some(bits), Some((_, bias))) =
                     (settings.bias_bits, graph[node].op.params().into_iter().find(|(role, _)| *role == "bias"))
                 {
-                    let most = BIAS_ROOM * f64::from((1u32 << (bits - 1)) - 1);
+                    let most = BIAS_ROOM * largest_of(bits);
                     for (channel, bias) in graph.param(bias).tensor.data.iter().enumerate() {
                         if let Some(class) = units.class(node, channel) {
                             demands[class].least = demands[class].least.max(f64::from(bias.abs()) / most);
@@ -85,9 +85,11 @@ pub(super) fn sizes(graph: &Graph, units: &Units, settings: &Settings) -> Result
         let operand = graph.operand(node).expect("a neuron has one operand");
         let thetas = broadcast(&graph.param(threshold).tensor, &graph[node].ty.dims);
         let (channels, plane) = (graph[node].ty.channels(), graph[node].ty.plane());
+        let most = settings.threshold_bits.map_or(f64::INFINITY, largest_of);
         for (entry, theta) in thetas.into_iter().enumerate() {
             if let Some(class) = units.class(operand, entry / plane % channels) {
-                demands[class].least = demands[class].least.max(f64::from(theta) * (levels + 1.0) / ROOM);
+                let theta = f64::from(theta);
+                demands[class].least = demands[class].least.max(theta * (levels + 1.0) / ROOM).max(theta / most);
             }
         }
     }
@@ -106,6 +108,11 @@ pub(super) fn sizes(graph: &Graph, units: &Units, settings: &Settings) -> Result
             .note("layers that read each other without activations between grow beyond all bounds")
             .help("use `--code radix`, which puts neurons between such layers, or fewer time steps"),
     ))
+}
+
+/// The largest whole number of so many bits, its sign included.
+pub(super) fn largest_of(bits: u32) -> f64 {
+    f64::from((1u32 << (bits - 1)) - 1)
 }
 
 /// Units that all demands agree on; none where each asks for more than the last.

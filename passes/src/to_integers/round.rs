@@ -1,7 +1,7 @@
 //! The parameters of one node, rounded.
 
 use super::{
-    demands::{ROOM, Sizes, gathered, threshold},
+    demands::{ROOM, Sizes, gathered, largest_of, threshold},
     streams::Streams,
     units::Units,
 };
@@ -25,6 +25,9 @@ const EXACT: f64 = 1e-6;
 /// From this many units on, θ is near enough to a multiple of the unit wherever it lies: the range of a neuron changes by less than samples leave
 /// open, and what a spike is worth is known.
 const COARSE: f64 = 32.0;
+
+/// The same where thresholds are by layer: that is for chips, which have no factor before their neurons.
+const COARSE_OF_LAYERS: f64 = 4.0;
 
 /// What every node's numbers stand for, as far as nodes have been rounded.
 pub(super) struct Rounding<'a> {
@@ -195,6 +198,9 @@ impl<'a> Rounding<'a> {
         let (channels, plane) = (graph[node].ty.channels(), graph[node].ty.plane().max(1));
         let units = of_channels(&self.size(graph, operand), &graph[operand].ty);
         let bounds = &self.sizes.bounds[&operand];
+        let is_of_layers = settings.scope == Some(Scope::Layer);
+        let coarse = if is_of_layers { COARSE_OF_LAYERS } else { COARSE };
+        let short = settings.threshold_bits.map_or(f64::INFINITY, largest_of);
         // Whether θ is near enough, and the largest factor that there is room for.
         let gain = |channel: usize| {
             let unit = f64::from(units[channel]);
@@ -202,14 +208,15 @@ impl<'a> Rounding<'a> {
             for &theta in thetas.chunks(plane).skip(channel).step_by(channels).flatten() {
                 let multiple = f64::from(theta) / unit;
                 let error = (multiple - multiple.round()).abs();
-                is_near &= error <= EXACT * multiple || (!is_given && multiple >= COARSE);
+                is_near &= error <= EXACT * multiple || (!is_given && multiple >= coarse);
                 largest = largest.max(multiple);
             }
             let most = (largest * (levels + 1.0)).max(gathered(bounds[channel], settings) / unit).max(1.0);
-            (is_near, (ROOM / most).log2().floor().max(0.0).exp2())
+            let room = (ROOM / most).min(short / largest);
+            (is_near, room.log2().floor().max(0.0).exp2())
         };
         let found: Vec<(bool, f64)> = (0..channels).map(gain).collect();
-        let gains: Vec<f64> = if settings.scope == Some(Scope::Layer) {
+        let gains: Vec<f64> = if is_of_layers {
             // One for all, or thresholds would differ again.
             let least = found.iter().map(|&(_, room)| room).fold(f64::INFINITY, f64::min);
             vec![if found.iter().all(|&(is_near, _)| is_near) { 1.0 } else { least }; channels]

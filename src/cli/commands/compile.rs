@@ -20,6 +20,7 @@ use crate::{
         render::Style,
         secrets::{Closing, check_signature_target, close, envelope, identities, is_standard_input, secret_key, sign},
         summary::{Written, summary},
+        target,
     },
     compile::{Compiled, compile},
     data::npz_bytes,
@@ -42,6 +43,10 @@ use std::{
 pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
     end_with_parent();
     let about = Failure::about(&args.model, "compile");
+    let target = args.target.as_deref().map(target::read).transpose().map_err(&about)?;
+    if let Some(profile) = &target {
+        target::agrees(args, profile).map_err(&about)?;
+    }
     let mut options = args.options().map_err(&about)?;
     let report = args.report.clone().or_else(|| args.out.as_deref().and_then(report_beside));
     let calibration = match &options.calibration {
@@ -56,7 +61,8 @@ pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
     set_threads(args.threads).map_err(&about)?;
 
     let mut console = Console::new(style.clone(), Verbosity::new(args.quiet, args.verbose), args.model.display().to_string())
-        .dump_after(&args.dump_after);
+        .dump_after(&args.dump_after)
+        .for_target(target.clone());
     interrupt::listen();
     let mut compiled = compile(&args.model, &options, &mut console).map_err(&about)?;
     if let Some(key) = &key {
@@ -64,9 +70,13 @@ pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
         compiled.artifact = lock(&compiled.artifact, key).map_err(&about)?;
     }
     let ruled = policy.as_ref().zip(compiled.audit.as_ref()).map(|(policy, audited)| policy.judge(&audited.audit));
-    let passed = ruled.as_ref().is_none_or(|rules| rules.iter().all(|rule| rule.passed));
+    let misfits = target.as_ref().map(|profile| snnc_targets::misfits(&compiled.graph, profile)).unwrap_or_default();
+    let passed = ruled.as_ref().is_none_or(|rules| rules.iter().all(|rule| rule.passed)) && misfits.is_empty();
     if let Some(rules) = &ruled {
-        compiled.report["leakage"]["policy"] = serde_json::json!({"passed": passed, "rules": rules});
+        compiled.report["leakage"]["policy"] = serde_json::json!({"passed": rules.iter().all(|rule| rule.passed), "rules": rules});
+    }
+    if let Some(profile) = &target {
+        compiled.report["target"] = target::report(&misfits, profile);
     }
 
     let emitted: Vec<Vec<u8>> =
@@ -77,8 +87,13 @@ pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
     let size = write(args, report.as_deref(), &compiled, &emitted, &protection, passed).map_err(&about)?;
     console.stage_done(start.elapsed());
     if !passed {
-        console.print(rulings(&ruled.unwrap_or_default()).trim());
+        if let Some(rules) = &ruled {
+            console.print(rulings(rules).trim());
+        }
         console.print("the artifact was not written; the report was");
+        if let Some(profile) = &target {
+            target::held(&misfits, profile, &args.model).map_err(&about)?;
+        }
         return Ok(ExitCode::from(REFUSED));
     }
 
@@ -120,6 +135,11 @@ fn secret_files<'a>(args: &'a CompileArgs, closing: &'a Closing) -> impl Iterato
     closing.files().chain(signer).chain(identities).filter(|(_, path)| !is_standard_input(path))
 }
 
+/// The files that say what a result must keep to.
+fn settings(args: &CompileArgs) -> impl Iterator<Item = &Path> {
+    args.policy.as_deref().into_iter().chain(target::file(args.target.as_deref()))
+}
+
 /// The options of a compilation that other commands have as a group.
 fn closing(args: &CompileArgs) -> Closing {
     Closing {
@@ -159,6 +179,7 @@ fn check(args: &CompileArgs, report: Option<&Path>, calibration: Option<&Path>) 
     let inputs: Vec<(&str, &Path)> = std::iter::once(("the model", args.model.as_path()))
         .chain(calibration.map(|p| ("the calibration images", p)))
         .chain(args.policy.as_deref().map(|p| ("the policy", p)))
+        .chain(target::file(args.target.as_deref()).map(|p| ("the target", p)))
         .chain(secret_files(args, &closing))
         .chain(args.lock.as_deref().map(|p| ("the key", p)))
         .collect();
@@ -236,7 +257,8 @@ fn write(
     if let (Some(depfile), Some(out)) = (&args.depfile, &args.out) {
         let closing = closing(args);
         let secrets = secret_files(args, &closing).map(|(_, path)| path).chain(args.lock.as_deref()).map(Path::to_owned);
-        let dependencies: Vec<PathBuf> = compiled.dependencies.iter().chain(&args.policy).cloned().chain(secrets).collect();
+        let dependencies: Vec<PathBuf> =
+            compiled.dependencies.iter().cloned().chain(settings(args).map(Path::to_owned)).chain(secrets).collect();
         batch.add(depfile, files::depfile(out, &dependencies)?)?;
     }
     batch.commit()?;
@@ -246,7 +268,7 @@ fn write(
 /// How the artifact came to be. Keys and passwords that were read are nobody's business.
 fn provenance(args: &CompileArgs, out: &Path, bytes: &[u8], compiled: &Compiled) -> Result<serde_json::Value> {
     let named = |path: &Path| Ok(files::named(path, &files::read(path)?));
-    let read = compiled.dependencies.iter().chain(&args.policy).map(|path| named(path)).collect::<Result<Vec<_>>>()?;
+    let read = compiled.dependencies.iter().map(PathBuf::as_path).chain(settings(args)).map(named).collect::<Result<Vec<_>>>()?;
     let program = std::env::current_exe().map_err(|e| Error::io("the program snnc", e))?;
     let program =
         provenance::Named { name: "snnc".into(), sha256: Digest::of_file(&program).map_err(|e| Error::io(&program, e))?.to_string() };

@@ -2,31 +2,36 @@
 
 use super::read_artifact;
 use crate::{
+    artifact::lift,
     cli::{
         args::InspectArgs,
         files,
+        locked::refuse,
         numbers::{si, table},
         outcome::{Failure, Outcome},
         output::print,
         progress::{Console, Verbosity},
         render::Style,
         secrets::open,
+        target,
     },
     error::{Error, Result},
     float::canonical,
     report::provenance,
 };
-use snnc_ir::{Graph, types::Dims};
+use snnc_ir::{Graph, Phase, types::Dims};
 use snnc_runtime::{
     Artifact, Code, Network, NetworkSpec, OpSpec,
     locked::{Answer, DEGREE, MODULUS_BITS, SECURITY},
 };
+use snnc_targets::{Profile, misfits};
 use std::{fmt::Write, path::Path, process::ExitCode};
 
 /// Runs the command.
 pub(crate) fn run(args: &InspectArgs, style: &Style) -> Outcome {
     let path = args.file.as_path();
     let about = Failure::about(path, "inspect");
+    let target = args.target.as_deref().map(target::read).transpose().map_err(&about)?;
     let head = args.opening.keys().and_then(|keys| open(path, &keys)).map_err(&about)?;
     if is_artifact(&head) {
         let artifact = read_artifact(path, &head).map_err(&about)?;
@@ -37,6 +42,10 @@ pub(crate) fn run(args: &InspectArgs, style: &Style) -> Outcome {
             return Ok(ExitCode::SUCCESS);
         }
         print(artifact_text(path, &artifact).map_err(&about)?)?;
+        if let Some(profile) = &target {
+            refuse(path, &artifact.graph, "no chip holds", "compare the network before its lock").map_err(&about)?;
+            fits(&lift(&artifact).map_err(&about)?, profile, path)?;
+        }
     } else if args.provenance {
         return Err(about(Error::format(path, "is no artifact: --provenance says how one came to be")));
     } else {
@@ -52,8 +61,19 @@ pub(crate) fn run(args: &InspectArgs, style: &Style) -> Outcome {
         let _ = writeln!(text, "\nsha256      {}", imported.source_sha256);
         text += &model_text(&imported.graph, &canonical);
         print(text)?;
+        if let Some(profile) = &target {
+            fits(&canonical, profile, path)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says whether a network fits a target.
+fn fits(graph: &Graph, profile: &Profile, path: &Path) -> std::result::Result<(), Failure> {
+    let about = Failure::about(path, "fit");
+    target::held(&misfits(graph, profile), profile, path).map_err(about)?;
+    let only = if graph.phase == Phase::Whole { "" } else { ", as far as a model tells before it is compiled" };
+    print(format!("\nfits `{}`{only}\n", profile.name))
 }
 
 /// Whether bytes begin as a safetensors file: the length of a JSON object, then the object.

@@ -21,6 +21,7 @@ pub(super) mod nir;
 pub(super) mod opt;
 pub(super) mod run;
 pub(super) mod sign;
+pub(super) mod targets;
 pub(super) mod unlock;
 pub(super) mod verify;
 

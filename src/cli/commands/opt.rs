@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{
-        args::{OptArgs, parse_threshold},
+        args::{FEW_BITS, OptArgs, parse_threshold},
         outcome::{Failure, Outcome},
         output::print,
     },
@@ -11,7 +11,10 @@ use crate::{
     options::Threshold,
 };
 use snnc_ir::{Code, Graph, Reset, verify::verify_between};
-use snnc_passes::{Bits, Pass, PassCx, Settings, manager, ranges_up_to, threshold::Rule};
+use snnc_passes::{
+    Bits, Pass, PassCx, Settings, manager, ranges_up_to,
+    threshold::{Rule, Scope},
+};
 use std::{path::Path, process::ExitCode};
 
 /// Starts the header lines of a case.
@@ -116,9 +119,19 @@ impl Header {
                 }
                 "bits" => {
                     header.settings.bits = match value {
+                        "4" => Bits::Four,
                         "8" => Bits::Eight,
                         "16" => Bits::Sixteen,
-                        _ => return Err(wrong("want `8` or `16`")),
+                        _ => return Err(wrong("want `4`, `8` or `16`")),
+                    };
+                }
+                "bias-bits" => header.settings.bias_bits = Some(bits(value).ok_or_else(|| wrong("want from 2 to 32"))?),
+                "threshold-bits" => header.settings.threshold_bits = Some(bits(value).ok_or_else(|| wrong("want from 2 to 32"))?),
+                "per" => {
+                    header.settings.scope = match value {
+                        "channel" => Some(Scope::Channel),
+                        "layer" => Some(Scope::Layer),
+                        _ => return Err(wrong("want `channel` or `layer`")),
                     };
                 }
                 "input" => header.settings.input_levels = value.parse().ok().filter(|&l| l > 0).ok_or_else(|| wrong("want a number"))?,
@@ -130,6 +143,11 @@ impl Header {
         }
         Ok(header)
     }
+}
+
+/// Bits that numbers may be limited to.
+fn bits(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|bits| FEW_BITS.contains(bits))
 }
 
 fn rule(text: &str) -> std::result::Result<Rule, String> {

@@ -1,0 +1,105 @@
+//! Bits, and whose thresholds are.
+
+use crate::{
+    limit::{Limit, Limits, Per},
+    misfit::Misfit,
+    network::Network,
+};
+use snnc_ir::Tensor;
+
+/// What a parameter is called, its limit, and what would fit.
+struct Number {
+    role: &'static str,
+    key: &'static str,
+    name: &'static str,
+    would_fit: &'static str,
+}
+
+const NUMBERS: [Number; 5] = [
+    Number { role: "weight", key: "weight-bits", name: "weight", would_fit: "compile with `--weights 8`" },
+    Number {
+        role: "factor",
+        key: "weight-bits",
+        name: "factor",
+        would_fit: "compile with `--weights 8`, or take another form of the model: the factor makes up for a sum of layers of different scales",
+    },
+    Number {
+        role: "bias",
+        key: "bias-bits",
+        name: "bias",
+        would_fit: "let the host add it, or fit the layer with smaller weights: its scale follows from the largest weight",
+    },
+    Number {
+        role: "threshold",
+        key: "threshold-bits",
+        name: "threshold",
+        would_fit: "compile with `--weights 8`: thresholds are counted in units of the weights",
+    },
+    Number {
+        role: "initial",
+        key: "potential-bits",
+        name: "potential before the first step",
+        would_fit: "compile with `--v-init zero`, or with `--weights 8`",
+    },
+];
+
+/// Numbers that need more bits than a target has, and thresholds that differ where it has one.
+pub(super) fn check(network: &Network<'_>, limits: &Limits) -> Vec<Misfit> {
+    let mut found = Vec::new();
+    for &node in &network.order {
+        for (role, parameter) in network.graph[node].op.params() {
+            let tensor = &network.graph.param(parameter).tensor;
+            for number in NUMBERS.iter().filter(|number| number.role == role) {
+                let limit = of(limits, number.key);
+                let bits = bits(tensor);
+                if let Some(limit) = limit.filter(|limit| bits > limit.is) {
+                    let says = format!("a {} has {} bits, and one here needs {bits}", number.name, limit.is);
+                    found.push(Misfit::of_node(network.at(node), number.key, limit.source.as_ref(), says, number.would_fit));
+                }
+            }
+            if role == "threshold"
+                && let Some(limit) = &limits.threshold_per
+                && !is_one(tensor, limit.is)
+            {
+                let (says, would_fit) = match limit.is {
+                    Per::Layer => {
+                        ("the neurons of a layer have one threshold, and these have several", "compile with `--threshold-per layer`")
+                    }
+                    Per::Channel => {
+                        ("the neurons of a channel have one threshold, and these have several", "normalise by channels, not by places")
+                    }
+                };
+                found.push(Misfit::of_node(network.at(node), "threshold-per", limit.source.as_ref(), says.into(), would_fit));
+            }
+        }
+    }
+    found
+}
+
+fn of<'l>(limits: &'l Limits, key: &str) -> Option<&'l Limit<u32>> {
+    match key {
+        "weight-bits" => limits.weight_bits.as_ref(),
+        "bias-bits" => limits.bias_bits.as_ref(),
+        "threshold-bits" => limits.threshold_bits.as_ref(),
+        _ => limits.potential_bits.as_ref(),
+    }
+}
+
+/// Bits of the largest number, its sign included.
+fn bits(tensor: &Tensor) -> u32 {
+    let most = tensor.data.iter().fold(0.0f32, |most, v| most.max(v.abs()));
+    // Whole numbers below 2^31, which the verifier of whole graphs sees to.
+    1 + (most as u32).checked_ilog2().map_or(0, |log| log + 1)
+}
+
+/// Whether a threshold is one for all of a layer, or of a channel.
+fn is_one(threshold: &Tensor, per: Per) -> bool {
+    match per {
+        Per::Layer => threshold.data.iter().all(|v| *v == threshold.data[0]),
+        Per::Channel => {
+            let channels = threshold.dims.get(1).copied().unwrap_or(1).max(1);
+            let plane = threshold.data.len() / channels;
+            threshold.data.chunks(plane.max(1)).all(|channel| channel.iter().all(|v| *v == channel[0]))
+        }
+    }
+}
