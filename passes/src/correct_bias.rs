@@ -8,7 +8,7 @@
 //! Leaves: a `shift` before each neuron and behind the output, which `fold-affine` moves into biases.
 //! Keeps: nothing exactly; this is the one pass that changes what the rate twin computes, on purpose.
 
-use crate::{About, Activations, Changed, Pass, PassCx, PassError, threshold};
+use crate::{About, Activations, Changed, Pass, PassCx, PassError, thetas::by_channel, threshold};
 use snnc_ir::{Code, Graph, Operator, Origin, Phase, Provenance, Tensor};
 
 pub struct CorrectBias;
@@ -30,7 +30,7 @@ impl Pass for CorrectBias {
             is_exact = false;
             let target = calibration.target(neuron).map_err(PassError::Bug)?;
             let rates = calibration.mean(graph, neuron).map_err(PassError::Bug)?;
-            let theta = threshold::by_channel(&graph.param(threshold).tensor, &graph[neuron].ty);
+            let theta = by_channel(&graph.param(threshold).tensor, &graph[neuron].ty);
             let offset = difference(&target, &rates, &theta);
             let shape = graph[neuron].ty.per_channel();
             let offset = graph.add_param("correction", Tensor::new(shape, offset), Provenance::Derived);

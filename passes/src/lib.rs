@@ -47,6 +47,7 @@ mod split_score;
 mod split_sums;
 mod start_from_bias;
 mod swap_max_pool;
+mod thetas;
 pub mod threshold;
 mod to_integers;
 mod train_weights;
@@ -57,6 +58,7 @@ pub use calibration::Calibration;
 pub use fold_floor::unbounded_floors;
 pub use pass::{About, Bits, Changed, Pass, PassCx, PassError, Settings};
 pub use rectify_currents::currents;
+pub use thetas::by_channel as thresholds_by_channel;
 pub use training::Training;
 pub use values::{Activations, Ranges, Traces, ranges_up_to};
 

@@ -1449,7 +1449,7 @@ mod tests {
             ("--threshold batch-norm", "`batch-norm=3`"),
             ("--threshold batch-norm=0", "more than 0"),
             ("--code phase", "possible values: radix, rate"),
-            ("--weights 4", "possible values: auto, 8, 16"),
+            ("--weights 5", "possible values: auto, 4, 8, 16"),
             ("--digits-extra 2", "possible values: auto, none"),
             ("--input-digits 7", "8..=16"),
             ("--threshold-per neuron", "possible values: channel, layer"),

@@ -5,6 +5,7 @@
 //! | `args` | what can be typed |
 //! | `parse` | words as arguments |
 //! | `presets` | options under one name: recipes and targets |
+//! | `profiles` | profiles of targets, by name or in a file |
 //! | `target` | what a network is held to, that is for a chip |
 //! | `vocabulary` | what a project may ask of a compilation |
 //! | `help` | what `-h` shows of it |
@@ -45,6 +46,7 @@ mod parse;
 mod plan;
 mod presets;
 pub mod process;
+mod profiles;
 mod progress;
 mod project_args;
 mod render;

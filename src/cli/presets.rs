@@ -3,7 +3,7 @@
 //! They are spelled out as if they had been typed, before anything is parsed; what is typed beside them goes before them. So the artifact
 //! records the options themselves, and a build does not depend on what a later version takes a name to mean.
 
-use super::target;
+use super::profiles;
 use std::ffi::OsString;
 
 /// A name and its options.
@@ -81,7 +81,7 @@ fn of_name(name: &str, value: &str) -> Vec<(String, String)> {
         let found = RECIPES.iter().find(|recipe| recipe.name == value).map_or(&[][..], |recipe| recipe.options);
         return found.iter().map(|(option, value)| ((*option).to_owned(), (*value).to_owned())).collect();
     }
-    let options = target::read(value).map(|profile| profile.options).unwrap_or_default();
+    let options = profiles::read(value).map(|profile| profile.options).unwrap_or_default();
     options.into_iter().map(|(option, value)| (format!("--{option}"), value)).collect()
 }
 
@@ -109,7 +109,7 @@ mod tests {
     fn a_target_goes_before_a_recipe() {
         let said = of("snnc m.onnx --target=loihi2 --recipe privatesnn -o m.snn --weights 16");
         assert!(said.contains("--reset=hard") && !said.contains("--reset=soft") && !said.contains("--weights=8"), "{said}");
-        assert!(said.contains("--coding=poisson --threshold=max"), "{said}");
+        assert!(said.contains("--coding=poisson") && said.contains("--threshold=max"), "{said}");
     }
 
     #[test]

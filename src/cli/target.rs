@@ -2,7 +2,7 @@
 
 use super::{
     args::{CompileArgs, ResetArg},
-    presets,
+    presets, profiles,
     vocabulary::vocabulary,
 };
 use crate::{
@@ -12,27 +12,15 @@ use crate::{
 use serde_json::{Value, json};
 use snnc_ir::{Diagnostic, Graph};
 use snnc_project::vocabulary::Writes;
-use snnc_targets::{Misfit, NAMES, Profile, Says, misfits, misfits_of_neurons};
-use std::{fs, path::Path};
+use snnc_targets::{Misfit, Profile, Says, misfits, misfits_of_neurons};
+use std::path::Path;
 
 /// The profile of a name that `snnc targets` lists, or of a file.
 ///
 /// # Errors
 /// If there is neither, or the file is no profile, or has an option that is not one of a conversion.
 pub(super) fn read(word: &str) -> Result<Profile> {
-    if let Some(profile) = Profile::named(word) {
-        return Ok(profile);
-    }
-    let path = Path::new(word);
-    let text = fs::read_to_string(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Error::Usage(format!(
-            "--target: there is no file `{word}`, and no target of that name; there are `{}`, and `snnc targets generic > FILE.toml` begins one",
-            NAMES.join("`, `")
-        )),
-        _ => Error::io(path, error),
-    })?;
-    let name = path.file_stem().map_or_else(|| word.to_owned(), |stem| stem.to_string_lossy().into_owned());
-    let profile = Profile::parse(&name, &text).map_err(|error| Error::format(path, error.to_string()))?;
+    let profile = profiles::read(word)?;
     let known = vocabulary();
     for (option, _) in &profile.options {
         let of_conversion = known.get(option).is_some_and(|about| about.refused.is_none() && about.writes == Writes::Nothing);
@@ -40,15 +28,10 @@ pub(super) fn read(word: &str) -> Result<Profile> {
             let message = format!(
                 "options: `{option}` is no option of a conversion; `snnc --help` has these, and a profile names them without dashes"
             );
-            return Err(Error::format(path, message));
+            return Err(Error::format(word, message));
         }
     }
     Ok(profile)
-}
-
-/// The file of a profile, if it is one.
-pub(super) fn file(word: Option<&str>) -> Option<&Path> {
-    word.filter(|word| !NAMES.contains(word)).map(Path::new)
 }
 
 /// What was asked for that the target does not do, whatever the network. Options of a target may not go with what was typed, so this is asked

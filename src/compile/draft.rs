@@ -11,7 +11,7 @@ use crate::{
     report::layer::{Layer, relative_error},
 };
 use snnc_ir::{Graph, NodeId, Operator, Phase, Reset};
-use snnc_passes::{Calibration, PassCx, Settings, threshold::by_channel};
+use snnc_passes::{Calibration, PassCx, Settings, thresholds_by_channel};
 use std::collections::BTreeMap;
 
 const SPIKE: Stage = Stage { name: "spike", passes: snnc_passes::SPIKE, phase: Phase::Spiking };
@@ -100,7 +100,7 @@ fn settings(options: &Options, rule: Rule, timesteps: usize, encoder: &Encoder<'
 fn worth(graph: &Graph) -> BTreeMap<NodeId, Vec<f32>> {
     let of = |node: NodeId| match graph[node].op {
         Operator::Neuron { threshold, .. } | Operator::RadixNeuron { threshold, .. } => {
-            Some((node, by_channel(&graph.param(threshold).tensor, &graph[node].ty)))
+            Some((node, thresholds_by_channel(&graph.param(threshold).tensor, &graph[node].ty)))
         }
         _ => None,
     };
@@ -112,7 +112,7 @@ fn layers(graph: &Graph, mut laboratory: Option<&mut Laboratory>) -> Result<Vec<
     let mut layers = Vec::new();
     for node in graph.topological() {
         let (Operator::Neuron { threshold, .. } | Operator::RadixNeuron { threshold, .. }) = graph[node].op else { continue };
-        let theta = by_channel(&graph.param(threshold).tensor, &graph[node].ty);
+        let theta = thresholds_by_channel(&graph.param(threshold).tensor, &graph[node].ty);
         let error = match laboratory.as_deref_mut() {
             None => None,
             Some(laboratory) => {

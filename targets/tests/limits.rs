@@ -194,7 +194,6 @@ fn digits_and_what_is_asked_before_there_is_a_network() {
         .replace("if_neuron %1, @t1, @h1 {reset=signed}", "radix_neuron %1, @t1, @h1 {digits=6}")
         .replace("lif_neuron %3, @t2, @h2, @l", "radix_neuron %3, @t2, @h2 {digits=4}");
     let text: String = text.lines().filter(|line| !line.contains("@l :")).flat_map(|line| [line, "\n"]).collect();
-    let text = text.replace("f32[1x4x2x2] \"/pool\"", "f32[1x4x2x2] \"/pool\"");
     let graph = graph(&text);
     assert_eq!(said(&graph, "digits = { is = 4 }"), ["/relu1: a neuron says at most 4 digits, and these say 6"]);
     let speck = Profile::named("speck").unwrap();

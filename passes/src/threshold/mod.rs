@@ -22,8 +22,6 @@ mod percentile;
 
 pub use method::{Counting, Firing, Layer, Method, Neuron, Recorded, Scope};
 
-use crate::rewrite::affine::per_channel;
-use snnc_ir::{Tensor, TensorType};
 use std::fmt;
 
 /// How thresholds are chosen.
@@ -70,12 +68,6 @@ impl fmt::Display for Rule {
             Self::Fixed(v) => write!(f, "fixed={v}"),
         }
     }
-}
-
-/// Thresholds of neurons as one a channel, be they a parameter by channel or one for all; the entries as they are, if they vary within channels.
-#[must_use]
-pub fn by_channel(threshold: &Tensor, of: &TensorType) -> Vec<f32> {
-    per_channel(threshold, &of.dims).unwrap_or_else(|| threshold.data.clone())
 }
 
 /// By how much a range is larger than what samples ask for. Samples are few, and real images go further; with many levels there is room for

@@ -5,7 +5,7 @@ use super::{
     units::{Units, flows},
 };
 use crate::{PassError, Settings, rewrite::affine::broadcast};
-use snnc_ir::{Code, Diagnostic, Graph, NodeId, Operator, ParamId};
+use snnc_ir::{Code, Diagnostic, Graph, NodeId, Operator, ParamId, Tensor, TensorType};
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
@@ -52,6 +52,15 @@ pub(super) fn sizes(graph: &Graph, units: &Units, settings: &Settings) -> Result
     let bounds = bounds(graph, settings);
     let mut demands = vec![Demand::default(); units.count()];
     for node in graph.topological() {
+        let currents = graph[node].op.params().into_iter().find(|(role, _)| ["bias", "offset"].contains(role));
+        if let (Some(bits), Some((_, currents))) = (settings.bias_bits, currents) {
+            let (ty, most) = (&graph[node].ty, BIAS_ROOM * largest_of(bits));
+            for (entry, current) in spread(graph, currents, ty).into_iter().enumerate() {
+                if let Some(class) = units.class(node, entry / ty.plane().max(1) % ty.channels()) {
+                    demands[class].least = demands[class].least.max(f64::from(current.abs()) / most);
+                }
+            }
+        }
         match &graph[node].op {
             Operator::Conv2d { .. } | Operator::Linear { .. } | Operator::Scale { .. } => {
                 for channel in 0..graph[node].ty.channels() {
@@ -60,16 +69,6 @@ pub(super) fn sizes(graph: &Graph, units: &Units, settings: &Settings) -> Result
                     }
                 }
                 let operand = graph.operand(node).expect("a layer has one operand");
-                if let (Some(bits), Some((_, bias))) =
-                    (settings.bias_bits, graph[node].op.params().into_iter().find(|(role, _)| *role == "bias"))
-                {
-                    let most = BIAS_ROOM * largest_of(bits);
-                    for (channel, bias) in graph.param(bias).tensor.data.iter().enumerate() {
-                        if let Some(class) = units.class(node, channel) {
-                            demands[class].least = demands[class].least.max(f64::from(bias.abs()) / most);
-                        }
-                    }
-                }
                 for &class in units.classes(graph, operand).into_iter().flatten() {
                     demands[class].is_read = true;
                 }
@@ -108,6 +107,15 @@ pub(super) fn sizes(graph: &Graph, units: &Units, settings: &Settings) -> Result
             .note("layers that read each other without activations between grow beyond all bounds")
             .help("use `--code radix`, which puts neurons between such layers, or fewer time steps"),
     ))
+}
+
+/// A parameter for all entries of a node: of a layer, whose bias has one entry a channel, or broadcast.
+fn spread(graph: &Graph, parameter: ParamId, ty: &TensorType) -> Vec<f32> {
+    let tensor = &graph.param(parameter).tensor;
+    if tensor.dims.len() == 1 && ty.dims.len() > 1 {
+        return broadcast(&Tensor::new(ty.per_channel(), tensor.data.clone()), &ty.dims);
+    }
+    broadcast(tensor, &ty.dims)
 }
 
 /// The largest whole number of so many bits, its sign included.

@@ -16,6 +16,7 @@ use crate::{
         outcome::{Failure, Outcome, REFUSED},
         output::print,
         process::{end_with_parent, set_threads},
+        profiles,
         progress::{Console, Verbosity},
         render::Style,
         secrets::{Closing, check_signature_target, close, envelope, identities, is_standard_input, secret_key, sign},
@@ -137,7 +138,7 @@ fn secret_files<'a>(args: &'a CompileArgs, closing: &'a Closing) -> impl Iterato
 
 /// The files that say what a result must keep to.
 fn settings(args: &CompileArgs) -> impl Iterator<Item = &Path> {
-    args.policy.as_deref().into_iter().chain(target::file(args.target.as_deref()))
+    args.policy.as_deref().into_iter().chain(profiles::file(args.target.as_deref()))
 }
 
 /// The options of a compilation that other commands have as a group.
@@ -179,7 +180,7 @@ fn check(args: &CompileArgs, report: Option<&Path>, calibration: Option<&Path>) 
     let inputs: Vec<(&str, &Path)> = std::iter::once(("the model", args.model.as_path()))
         .chain(calibration.map(|p| ("the calibration images", p)))
         .chain(args.policy.as_deref().map(|p| ("the policy", p)))
-        .chain(target::file(args.target.as_deref()).map(|p| ("the target", p)))
+        .chain(profiles::file(args.target.as_deref()).map(|p| ("the target", p)))
         .chain(secret_files(args, &closing))
         .chain(args.lock.as_deref().map(|p| ("the key", p)))
         .collect();

@@ -15,7 +15,7 @@ struct Number {
     would_fit: &'static str,
 }
 
-const NUMBERS: [Number; 5] = [
+const NUMBERS: [Number; 6] = [
     Number { role: "weight", key: "weight-bits", name: "weight", would_fit: "compile with `--weights 8`" },
     Number {
         role: "factor",
@@ -27,14 +27,15 @@ const NUMBERS: [Number; 5] = [
         role: "bias",
         key: "bias-bits",
         name: "bias",
-        would_fit: "let the host add it, or fit the layer with smaller weights: its scale follows from the largest weight",
+        would_fit: "compile with `--bias-bits` of that number; if it is too long all the same, train the network with smaller biases",
     },
     Number {
-        role: "threshold",
-        key: "threshold-bits",
-        name: "threshold",
-        would_fit: "compile with `--weights 8`: thresholds are counted in units of the weights",
+        role: "offset",
+        key: "bias-bits",
+        name: "constant current",
+        would_fit: "compile with `--bias-bits` of that number; if it is too long all the same, let the host add it",
     },
+    Number { role: "threshold", key: "threshold-bits", name: "threshold", would_fit: "compile with `--threshold-bits` of that number" },
     Number {
         role: "initial",
         key: "potential-bits",

@@ -124,7 +124,7 @@ fn kind(graph: &Graph, node: NodeId) -> Option<(Allowed, &'static str, &'static 
         Operator::Shift { .. } => (
             Allowed::Shift,
             "constant currents that are no bias",
-            "they stand for what a border or an offset adds: train the network without",
+            "they stand for what a border adds where 0 is no pixel: train the network on pixels without a mean, or without borders; in the rate code `--coding poisson` needs none",
         ),
         Operator::Concat { .. } => (Allowed::Concat, "feature maps side by side", "train the network with one branch"),
         Operator::Pad { .. } => {
