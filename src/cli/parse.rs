@@ -10,7 +10,10 @@ pub(super) fn parse(words: Vec<OsString>) -> Result<Cli, clap::Error> {
     if words.iter().take_while(|word| *word != "--").any(|word| word == "-h") {
         command = help::short(command);
     }
-    let mut matches = command.try_get_matches_from_mut(presets::spelled_out(words))?;
+    let compile = command.find_subcommand("compile").expect("it compiles");
+    let is_option = |name: &str| compile.get_arguments().any(|arg| arg.get_long() == Some(name));
+    let words = presets::spelled_out(words, is_option);
+    let mut matches = command.try_get_matches_from_mut(words)?;
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 

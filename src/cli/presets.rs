@@ -18,21 +18,21 @@ struct Recipe {
 const PRIVATESNN: Recipe = Recipe {
     name: "privatesnn",
     options: &[
-        ("--code", "rate"),
-        ("--timesteps", "150"),
-        ("--coding", "poisson"),
-        ("--spikes", "binary"),
-        ("--reset", "soft"),
-        ("--v-init", "zero"),
-        ("--threshold", "max"),
-        ("--threshold-per", "layer"),
-        ("--synthesis", "paper"),
-        ("--train", "temporal"),
-        ("--train-samples", "5000"),
-        ("--surrogate", "triangle=0.3"),
-        ("--temperature", "20"),
-        ("--cross-entropy", "0.3"),
-        ("--freeze", "thresholds,initial"),
+        ("code", "rate"),
+        ("timesteps", "150"),
+        ("coding", "poisson"),
+        ("spikes", "binary"),
+        ("reset", "soft"),
+        ("v-init", "zero"),
+        ("threshold", "max"),
+        ("threshold-per", "layer"),
+        ("synthesis", "paper"),
+        ("train", "temporal"),
+        ("train-samples", "5000"),
+        ("surrogate", "triangle=0.3"),
+        ("temperature", "20"),
+        ("cross-entropy", "0.3"),
+        ("freeze", "thresholds,initial"),
     ],
 };
 
@@ -47,8 +47,8 @@ pub(super) fn recipes() -> Vec<&'static str> {
 }
 
 /// What was typed, with the options of a target and a recipe that were named and that were not typed by themselves. What a target asks for goes
-/// before what a recipe does.
-pub(super) fn spelled_out(mut words: Vec<OsString>) -> Vec<OsString> {
+/// before what a recipe does. What is no option of a compilation, as `is_option` says, is left for others to complain of.
+pub(super) fn spelled_out(mut words: Vec<OsString>, is_option: impl Fn(&str) -> bool) -> Vec<OsString> {
     // There it says what to compare with.
     if words.get(1).is_some_and(|word| word == "inspect") {
         return words;
@@ -60,8 +60,8 @@ pub(super) fn spelled_out(mut words: Vec<OsString>) -> Vec<OsString> {
         let Some(value) = value(typed, &format!("--{name}")) else { continue };
         let is_typed =
             |option: &str| typed.iter().any(|word| word == option || word.strip_prefix(option).is_some_and(|rest| rest.starts_with('=')));
-        let added = of_name(name, value).into_iter().filter(|(option, _)| !is_typed(option));
-        let added: Vec<OsString> = added.map(|(option, value)| format!("{option}={value}").into()).collect();
+        let added = of_name(name, value).into_iter().filter(|(option, _)| is_option(option) && !is_typed(&format!("--{option}")));
+        let added: Vec<OsString> = added.map(|(option, value)| format!("--{option}={value}").into()).collect();
         let at = typed.len();
         words.splice(at..at, added);
     }
@@ -81,8 +81,7 @@ fn of_name(name: &str, value: &str) -> Vec<(String, String)> {
         let found = RECIPES.iter().find(|recipe| recipe.name == value).map_or(&[][..], |recipe| recipe.options);
         return found.iter().map(|(option, value)| ((*option).to_owned(), (*value).to_owned())).collect();
     }
-    let options = profiles::read(value).map(|profile| profile.options).unwrap_or_default();
-    options.into_iter().map(|(option, value)| (format!("--{option}"), value)).collect()
+    profiles::read(value).map(|profile| profile.options).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -91,7 +90,7 @@ mod tests {
 
     fn of(text: &str) -> String {
         let words = text.split(' ').map(OsString::from).collect();
-        spelled_out(words).iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+        spelled_out(words, |_| true).iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
