@@ -9,6 +9,9 @@ pub const NOMINAL_SPEED: f64 = 4e10;
 /// Seconds of processor time that a quick audit may be estimated to take.
 pub const QUICK_SECONDS: f64 = 120.0;
 
+/// What is estimated to take no longer is made in a quick audit whatever was spent.
+pub const ALWAYS_SECONDS: f64 = 1.0;
+
 /// How an audit is made.
 pub struct Conduct<'a> {
     /// How hard it tries.

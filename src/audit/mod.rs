@@ -50,6 +50,7 @@ pub mod verdict;
 pub mod weights;
 
 pub use attacked::{Attacked, Row, Skipped, Tried};
+use conduct::ALWAYS_SECONDS;
 pub use conduct::{Conduct, NOMINAL_SPEED, QUICK_SECONDS};
 
 use crate::{error::Result, observer::Observer};
@@ -119,8 +120,8 @@ pub fn audit(case: &Case<'_>, conduct: &Conduct<'_>, observer: &mut dyn Observer
                 let seconds = cell.macs / NOMINAL_SPEED;
                 let why = if kept.is_some() {
                     None
-                } else if conduct.effort == Effort::Quick && spent + seconds > QUICK_SECONDS {
-                    Some(format!("estimated at {seconds:.0} s of processor time, which is too much for a quick audit; a full one makes it"))
+                } else if conduct.effort == Effort::Quick && spent + seconds > QUICK_SECONDS && seconds > ALWAYS_SECONDS {
+                    Some(format!("estimated at {seconds:.0} s of processor time, more than is left of a quick audit; a full one makes it"))
                 } else if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                     Some("the budget was spent".to_owned())
                 } else if observer.is_interrupted() {
