@@ -260,6 +260,8 @@ fn usage_errors() {
     snnc("m.onnx -o m.snn --timesteps 17").error("the radix code has at most 16 digits");
     snnc("m.onnx -o m.snn --layuot nchw").error("--layout");
     snnc("m.onnx -o m.snn -q -v").error("cannot be used with");
+    snnc("m.onnx m.snn").error("the artifact is written where `-o` says");
+    snnc("m.onnx eval").error("the subcommand");
     snnc("eval m.snn").error("--data");
     snnc("run m.snn").error("INPUT.npy");
     snnc("run m.snn --explain -o x.npy").error("INPUT.npy");
