@@ -2,8 +2,8 @@
 
 A network that is trained in floats ends with other last digits on another processor, and all that is measured of it differs a little: accuracies,
 spikes, energies. So words, structure and small whole numbers must be the same; numbers with a decimal point may differ by a third, those in per cent
-by 4 points, whole numbers from 100 on by a twentieth. Digests, in hexadecimal, need only be digests, times times, and how wide a table's
-columns are does not matter.
+by 4 points, whole numbers from 100 on by a twentieth. Digests, in hexadecimal, need only be digests, times times, and the
+numbers that tf2onnx counts nodes with (`Transpose__38`) numbers; how wide a table's columns are does not matter.
 
 What attacks get of a network depends on its weights so much that blocks which say it are marked: there any number will do, and three lines of four must
 have the same words.
@@ -14,7 +14,7 @@ import re
 SHARE, POINTS, LITTLE = 1 / 3, 4.0, 0.1
 LARGE, SHARE_OF_LARGE = 100, 1 / 20
 SAME_LINES = 3 / 4
-TOKEN = re.compile(r"(?P<time>\b\d+(?:\.\d+)? (?:ms|s|min)\b)|(?P<digest>\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{12,}\b)|(?P<number>\d+(?:\.\d+)?)(?P<percent> ?%)?")
+TOKEN = re.compile(r"(?P<time>\b\d+(?:\.\d+)? (?:ms|s|min)\b)|(?P<digest>\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{12,}\b)|(?P<counted>__\d+)|(?P<number>\d+(?:\.\d+)?)(?P<percent> ?%)?")
 
 
 def tokens(text):
@@ -24,8 +24,9 @@ def tokens(text):
     numbers = []
 
     def take(found):
-        if found["digest"] or found["time"]:
-            return "TIME" if found["time"] else "DIGEST"
+        for kind in ("time", "digest", "counted"):
+            if found[kind]:
+                return kind.upper()
         numbers.append((float(found["number"]), "." in found["number"], bool(found["percent"])))
         return "#" + (found["percent"] or "")
 

@@ -61,6 +61,7 @@ class Pages(unittest.TestCase):
         self.assertTrue(alike("500 images  99.20 %", "500 images 97.60 %"))
         self.assertTrue(alike("a 1.45 spikes", "a 1.20 spikes"))
         self.assertTrue(alike("sha 0123456789abcdef", "sha fedcba9876543210"))
+        self.assertTrue(alike("Transpose__38", "Transpose__40"))
         self.assertTrue(alike("compiled in 652.9 ms", "compiled in 1.20 s"))
         self.assertTrue(alike("name     1.0\n---------", "name 1.1\n-----"))
         self.assertTrue(alike("483 of 500 right", "487 of 500 right"))
