@@ -260,6 +260,8 @@ fn usage_errors() {
     snnc("m.onnx -o m.snn --timesteps 17").error("the radix code has at most 16 digits");
     snnc("m.onnx -o m.snn --layuot nchw").error("--layout");
     snnc("m.onnx -o m.snn -q -v").error("cannot be used with");
+    snnc("m.onnx m.snn").error("the artifact is written where `-o` says");
+    snnc("m.onnx eval").error("the subcommand");
     snnc("eval m.snn").error("--data");
     snnc("run m.snn").error("INPUT.npy");
     snnc("run m.snn --explain -o x.npy").error("INPUT.npy");
@@ -378,6 +380,11 @@ fn the_report_names_the_rule_and_what_was_tried() {
         }
         compiled.compile("norm", &[code, &["--threshold", "batch-norm=3"]].concat()).ok();
     }
+    // Digits of neurons, of which the image has 8 in any case.
+    compiled.compile("auto", &["--timesteps", "auto"]).ok();
+    let tried = compiled.report("auto")["timesteps_auto"]["tried"].clone();
+    let digits: Vec<u64> = tried.as_array().unwrap().iter().map(|at| at["timesteps"].as_u64().unwrap()).collect();
+    assert!(digits[0] == 3 && digits.is_sorted_by(|a, b| a < b), "{digits:?}");
     let without = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/onnx/mlp_flat.onnx");
     let args = [without.to_str().unwrap(), "-o", "none.snn", "--threshold", "batch-norm=3"];
     snnc_in(compiled.folder.path(), args).error("the model has no batch norms");

@@ -243,7 +243,7 @@ fn refusal(held: &Locked, now: &Locked) -> Option<String> {
     let differences = held.differences(now);
     (!differences.is_empty()).then(|| {
         format!(
-            "is not what snnc.lock says: {}; nothing was written, and without --locked the lock file would follow",
+            "it is not what snnc.lock says: {}; nothing was written, and without --locked the lock file would follow",
             differences.join("; ")
         )
     })

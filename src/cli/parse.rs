@@ -1,11 +1,30 @@
 //! Words as arguments.
 
 use super::{args::Cli, help, presets};
-use clap::{CommandFactory, FromArgMatches};
+use clap::{
+    CommandFactory, FromArgMatches,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use std::ffi::OsString;
 
 /// Reads the arguments; the first is the program's name.
 pub(super) fn parse(words: Vec<OsString>) -> Result<Cli, clap::Error> {
+    read(words).map_err(one_too_many)
+}
+
+/// A second word beside the model is no command, as which clap refuses it: mostly it is the artifact, without its `-o`.
+fn one_too_many(error: clap::Error) -> clap::Error {
+    let mut command = Cli::command();
+    match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) if error.kind() == ErrorKind::ArgumentConflict && command.find_subcommand(word).is_none() => {
+            let message = format!("unexpected argument '{word}' found; the artifact is written where `-o` says");
+            command.error(ErrorKind::UnknownArgument, message)
+        }
+        _ => error,
+    }
+}
+
+fn read(words: Vec<OsString>) -> Result<Cli, clap::Error> {
     let mut command = Cli::command();
     if words.iter().take_while(|word| *word != "--").any(|word| word == "-h") {
         command = help::short(command);

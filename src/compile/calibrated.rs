@@ -49,7 +49,8 @@ pub fn calibrate<'a>(sampled: Sampled<'a>, observer: &mut dyn Observer) -> Resul
     for timesteps in candidates {
         let found = rules::best(&sampled, timesteps, observer)?;
         let percent = found.0.percent();
-        tried.extend(found.0.agreement.last());
+        // By what was asked for: in the radix code the input may have more digits than the neurons, and T with it.
+        tried.extend(found.0.agreement.last().map(|last| Agreement { timesteps, ..*last }));
         // More steps only where they help: on a plateau the earlier, cheaper network stays.
         if best.as_ref().is_none_or(|(best, _)| percent > best.percent()) {
             best = Some(found);

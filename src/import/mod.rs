@@ -43,6 +43,7 @@ mod constant;
 mod cx;
 mod equation;
 mod folding;
+mod format;
 mod head;
 mod integers;
 mod label;

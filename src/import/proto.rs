@@ -9,6 +9,7 @@
 //! which device, notes of the exporter), but for overloads of functions, which are refused.
 
 use super::{
+    format,
     problem::{Outcome, bad_opset, malformed, unreadable, unsupported_use},
     sparse, wire,
 };
@@ -237,9 +238,11 @@ impl Node {
 pub(super) fn open(bytes: &[u8]) -> Outcome<Model> {
     let proto = tract_onnx::onnx().proto_model_for_read(&mut &*bytes).map_err(|error| {
         let cause = error.root_cause().to_string();
-        unreadable("the file is not an ONNX model, or is damaged")
-            .note(cause)
-            .help("export the model again, or fetch the file again in whole")
+        format::other(bytes).unwrap_or_else(|| {
+            unreadable("the file is not an ONNX model, or is damaged")
+                .note(cause)
+                .help("export the model again, or fetch the file again in whole")
+        })
     })?;
     let Some(graph) = proto.graph else {
         return Err(unreadable("the file holds no network").note("its graph is missing").help("export the model again").into());

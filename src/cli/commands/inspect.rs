@@ -17,7 +17,7 @@ use crate::{
     },
     error::{Error, Result},
     float::canonical,
-    report::provenance,
+    report::{html::middle, provenance},
 };
 use snnc_ir::{Graph, Phase, types::Dims};
 use snnc_runtime::{
@@ -26,6 +26,9 @@ use snnc_runtime::{
 };
 use snnc_targets::{Profile, misfits};
 use std::{fmt::Write, path::Path, process::ExitCode};
+
+/// Characters of a node's name in a table: what TensorFlow Lite fuses has the names of all that was fused.
+const LONGEST_NAME: usize = 60;
 
 /// Runs the command.
 pub(crate) fn run(args: &InspectArgs, style: &Style) -> Outcome {
@@ -214,7 +217,7 @@ fn model_text(imported: &Graph, canonical: &Graph) -> String {
         let parameters: usize = node.op.params().into_iter().map(|(_, p)| imported.param(p).tensor.data.len()).sum();
         let or_blank = |n: usize| if n > 0 { n.to_string() } else { String::new() };
         rows.push(vec![
-            node.origin.to_string(),
+            middle(&node.origin.to_string(), LONGEST_NAME),
             node.op.name().to_owned(),
             node.ty.to_string(),
             or_blank(parameters),

@@ -22,6 +22,7 @@ mod tradeoff;
 mod verdict;
 
 pub use sheets::Sheet;
+pub(crate) use text::middle;
 
 use serde_json::Value;
 

@@ -49,7 +49,7 @@ fn is_unseen(c: char) -> bool {
 }
 
 /// At most `most` characters, cut in the middle: the ends of layer names tell them apart. Not escaped.
-pub(super) fn middle(text: &str, most: usize) -> String {
+pub(crate) fn middle(text: &str, most: usize) -> String {
     let characters: Vec<char> = text.chars().collect();
     if characters.len() <= most {
         return text.to_owned();
