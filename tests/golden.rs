@@ -2,13 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod common;
+
+use common::Ran;
 use serde_json::Value;
 use snnc_runtime::{Artifact, Tensor, locked::Key};
 use snnc_vault::Recipients;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
 };
 
 /// Who can open what is encrypted with fixtures/keys/age.key.
@@ -16,34 +19,6 @@ const RECIPIENT: &str = "age15q7p0mj6zyvgx945arjl9gglhh0nv6hm3wl4kl8r0th5f2d6wdd
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
-}
-
-/// What a command printed and how it exited.
-struct Ran {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-impl Ran {
-    fn of(output: Output) -> Self {
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Self { code: output.status.code().expect("no signal"), stdout: text(output.stdout), stderr: text(output.stderr) }
-    }
-
-    /// The command exited so; its results.
-    #[track_caller]
-    fn exits(self, code: i32) -> String {
-        assert_eq!(self.code, code, "{}\n{}", self.stdout, self.stderr);
-        self.stdout
-    }
-
-    /// The command failed with an error that says this.
-    #[track_caller]
-    fn error(self, part: &str) {
-        assert!(self.code == 2 && self.stderr.contains(part), "`{part}` is not in:\n{}\n{}", self.stdout, self.stderr);
-        assert!(self.stdout.is_empty(), "{}", self.stdout);
-    }
 }
 
 /// A folder with the artifact `m.snn`, its model `m.onnx` and the images `test.npz`.

@@ -1,6 +1,7 @@
 //! How an audit is made.
 
-use super::{case::Effort, store::Store};
+use super::{attack::Loot, case::Effort, store::Store};
+use crate::error::Result;
 
 /// Multiply-accumulates a second of processor time, by which cells are estimated. A constant, so that a quick audit makes the same cells on
 /// every machine.
@@ -20,4 +21,25 @@ pub struct Conduct<'a> {
     pub budget: Option<f64>,
     /// Where results are kept.
     pub store: Option<&'a Store>,
+}
+
+impl Conduct<'_> {
+    /// What a piece of work got before, where results are kept.
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    pub fn kept(&self, work: &str) -> Result<Option<Loot>> {
+        self.store.map_or(Ok(None), |store| store.load(work))
+    }
+
+    /// What a piece of work got, kept where results are.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn keep(&self, work: &str, loot: Loot) -> Result<Loot> {
+        if let Some(store) = self.store {
+            store.save(work, &loot)?;
+        }
+        Ok(loot)
+    }
 }

@@ -95,16 +95,9 @@ fn random_weights(case: &Case<'_>, conduct: &Conduct<'_>) -> Result<Floor> {
         let why = format!("estimated at {seconds:.0} s of processor time, which is too much for a quick audit; a full one makes it");
         return Ok(floor(Vec::new(), Some(why)));
     }
-    let kept = conduct.store.map(|store| store.load(WORK)).transpose()?.flatten();
-    let loot = match kept {
+    let loot = match conduct.kept(WORK)? {
         Some(loot) => loot,
-        None => {
-            let loot = search(case, conduct.effort)?;
-            if let Some(store) = conduct.store {
-                store.save(WORK, &loot)?;
-            }
-            loot
-        }
+        None => conduct.keep(WORK, search(case, conduct.effort)?)?,
     };
     let last = loot.stages.last().map(|stage| recognised(case, &stage.pictures)).transpose()?;
     Ok(floor(last.unwrap_or_default(), None))

@@ -113,10 +113,7 @@ pub fn audit(case: &Case<'_>, conduct: &Conduct<'_>, observer: &mut dyn Observer
         for cell in cells {
             done += 1;
             if !made.contains_key(&cell.work) {
-                let kept = match conduct.store {
-                    Some(store) => store.load(&cell.work)?,
-                    None => None,
-                };
+                let kept = conduct.kept(&cell.work)?;
                 let seconds = cell.macs / NOMINAL_SPEED;
                 let why = if kept.is_some() {
                     None
@@ -136,13 +133,7 @@ pub fn audit(case: &Case<'_>, conduct: &Conduct<'_>, observer: &mut dyn Observer
                 }
                 let loot = match kept {
                     Some(loot) => loot,
-                    None => {
-                        let loot = attack.run(case, &cell, conduct.effort)?;
-                        if let Some(store) = conduct.store {
-                            store.save(&cell.work, &loot)?;
-                        }
-                        loot
-                    }
+                    None => conduct.keep(&cell.work, attack.run(case, &cell, conduct.effort)?)?,
                 };
                 spent += seconds;
                 attacked.findings.extend(loot.findings.iter().cloned());

@@ -27,6 +27,13 @@ impl Ran {
         self
     }
 
+    /// The command exited so; its results.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> String {
+        assert_eq!(self.code, code, "{}\n{}", self.stdout, self.stderr);
+        self.stdout
+    }
+
     /// The command failed with an error that says this.
     #[track_caller]
     pub fn error(self, part: &str) -> Self {
