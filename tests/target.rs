@@ -114,6 +114,7 @@ fn numbers_that_do_not_fit_leave_the_report() {
         "{}",
         ran.stderr
     );
+    assert!(ran.stderr.contains("= help: compile with `--weights 4`"), "{}", ran.stderr);
     assert!(ran.stderr.contains("the artifact was not written; the report was"), "{}", ran.stderr);
     assert_eq!(fs::read_to_string(folder.path().join("m.snn")).unwrap(), "older");
     let target = &json(&folder, "m.report.json")["target"];

@@ -7,42 +7,60 @@ use crate::{
 };
 use snnc_ir::Tensor;
 
-/// What a parameter is called, its limit, and what would fit.
+/// What a parameter is called, its limit, and what would fit in so many bits.
 struct Number {
     role: &'static str,
     key: &'static str,
     name: &'static str,
-    would_fit: &'static str,
+    would_fit: fn(u32) -> String,
 }
 
 const NUMBERS: [Number; 6] = [
-    Number { role: "weight", key: "weight-bits", name: "weight", would_fit: "compile with `--weights 8`" },
+    Number { role: "weight", key: "weight-bits", name: "weight", would_fit: fewer_weights },
     Number {
         role: "factor",
         key: "weight-bits",
         name: "factor",
-        would_fit: "compile with `--weights 8`, or take another form of the model: the factor makes up for a sum of layers of different scales",
+        would_fit: |_| "train a network without shortcuts: the factor makes up for a sum of different scales".into(),
     },
     Number {
         role: "bias",
         key: "bias-bits",
         name: "bias",
-        would_fit: "compile with `--bias-bits` of that number; if it is too long all the same, train the network with smaller biases",
+        would_fit: |bits| {
+            format!("compile with `--bias-bits {bits}` or fewer; if it is too long all the same, train the network with smaller biases")
+        },
     },
     Number {
         role: "offset",
         key: "bias-bits",
         name: "constant current",
-        would_fit: "compile with `--bias-bits` of that number; if it is too long all the same, let the host add it",
+        would_fit: |bits| format!("compile with `--bias-bits {bits}` or fewer; if it is too long all the same, let the host add it"),
     },
-    Number { role: "threshold", key: "threshold-bits", name: "threshold", would_fit: "compile with `--threshold-bits` of that number" },
+    Number {
+        role: "threshold",
+        key: "threshold-bits",
+        name: "threshold",
+        would_fit: |bits| format!("compile with `--threshold-bits {bits}`"),
+    },
     Number {
         role: "initial",
         key: "potential-bits",
         name: "potential before the first step",
-        would_fit: "compile with `--v-init zero`, or with `--weights 8`",
+        would_fit: |bits| {
+            format!("compile with `--v-init zero`, or with `--threshold-bits {bits}`: potentials begin at half the threshold, and a bias")
+        },
     },
 ];
+
+/// What makes weights of so many bits.
+fn fewer_weights(bits: u32) -> String {
+    match bits {
+        8.. => "compile with `--weights 8`".into(),
+        4.. => "compile with `--weights 4`".into(),
+        _ => "train the network for so few bits, with a scale that makes them whole numbers: `--weights 4` rounds to no fewer".into(),
+    }
+}
 
 /// Numbers that need more bits than a target has, and thresholds that differ where it has one.
 pub(super) fn check(network: &Network<'_>, limits: &Limits) -> Vec<Misfit> {
@@ -55,7 +73,7 @@ pub(super) fn check(network: &Network<'_>, limits: &Limits) -> Vec<Misfit> {
                 let bits = bits(tensor);
                 if let Some(limit) = limit.filter(|limit| bits > limit.is) {
                     let says = format!("a {} has {} bits, and one here needs {bits}", number.name, limit.is);
-                    found.push(Misfit::of_node(network.at(node), number.key, limit.source.as_ref(), says, number.would_fit));
+                    found.push(Misfit::of_node(network.at(node), number.key, limit.source.as_ref(), says, (number.would_fit)(limit.is)));
                 }
             }
             if role == "threshold"
