@@ -18,6 +18,7 @@
 //! |---|---|
 //! | `input` | layout and range of the input |
 //! | `material` | which samples there are, and how they are shared out |
+//! | `image_steps` | rounding of the image that its pixels make superfluous |
 //! | `ranges` | what bounded activations see of samples |
 //! | `draft` | a spiking graph by one rule, for one number of time steps |
 //! | `digits`, `bits` | how many digits and bits each layer gets |
@@ -36,6 +37,7 @@ mod digits;
 mod draft;
 mod emitted;
 mod fitted;
+mod image_steps;
 mod input;
 mod material;
 mod measured;

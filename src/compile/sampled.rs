@@ -3,6 +3,7 @@
 use super::{
     canonical::Canonical,
     fitted::Fitted,
+    image_steps::drop_image_steps,
     input::Input,
     material::{self, Material},
     ranges,
@@ -12,7 +13,7 @@ use crate::{
     error::{Error, Result},
     float::{passes::Stage, with_batch_norms},
     observer::Observer,
-    options::{Options, Rule, Threshold},
+    options::{Coding, Options, Rule, Threshold},
     synthesize::Source,
 };
 use snnc_ir::{Graph, Phase};
@@ -21,6 +22,9 @@ use std::{
     path::Path,
     time::{Duration, Instant},
 };
+
+/// Digits of the numbers that images become where they are pixels of 8 bits.
+const PIXEL_DIGITS: u32 = 8;
 
 const BOUND: Stage = Stage { name: "bound", passes: snnc_passes::BOUND, phase: Phase::Canonical };
 const RECTIFY: Stage = Stage { name: "rectify", passes: snnc_passes::RECTIFY, phase: Phase::Canonical };
@@ -69,12 +73,23 @@ pub fn sample<'a>(fitted: Fitted<'a>, observer: &mut dyn Observer) -> Result<Sam
     let deadline = options.budget.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
     let source = Source { float, normed: normed.as_ref(), canvas: &input.canvas };
     let material = material::gather(source, options, data, observer)?;
-    let rectified = rectify(float, options, &material, model, observer)?;
+    let rectified = rectify(float, options, &input, &material, model, observer)?;
     Ok(Sampled { canonical, input, normed, material, rectified, deadline })
 }
 
-fn rectify(float: &Graph, options: &Options, material: &Material, model: &Path, observer: &mut dyn Observer) -> Result<Graph> {
+fn rectify(
+    float: &Graph,
+    options: &Options,
+    input: &Input,
+    material: &Material,
+    model: &Path,
+    observer: &mut dyn Observer,
+) -> Result<Graph> {
     let mut graph = float.clone();
+    // Who asks for finer numbers than pixels wants them rounded as the network does.
+    if options.input_digits == PIXEL_DIGITS && options.coding == Coding::Direct {
+        drop_image_steps(&mut graph, &input.canvas)?;
+    }
     let settings = Settings { code: options.code.in_ir(), ..Settings::default() };
     let ranges = ranges::of(&graph, material)?;
     BOUND.run(&mut graph, &mut PassCx::new(&settings).with_ranges(Some(&ranges)), model, observer)?;
