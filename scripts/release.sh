@@ -51,12 +51,14 @@ if [ "${target%%-*}" != "${host%%-*}" ]; then
 fi
 for shell in bash zsh fish powershell; do "${run[@]}" completions "$shell" > "$work/$name/completions/snnc.$shell"; done
 "${run[@]}" manual "$work/$name/man"
+# Without a number of its own or today's date, so that the same release has the same bill.
+time=$(git log -1 --format=%ct 2> /dev/null || echo 0)
+export SOURCE_DATE_EPOCH=$time
 cargo cyclonedx --quiet --format json --target "$target" --manifest-path Cargo.toml --override-filename "$name.cdx"
 mv "$name.cdx.json" "$dest/"
 find . -name "$name.cdx.json" -not -path './target/*' -delete
 cp "$dest/$name.cdx.json" "$work/$name/snnc.cdx.json"
 
-time=$(git log -1 --format=%ct 2> /dev/null || echo 0)
 tar --sort=name --mtime="@$time" --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -C "$work" -cf - "$name" | gzip -9 -n > "$dest/$name.tar.gz"
 (cd "$dest" && sha256sum "$name.tar.gz" "$name.cdx.json" > SHA256SUMS)
 if [ -n "${SIGNING_KEY:-}" ]; then
