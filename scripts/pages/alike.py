@@ -5,8 +5,8 @@ spikes, energies. So words, structure and small whole numbers must be the same; 
 by 4 points, whole numbers from 100 on by a twentieth. Digests, in hexadecimal, need only be digests, times times, and the
 numbers that tf2onnx counts nodes with (`Transpose__38`) numbers; how wide a table's columns are does not matter.
 
-What attacks get of a network depends on its weights so much that blocks which say it are marked: there any number will do, and three lines of four must
-have the same words.
+What attacks get of a network, or which images it gets wrong, depends on its weights so much that blocks which say it are marked: there any number will do, and
+three lines of four must have the same words.
 """
 import difflib
 import re

@@ -7,7 +7,8 @@ Three kinds of block are followed, in the order of the page:
 - all else is for people.
 
 `<!-- starts with: archive -->` says what lies in the folder at the beginning: `archive`, `wheel`, or files of fixtures/ by their path there.
-`<!-- differs -->` in front of a console block says that it tells what attacks get, which differs from network to network.
+`<!-- differs -->` in front of a console block says that it tells what hangs on single weights, which differ between processors: what attacks get, which images
+a network gets wrong.
 """
 import dataclasses
 import re
