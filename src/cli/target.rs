@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use snnc_ir::{Diagnostic, Graph};
 use snnc_project::vocabulary::Writes;
 use snnc_targets::{Misfit, Profile, Says, misfits, misfits_of_neurons};
-use std::path::Path;
 
 /// The profile of a name that `snnc targets` lists, or of a file.
 ///
@@ -55,7 +54,7 @@ pub(super) fn agrees(args: &CompileArgs, profile: &Profile) -> Result<()> {
             _ => None,
         },
     };
-    held(&misfits_of_neurons(&says, profile), profile, &args.model)
+    held(&misfits_of_neurons(&says, profile), profile)
 }
 
 /// What of a network does not fit, as messages.
@@ -67,12 +66,8 @@ pub(super) fn objections(graph: &Graph, profile: &Profile) -> Vec<Diagnostic> {
 ///
 /// # Errors
 /// With all that does not fit.
-pub(super) fn held(misfits: &[Misfit], profile: &Profile, model: &Path) -> Result<()> {
-    if misfits.is_empty() {
-        return Ok(());
-    }
-    let about = |said: Diagnostic| said.in_file(model.display().to_string());
-    Err(Error::Refused(diagnostics(misfits, profile).into_iter().map(about).collect()))
+pub(super) fn held(misfits: &[Misfit], profile: &Profile) -> Result<()> {
+    if misfits.is_empty() { Ok(()) } else { Err(Error::Refused(diagnostics(misfits, profile))) }
 }
 
 /// What the report says of it.

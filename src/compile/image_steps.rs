@@ -26,9 +26,11 @@ const NEAR: f32 = 1e-3;
 pub fn drop_image_steps(graph: &mut Graph, canvas: &Canvas) -> Result<()> {
     let Some((steps, size)) = first_steps(graph) else { return Ok(()) };
     let operand = graph.operand(steps).ok_or_else(|| Error::Internal("steps have an operand".into()))?;
-    let images = all_pixels(graph, canvas)?;
-    let (before, after) = (values(graph, operand, &images)?, values(graph, steps, &images)?);
-    if before.data.iter().zip(&after.data).all(|(x, y)| (x - y).abs() <= NEAR * size) {
+    let mut part = graph.clone();
+    part.set_output(steps, "", Head::None);
+    part.prune();
+    let values = eval::run_all(&part, &all_pixels(graph, canvas)?, Mode::Float).map_err(|error| Error::Internal(error.to_string()))?;
+    if values[&operand].data.iter().zip(&values[&steps].data).all(|(x, y)| (x - y).abs() <= NEAR * size) {
         graph.bypass(steps);
         graph.prune();
     }
@@ -59,14 +61,6 @@ fn all_pixels(graph: &Graph, canvas: &Canvas) -> Result<Tensor> {
     let mut dims = graph[input].ty.dims.clone();
     dims[0] = count;
     Ok(Tensor::new(dims, canvas.to_model(&images.collect::<Vec<_>>())))
-}
-
-/// What a node makes of images.
-fn values(graph: &Graph, node: NodeId, images: &Tensor) -> Result<Tensor> {
-    let mut part = graph.clone();
-    part.set_output(node, "", Head::None);
-    part.prune();
-    eval::run(&part, images, Mode::Float).map_err(|error| Error::Internal(error.to_string()))
 }
 
 #[cfg(test)]

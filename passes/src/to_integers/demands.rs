@@ -52,14 +52,9 @@ pub(super) fn sizes(graph: &Graph, units: &Units, settings: &Settings) -> Result
     let bounds = bounds(graph, settings);
     let mut demands = vec![Demand::default(); units.count()];
     for node in graph.topological() {
-        let currents = graph[node].op.params().into_iter().find(|(role, _)| ["bias", "offset"].contains(role));
-        if let (Some(bits), Some((_, currents))) = (settings.bias_bits, currents) {
-            let (ty, most) = (&graph[node].ty, BIAS_ROOM * largest_of(bits));
-            for (entry, current) in spread(graph, currents, ty).into_iter().enumerate() {
-                if let Some(class) = units.class(node, entry / ty.plane().max(1) % ty.channels()) {
-                    demands[class].least = demands[class].least.max(f64::from(current.abs()) / most);
-                }
-            }
+        if let (Some(bits), Some(currents)) = (settings.bias_bits, constant_currents(graph, node)) {
+            let most = BIAS_ROOM * most_in(bits);
+            ask(&mut demands, units, node, currents.into_iter().map(|current| current / most));
         }
         match &graph[node].op {
             Operator::Conv2d { .. } | Operator::Linear { .. } | Operator::Scale { .. } => {
@@ -75,22 +70,12 @@ pub(super) fn sizes(graph: &Graph, units: &Units, settings: &Settings) -> Result
             }
             _ => {}
         }
-        for (channel, &bound) in bounds[&node].iter().enumerate() {
-            if let Some(class) = units.class(node, channel) {
-                demands[class].least = demands[class].least.max(gathered(bound, settings) / ROOM);
-            }
-        }
+        ask(&mut demands, units, node, bounds[&node].iter().map(|&bound| gathered(bound, settings) / ROOM));
         let Some((threshold, levels)) = threshold(&graph[node].op) else { continue };
         let operand = graph.operand(node).expect("a neuron has one operand");
-        let thetas = broadcast(&graph.param(threshold).tensor, &graph[node].ty.dims);
-        let (channels, plane) = (graph[node].ty.channels(), graph[node].ty.plane());
-        let most = settings.threshold_bits.map_or(f64::INFINITY, largest_of);
-        for (entry, theta) in thetas.into_iter().enumerate() {
-            if let Some(class) = units.class(operand, entry / plane % channels) {
-                let theta = f64::from(theta);
-                demands[class].least = demands[class].least.max(theta * (levels + 1.0) / ROOM).max(theta / most);
-            }
-        }
+        let most = settings.threshold_bits.map_or(f64::INFINITY, most_in);
+        let thetas = largest_by_channel(&graph.param(threshold).tensor, &graph[node].ty);
+        ask(&mut demands, units, operand, thetas.into_iter().map(|theta| (theta * (levels + 1.0) / ROOM).max(theta / most)));
     }
     let rows = Rows::new(graph, units, &bounds);
     while let Some(sizes) = settle(&demands, &rows, settings) {
@@ -109,17 +94,39 @@ pub(super) fn sizes(graph: &Graph, units: &Units, settings: &Settings) -> Result
     ))
 }
 
-/// A parameter for all entries of a node: of a layer, whose bias has one entry a channel, or broadcast.
-fn spread(graph: &Graph, parameter: ParamId, ty: &TensorType) -> Vec<f32> {
-    let tensor = &graph.param(parameter).tensor;
-    if tensor.dims.len() == 1 && ty.dims.len() > 1 {
-        return broadcast(&Tensor::new(ty.per_channel(), tensor.data.clone()), &ty.dims);
+/// Asks of the units of a node's channels that they be no less than this, channel by channel.
+fn ask(demands: &mut [Demand], units: &Units, node: NodeId, least: impl Iterator<Item = f64>) {
+    for (channel, least) in least.enumerate() {
+        if let Some(class) = units.class(node, channel) {
+            demands[class].least = demands[class].least.max(least);
+        }
     }
-    broadcast(tensor, &ty.dims)
+}
+
+/// The largest size of the constant currents of every channel: of biases, or of a shift.
+fn constant_currents(graph: &Graph, node: NodeId) -> Option<Vec<f64>> {
+    match &graph[node].op {
+        Operator::Conv2d { bias: Some(bias), .. } | Operator::Linear { bias: Some(bias), .. } => {
+            Some(graph.param(*bias).tensor.data.iter().map(|b| f64::from(b.abs())).collect())
+        }
+        Operator::Shift { offset } => Some(largest_by_channel(&graph.param(*offset).tensor, &graph[node].ty)),
+        _ => None,
+    }
+}
+
+/// The largest size of a parameter in every channel of what it broadcasts over.
+fn largest_by_channel(tensor: &Tensor, ty: &TensorType) -> Vec<f64> {
+    let (channels, plane) = (ty.channels(), ty.plane().max(1));
+    let mut largest = vec![0.0f64; channels];
+    for (entry, value) in broadcast(tensor, &ty.dims).into_iter().enumerate() {
+        let at = &mut largest[entry / plane % channels];
+        *at = at.max(f64::from(value.abs()));
+    }
+    largest
 }
 
 /// The largest whole number of so many bits, its sign included.
-pub(super) fn largest_of(bits: u32) -> f64 {
+pub(super) fn most_in(bits: u32) -> f64 {
     f64::from((1u32 << (bits - 1)) - 1)
 }
 
@@ -302,16 +309,7 @@ fn bounds(graph: &Graph, settings: &Settings) -> BTreeMap<NodeId, Vec<f64>> {
     for node in graph.topological() {
         let operands = graph.operands(node);
         let (ty, channels) = (&graph[node].ty, graph[node].ty.channels());
-        let plane = ty.plane().max(1);
         let tensor = |id: &ParamId| &graph.param(*id).tensor;
-        let largest_of = |id: &ParamId| {
-            let mut largest = vec![0.0f64; channels];
-            for (entry, value) in broadcast(tensor(id), &ty.dims).into_iter().enumerate() {
-                let at = &mut largest[entry / plane % channels];
-                *at = at.max(f64::from(value.abs()));
-            }
-            largest
-        };
         let mut own = vec![0.0f64; channels];
         match &graph[node].op {
             Operator::Input => own.fill(f64::from(settings.input_levels)),
@@ -330,10 +328,10 @@ fn bounds(graph: &Graph, settings: &Settings) -> BTreeMap<NodeId, Vec<f64>> {
                 }
             }
             Operator::Scale { factor } => {
-                own = largest_of(factor).iter().zip(&bounds[&operands[0]]).map(|(f, x)| f * x).collect();
+                own = largest_by_channel(tensor(factor), ty).iter().zip(&bounds[&operands[0]]).map(|(f, x)| f * x).collect();
             }
             Operator::Shift { offset } => {
-                own = largest_of(offset).iter().zip(&bounds[&operands[0]]).map(|(o, x)| o + x).collect();
+                own = largest_by_channel(tensor(offset), ty).iter().zip(&bounds[&operands[0]]).map(|(o, x)| o + x).collect();
             }
             op => {
                 // How many entries of the operand can meet in one of the result.

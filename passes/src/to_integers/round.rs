@@ -1,7 +1,7 @@
 //! The parameters of one node, rounded.
 
 use super::{
-    demands::{ROOM, Sizes, gathered, largest_of, threshold},
+    demands::{ROOM, Sizes, gathered, most_in, threshold},
     streams::Streams,
     units::Units,
 };
@@ -200,7 +200,7 @@ impl<'a> Rounding<'a> {
         let bounds = &self.sizes.bounds[&operand];
         let is_of_layers = settings.scope == Some(Scope::Layer);
         let coarse = if is_of_layers { COARSE_OF_LAYERS } else { COARSE };
-        let short = settings.threshold_bits.map_or(f64::INFINITY, largest_of);
+        let short = settings.threshold_bits.map_or(f64::INFINITY, most_in);
         // Whether θ is near enough, and the largest factor that there is room for.
         let gain = |channel: usize| {
             let unit = f64::from(units[channel]);

@@ -72,9 +72,10 @@ pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
     }
     let ruled = policy.as_ref().zip(compiled.audit.as_ref()).map(|(policy, audited)| policy.judge(&audited.audit));
     let misfits = target.as_ref().map(|profile| snnc_targets::misfits(&compiled.graph, profile)).unwrap_or_default();
-    let passed = ruled.as_ref().is_none_or(|rules| rules.iter().all(|rule| rule.passed)) && misfits.is_empty();
+    let is_kept = ruled.as_ref().is_none_or(|rules| rules.iter().all(|rule| rule.passed));
+    let passed = is_kept && misfits.is_empty();
     if let Some(rules) = &ruled {
-        compiled.report["leakage"]["policy"] = serde_json::json!({"passed": rules.iter().all(|rule| rule.passed), "rules": rules});
+        compiled.report["leakage"]["policy"] = serde_json::json!({"passed": is_kept, "rules": rules});
     }
     if let Some(profile) = &target {
         compiled.report["target"] = target::report(&misfits, profile);
@@ -93,7 +94,7 @@ pub(crate) fn run(args: &CompileArgs, style: &Style) -> Outcome {
         }
         console.print("the artifact was not written; the report was");
         if let Some(profile) = &target {
-            target::held(&misfits, profile, &args.model).map_err(&about)?;
+            target::held(&misfits, profile).map_err(&about)?;
         }
         return Ok(ExitCode::from(REFUSED));
     }

@@ -74,7 +74,7 @@ pub(crate) fn run(args: &InspectArgs, style: &Style) -> Outcome {
 /// Says whether a network fits a target.
 fn fits(graph: &Graph, profile: &Profile, path: &Path) -> std::result::Result<(), Failure> {
     let about = Failure::about(path, "fit");
-    target::held(&misfits(graph, profile), profile, path).map_err(about)?;
+    target::held(&misfits(graph, profile), profile).map_err(about)?;
     let only = if graph.phase == Phase::Whole { "" } else { ", as far as a model tells before it is compiled" };
     print(format!("\nfits `{}`{only}\n", profile.name))
 }

@@ -11,21 +11,24 @@ use snnc_ir::Tensor;
 struct Number {
     role: &'static str,
     key: &'static str,
+    limit: fn(&Limits) -> Option<&Limit<u32>>,
     name: &'static str,
     would_fit: fn(u32) -> String,
 }
 
 const NUMBERS: [Number; 6] = [
-    Number { role: "weight", key: "weight-bits", name: "weight", would_fit: fewer_weights },
+    Number { role: "weight", key: "weight-bits", limit: |limits| limits.weight_bits.as_ref(), name: "weight", would_fit: fewer_weights },
     Number {
         role: "factor",
         key: "weight-bits",
+        limit: |limits| limits.weight_bits.as_ref(),
         name: "factor",
         would_fit: |_| "train a network without shortcuts: the factor makes up for a sum of different scales".into(),
     },
     Number {
         role: "bias",
         key: "bias-bits",
+        limit: |limits| limits.bias_bits.as_ref(),
         name: "bias",
         would_fit: |bits| {
             format!("compile with `--bias-bits {bits}` or fewer; if it is too long all the same, train the network with smaller biases")
@@ -34,18 +37,21 @@ const NUMBERS: [Number; 6] = [
     Number {
         role: "offset",
         key: "bias-bits",
+        limit: |limits| limits.bias_bits.as_ref(),
         name: "constant current",
         would_fit: |bits| format!("compile with `--bias-bits {bits}` or fewer; if it is too long all the same, let the host add it"),
     },
     Number {
         role: "threshold",
         key: "threshold-bits",
+        limit: |limits| limits.threshold_bits.as_ref(),
         name: "threshold",
         would_fit: |bits| format!("compile with `--threshold-bits {bits}`"),
     },
     Number {
         role: "initial",
         key: "potential-bits",
+        limit: |limits| limits.potential_bits.as_ref(),
         name: "potential before the first step",
         would_fit: |bits| {
             format!("compile with `--v-init zero`, or with `--threshold-bits {bits}`: potentials begin at half the threshold, and a bias")
@@ -69,9 +75,9 @@ pub(super) fn check(network: &Network<'_>, limits: &Limits) -> Vec<Misfit> {
         for (role, parameter) in network.graph[node].op.params() {
             let tensor = &network.graph.param(parameter).tensor;
             for number in NUMBERS.iter().filter(|number| number.role == role) {
-                let limit = of(limits, number.key);
+                let Some(limit) = (number.limit)(limits) else { continue };
                 let bits = bits(tensor);
-                if let Some(limit) = limit.filter(|limit| bits > limit.is) {
+                if bits > limit.is {
                     let says = format!("a {} has {} bits, and one here needs {bits}", number.name, limit.is);
                     found.push(Misfit::of_node(network.at(node), number.key, limit.source.as_ref(), says, (number.would_fit)(limit.is)));
                 }
@@ -93,15 +99,6 @@ pub(super) fn check(network: &Network<'_>, limits: &Limits) -> Vec<Misfit> {
         }
     }
     found
-}
-
-fn of<'l>(limits: &'l Limits, key: &str) -> Option<&'l Limit<u32>> {
-    match key {
-        "weight-bits" => limits.weight_bits.as_ref(),
-        "bias-bits" => limits.bias_bits.as_ref(),
-        "threshold-bits" => limits.threshold_bits.as_ref(),
-        _ => limits.potential_bits.as_ref(),
-    }
 }
 
 /// Bits of the largest number, its sign included.
