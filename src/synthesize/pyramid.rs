@@ -84,23 +84,24 @@ impl Pyramid {
     fn each(&self, mut body: impl FnMut(usize, usize, f32)) {
         let mut first = 0;
         for level in &self.levels {
-            for y in 0..self.height {
-                let (above, below, down) = level.rows.places[y];
-                for x in 0..self.width {
-                    let (left, right, across) = level.columns.places[x];
+            let cells = level.rows.cells * level.columns.cells;
+            if cells == self.height * self.width {
+                (0..cells).for_each(|pixel| body(pixel, first + pixel, 1.0));
+                first += cells;
+                continue;
+            }
+            for (y, &(above, below, down)) in level.rows.places.iter().enumerate() {
+                let row = |cell: usize| first + cell * level.columns.cells;
+                let (above, below) = (row(above), row(below));
+                for (x, &(left, right, across)) in level.columns.places.iter().enumerate() {
                     let pixel = y * self.width + x;
-                    let at = |row: usize, column: usize| first + row * level.columns.cells + column;
-                    if level.rows.cells * level.columns.cells == self.height * self.width {
-                        body(pixel, at(above, left), 1.0);
-                        continue;
-                    }
-                    body(pixel, at(above, left), (1.0 - down) * (1.0 - across));
-                    body(pixel, at(above, right), (1.0 - down) * across);
-                    body(pixel, at(below, left), down * (1.0 - across));
-                    body(pixel, at(below, right), down * across);
+                    body(pixel, above + left, (1.0 - down) * (1.0 - across));
+                    body(pixel, above + right, (1.0 - down) * across);
+                    body(pixel, below + left, down * (1.0 - across));
+                    body(pixel, below + right, down * across);
                 }
             }
-            first += level.rows.cells * level.columns.cells;
+            first += cells;
         }
     }
 }

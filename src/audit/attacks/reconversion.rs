@@ -16,6 +16,14 @@ use snnc_kernels::neuron::{Derivation, Surrogate};
 /// Puts static activations in the place of neurons and inverts the float network that results.
 pub struct Reconversion;
 
+/// The float networks of an audit. The clipped one lies between the other two and never got more than both, so a quick one leaves it out.
+fn twins(effort: Effort) -> &'static [Twin] {
+    match effort {
+        Effort::Quick => &[Twin::Relu, Twin::Quantised],
+        Effort::Full => &Twin::ATTACKS,
+    }
+}
+
 fn twin(variant: &str) -> Twin {
     Twin::ATTACKS.into_iter().find(|twin| twin.name() == variant).unwrap_or(Twin::Relu)
 }
@@ -34,7 +42,7 @@ impl Attack for Reconversion {
     fn cells(&self, case: &Case<'_>, effort: Effort) -> Vec<Cell> {
         let steps = steps(effort);
         let mut cells = Vec::new();
-        for variant in [Twin::Relu.name(), Twin::Clipped.name(), Twin::Quantised.name()] {
+        for variant in twins(effort).iter().map(|twin| twin.name()) {
             for subject in Subject::ALL {
                 if subject != Subject::Snn {
                     cells.push(float_cell(case, variant, subject, "natural", steps));

@@ -1,6 +1,6 @@
 //! Means of clusters of images (k-means; Lloyd, IEEE Trans. Inf. Theory 28, 1982, from starts by k-means++; Arthur and Vassilvitskii, 2007).
 
-use super::{Directions, features::Sample, unit};
+use super::{Directions, apart, features::Sample, unit};
 use crate::synthesize::random::Random;
 
 /// Rounds.
@@ -10,10 +10,12 @@ const ROUNDS: usize = 30;
 #[must_use]
 pub fn directions(sample: &Sample, count: usize, seed: u64) -> Directions {
     let mut random = Random::new(seed ^ 0xC105_7E25, 0);
-    let apart = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
     let mut means: Vec<Vec<f32>> = vec![sample[random.below(sample.len())].clone()];
+    let mut far = vec![f32::INFINITY; sample.len()];
     while means.len() < count.min(sample.len()) {
-        let far: Vec<f32> = sample.iter().map(|x| means.iter().map(|mean| apart(x, mean)).fold(f32::INFINITY, f32::min)).collect();
+        if let Some(last) = means.last() {
+            far.iter_mut().zip(sample).for_each(|(far, x)| *far = far.min(apart(x, last)));
+        }
         let mut left = random.uniform() * far.iter().sum::<f32>();
         let at = far.iter().position(|&f| {
             left -= f;

@@ -31,6 +31,24 @@ fn unit(mut direction: Vec<f32>) -> Vec<f32> {
     direction
 }
 
+/// Partial sums of a long sum: as many as fit a vector of any processor, so that compilers use one, and the same on all.
+const PARTS: usize = 16;
+
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+    sum_of(a, b, |a, b| a * b)
+}
+
+/// The squared distance.
+fn apart(a: &[f32], b: &[f32]) -> f32 {
+    sum_of(a, b, |a, b| (a - b) * (a - b))
+}
+
+fn sum_of(a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut parts = [0.0f32; PARTS];
+    let (a, b) = (a.chunks_exact(PARTS), b.chunks_exact(PARTS));
+    let rest: f32 = a.remainder().iter().zip(b.remainder()).map(|(&a, &b)| of(a, b)).sum();
+    for (a, b) in a.zip(b) {
+        parts.iter_mut().zip(a.iter().zip(b)).for_each(|(part, (&a, &b))| *part += of(a, b));
+    }
+    parts.iter().sum::<f32>() + rest
 }
