@@ -4,20 +4,22 @@
 Needs: nothing
 Usage: leakage_study.py MODELS_DIR DATA_DIR --networks NAME=JUDGE+JUDGE[=MEMBERS=NONMEMBERS],.. [--effort quick] [--binary target/debug/snnc]
                         [--jobs 1] [--json FILE] [--pages DIR] [--arms NAME=OPTIONS;NAME=OPTIONS ..] [--audit OPTIONS]
-                        [--also METRIC,..]
+                        [--also METRIC,..] [--artifacts DIR]
 
 JUDGEs are names of other models of the same classes. Reference images are those that MODELS_DIR/manifest.json names first for the network;
 MEMBERS and NONMEMBERS are files of DATA_DIR. Two Markdown tables a network. The first: what the best of all attackers has recognised after so many
 evaluations of the network for each reconstruction, whichever judge recognises more; and the floors. The second: for every attacker what the judges
 say in the end, one number a judge, then the 95 % interval of the first; the ANN, then each arm; top-1, energy gain and CPU seconds below. The read-out
 is locked in the rows `locked`, which say in how many images a judge is sure of some class, or, where there are labels, what it recognises.
-Metrics named by --also follow in rows of their own. With --json, results are kept, and a later run skips what is there; with --pages, HTML reports are kept.
+Metrics named by --also follow in rows of their own. With --json, results are kept, and a later run skips what is there; with --pages, HTML reports are kept. With
+--artifacts, what was compiled is kept too, and audited again without another compilation.
 """
 import argparse
 import concurrent.futures
 import json
 import pathlib
 import shlex
+import shutil
 import sys
 import tempfile
 
@@ -34,10 +36,25 @@ def preprocess(model, prefix):
             common.numbers(pre["std"])]
 
 
+def compiled(args, model, arm, options, folder):
+    """The artifact and the CPU seconds of its compilation, now or in an earlier run with the same compiler and options."""
+    if not args.artifacts:
+        snn, cpu, _ = common.compile_model(args, model, None, options, folder)
+        return snn, cpu
+    kept = common.Results(args.artifacts / "compiled.json")
+    snn, settings = args.artifacts / f"{model['name']}-{arm}.snn", dict(options=options, binary=common.digest(args.binary))
+    row = kept.get(snn.name, settings)
+    if not (row and snn.exists()):
+        made, cpu, _ = common.compile_model(args, model, None, options, folder)
+        shutil.copy(made, snn)
+        row = kept.put(snn.name, dict(settings=settings, status="measured", compile_cpu=cpu))
+    return str(snn), row["compile_cpu"]
+
+
 def study(args, entry, options):
     model, judges, sets, arm = entry
     with tempfile.TemporaryDirectory() as folder:
-        snn, compile_cpu, _ = common.compile_model(args, model, None, options, folder)
+        snn, compile_cpu = compiled(args, model, arm, options, folder)
         out = f"{folder}/audit.json"
         command = [args.binary, "audit", snn, "--ann", str(args.models / model["file"]), "--audit", args.effort, "--json", out, "--as-locked",
                    "--reference", str(args.data_dir / model["eval"][0]["data"]), *shlex.split(args.audit)]
@@ -150,7 +167,10 @@ def main():
     parser.add_argument("--arms", default=ARMS)
     parser.add_argument("--audit", default="", help="further options of the audit")
     parser.add_argument("--also", default="", help="metrics that get rows of their own")
+    parser.add_argument("--artifacts", type=pathlib.Path, help="folder for what is compiled")
     args = parser.parse_args()
+    if args.artifacts:
+        args.artifacts.mkdir(parents=True, exist_ok=True)
     also = [name for name in args.also.split(",") if name]
     if args.pages:
         args.pages.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ use snnc_kernels::neuron::{Derivation, Surrogate};
 /// Puts static activations in the place of neurons and inverts the float network that results.
 pub struct Reconversion;
 
-/// The float networks of an audit. The clipped one lies between the other two and never got more than both, so a quick one leaves it out.
+/// The float networks of an audit. Clipped ones lie between the other two and never got more than both, so a quick audit leaves them out.
 fn twins(effort: Effort) -> &'static [Twin] {
     match effort {
         Effort::Quick => &[Twin::Relu, Twin::Quantised],
@@ -33,8 +33,8 @@ impl Attack for Reconversion {
         About {
             name: "reconversion",
             title: "Reconversion",
-            objective: "Images of each class, by gradient descent on a float network that is made from the artifact: a rectifier, a clipped one or a counting \
-         one stands in for every neuron.",
+            objective: "Images of each class, by gradient descent on a float network that is made from the artifact: a rectifier, a clipped one, a counting \
+         one, or what a steady current is answered by, stands in for every neuron.",
             knows: &[Knowledge::File, Knowledge::Weights, Knowledge::Thresholds],
         }
     }
