@@ -11,8 +11,8 @@ mixed: more than a compiler without data has, so that what fails here fails ther
   feature   the share of the variance of a feature that lies between classes is small, on average over features and in the worst tenth of them
   subspace  the share of the variance of all features together, each scaled to variance 1, that lies between classes is small
   decoys    the same, and as much as possible of the variance is that of 24 smooth functions of the image with long tails that no class has
-  none      a control: distillation alone
-and ANN is the network as it is.
+  none      nothing: distillation alone, a control
+  ANN       is no arm but the network as it is
 Classes are the network's own. Prints accuracies, then for each arm what the attackers of `snnc audit --as-locked` get of the float network.
 With several --audits, their seeds are 0, 1 and so on, and numbers are means. With 1 in --layers-before there is another row for an attacker who takes the features one layer further in front, which no lock hides either.
 """
@@ -278,10 +278,11 @@ def main():
                 title = arm if not layers else f"{arm}, {layers} layer before"
                 found[title] = audits(args, model, judges, path)
     print(common.markdown(["features", f"top-1, %, of {len(ys)} images", "variance between classes, % of a feature's, mean", "largest"], table))
-    print()
+    if not found:
+        return
     variants = list(dict.fromkeys(v for rows in found.values() for v in rows))
     show = lambda rows, v: " / ".join(f"{100 * n:.0f}" for n in rows[v]) if v in rows else "–"
-    print(common.markdown(["attacker", *found], [[v, *(show(rows, v) for rows in found.values())] for v in variants]))
+    print("\n" + common.markdown(["attacker", *found], [[v, *(show(rows, v) for rows in found.values())] for v in variants]))
 
 
 if __name__ == "__main__":
