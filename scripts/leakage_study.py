@@ -51,24 +51,29 @@ def compiled(args, model, arm, options, folder):
     return str(snn), row["compile_cpu"]
 
 
+def audited(args, model, snn, judges, options, folder):
+    """What an audit found in an artifact of a model, as if its read-out were locked, with CPU seconds and peak MiB."""
+    out = f"{folder}/audit.json"
+    command = [args.binary, "audit", snn, "--ann", str(args.models / model["file"]), "--audit", args.effort, "--json", out, "--as-locked",
+               "--reference", str(args.data_dir / model["eval"][0]["data"]), *options]
+    for judge in judges:
+        command += ["--judge", str(args.models / judge["file"]), *preprocess(judge, "judge")]
+    code, _, err, cpu, peak = common.run(command, folder)
+    if code != 0:
+        raise common.Failed("audit", code, err)
+    return dict(leakage=json.loads(pathlib.Path(out).read_text())["leakage"], cpu=cpu, peak=peak)
+
+
 def study(args, entry, options):
     model, judges, sets, arm = entry
     with tempfile.TemporaryDirectory() as folder:
         snn, compile_cpu = compiled(args, model, arm, options, folder)
-        out = f"{folder}/audit.json"
-        command = [args.binary, "audit", snn, "--ann", str(args.models / model["file"]), "--audit", args.effort, "--json", out, "--as-locked",
-                   "--reference", str(args.data_dir / model["eval"][0]["data"]), *shlex.split(args.audit)]
-        for judge in judges:
-            command += ["--judge", str(args.models / judge["file"]), *preprocess(judge, "judge")]
+        options = shlex.split(args.audit)
         for option, name in zip(("--members", "--nonmembers"), sets):
-            command += [option, str(args.data_dir / name)]
+            options += [option, str(args.data_dir / name)]
         if args.pages:
-            command += ["--html", str(args.pages / f"{model['name']}-{arm}.html")]
-        code, _, err, cpu, peak = common.run(command, folder)
-        if code != 0:
-            raise common.Failed("audit", code, err)
-        leakage = json.loads(pathlib.Path(out).read_text())["leakage"]
-    return dict(leakage=leakage, compile_cpu=compile_cpu, cpu=cpu, peak=peak)
+            options += ["--html", str(args.pages / f"{model['name']}-{arm}.html")]
+        return dict(compile_cpu=compile_cpu, **audited(args, model, snn, judges, options, folder))
 
 
 def show(metric, value):

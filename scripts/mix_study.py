@@ -17,7 +17,6 @@ Classes are the network's own. Prints accuracies, then for each arm what the att
 With several --audits, their seeds are 0, 1 and so on, and numbers are means. With 1 in --layers-before there is another row for an attacker who takes the features one layer further in front, which no lock hides either.
 """
 import argparse
-import json
 import math
 import pathlib
 import sys
@@ -30,7 +29,7 @@ import torch.nn.functional as F
 from onnx import numpy_helper
 
 import common
-from leakage_study import preprocess
+from leakage_study import audited
 
 BATCH = 128
 TRAINING = "cifar10_train_jpeg_1000.npz"
@@ -49,22 +48,24 @@ class Sequence(torch.nn.Module):
             raise SystemExit(f"mix_study.py knows no {', '.join(sorted(others))}")
         self.names = [i.name for i in model.graph.initializer]
         self.weights = torch.nn.ParameterList([torch.tensor(numpy_helper.to_array(i).copy()) for i in model.graph.initializer])
-        self.readout = max(k for k, n in enumerate(self.nodes) if n.op_type == "Conv")
+        self.convolutions = [k for k, n in enumerate(self.nodes) if n.op_type == "Conv"]
 
     def forward(self, x):
         """Logits, and the features before the last convolution."""
-        weights, features = dict(zip(self.names, self.weights)), None
-        for k, node in enumerate(self.nodes):
+        features = self.through(x, self.nodes[:self.convolutions[-1]])
+        return self.through(features, self.nodes[self.convolutions[-1]:]), features.flatten(1)
+
+    def through(self, x, nodes):
+        weights = dict(zip(self.names, self.weights))
+        for node in nodes:
             if node.op_type == "Conv":
                 attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-                features = x if k == self.readout else None
-                kept = x if k == self.readout else kept if k > self.readout else None
                 x = F.conv2d(x, *(weights[name] for name in node.input[1:]), stride=attributes["strides"], padding=attributes["pads"][:2])
             elif node.op_type == "Relu":
                 x = F.relu(x)
             else:
                 x = x.flatten(1)
-        return x, kept.flatten(1)
+        return x
 
     def save(self, path):
         model = onnx.ModelProto()
@@ -75,10 +76,10 @@ class Sequence(torch.nn.Module):
 
     def save_before(self, path, layers, seed):
         """The network with a random read-out in the place of its last `layers` + 1 convolutions: the features are those further in front."""
-        convolutions = [k for k, n in enumerate(self.nodes) if n.op_type == "Conv"]
-        first = convolutions[-1 - layers]
+        first = self.convolutions[-1 - layers]
+        shape = [d.dim_value for d in self.model.graph.input[0].type.tensor_type.shape.dim]
         with torch.no_grad():
-            dims = self.dims_before(first)
+            dims = self.through(torch.zeros(1, *shape[1:]), self.nodes[:first]).shape[1:]
         model = onnx.ModelProto()
         model.CopyFrom(self.model)
         del model.graph.node[first:]
@@ -93,17 +94,6 @@ class Sequence(torch.nn.Module):
         model.graph.node.append(onnx.helper.make_node("Flatten", ["scores"], [self.model.graph.output[0].name], axis=1))
         onnx.checker.check_model(model)
         onnx.save(model, path)
-
-    def dims_before(self, first):
-        shape = [d.dim_value for d in self.model.graph.input[0].type.tensor_type.shape.dim]
-        weights, x = dict(zip(self.names, self.weights)), torch.zeros(1, *shape[1:])
-        for node in self.nodes[:first]:
-            if node.op_type == "Conv":
-                attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-                x = F.conv2d(x, *(weights[name] for name in node.input[1:]), stride=attributes["strides"], padding=attributes["pads"][:2])
-            else:
-                x = F.relu(x)
-        return x.shape[1:]
 
 
 def tensor(images, model):
@@ -138,7 +128,7 @@ def between(features, classes):
 
 def nuisances(x, projections):
     """Smooth functions of an image with long tails, `[N, NUISANCES]`, mean 0 and variance 1."""
-    coarse = F.interpolate(F.avg_pool2d(x, 8), size=4, mode="area").flatten(1) @ projections
+    coarse = F.avg_pool2d(x, 8).flatten(1) @ projections
     coarse = ((coarse - coarse.mean(0)) / coarse.std(0)) ** 3
     return (coarse - coarse.mean(0)) / coarse.std(0)
 
@@ -165,7 +155,7 @@ def mixing(arm, features, classes, x, projections):
     return loss
 
 
-def train(teacher, model, arm, weight, x, args):
+def train(teacher, arm, weight, x, args):
     student = Sequence(teacher.model)
     generator = torch.Generator().manual_seed(args.seed)
     projections = torch.randn(48, NUISANCES, generator=generator)
@@ -199,30 +189,22 @@ def measured(student, x, y):
 
 def audits(args, model, judges, path):
     """What attackers get, on average over seeds."""
-    found = [audit(args, model, judges, path, seed) for seed in range(args.audits)]
+    moved = {**model, "file": str(path.resolve())}
+    with tempfile.TemporaryDirectory() as folder:
+        snn, *_ = common.compile_model(args, moved, None, ["--train", "none"], folder)
+        found = [of_ann(audited(args, moved, snn, judges, ["--only", "locked", "--seed", str(seed)], folder)) for seed in range(args.audits)]
+    print(f"audited {path.name}", file=sys.stderr, flush=True)
     return {v: [sum(rows[v][k] for rows in found) / len(found) for k in range(len(found[0][v]))] for v in found[0]}
 
 
-def audit(args, model, judges, path, seed):
-    with tempfile.TemporaryDirectory() as folder:
-        moved = {**model, "file": str(path.resolve())}
-        snn, *_ = common.compile_model(args, moved, None, ["--train", "none"], folder)
-        out = f"{folder}/audit.json"
-        command = [args.binary, "audit", snn, "--ann", str(path), "--audit", args.effort, "--json", out, "--as-locked", "--only", "locked", "--seed", str(seed),
-                   "--reference", str(args.data_dir / model["eval"][0]["data"])]
-        for judge in judges:
-            command += ["--judge", str(args.models / judge["file"]), *preprocess(judge, "judge")]
-        code, _, err, cpu, _ = common.run(command, folder)
-        if code != 0:
-            raise common.Failed("audit", code, err)
-        leakage = json.loads(pathlib.Path(out).read_text())["leakage"]
+def of_ann(found):
+    """By variant of an attack: what each judge says of the float network."""
     rows = {}
-    for attack in leakage["attacks"]:
+    for attack in found["leakage"]["attacks"]:
         for result in attack["results"]:
             if result["subject"] == "ann" and result["metrics"]:
                 first = result["metrics"][0]["name"]
                 rows[result["variant"]] = [m["value"] for m in result["metrics"] if m["name"] == first or m["name"].startswith(f"{first}_by_")]
-    print(f"audited {path.name} in {cpu:.0f} CPU s", file=sys.stderr, flush=True)
     return rows
 
 
@@ -243,7 +225,6 @@ def main():
     parser.add_argument("--keep", type=pathlib.Path, help="folder for the students; one that is there is not trained again")
     parser.add_argument("--no-audit", action="store_true", help="only train, and print accuracies")
     args = parser.parse_args()
-    args.data = args.data_dir
     torch.manual_seed(args.seed)
     [model] = common.named(args.models, [args.network], parser.error)
     judges = common.named(args.models, args.judges.split(","), parser.error)
@@ -265,7 +246,7 @@ def main():
             elif kept.exists():
                 student = Sequence(onnx.load(kept))
             else:
-                student = train(teacher, model, name, float(weight or 0), x, args)
+                student = train(teacher, name, float(weight or 0), x, args)
             accuracy, mean, most = measured(student, xs, ys)
             table.append([arm, f"{100 * accuracy:.1f}", f"{100 * mean:.0f}", f"{100 * most:.0f}"])
             print(" ".join(table[-1]), file=sys.stderr, flush=True)

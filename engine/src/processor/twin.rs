@@ -7,19 +7,18 @@ use snnc_kernels::neuron::Neurons;
 
 /// What a twin's activation makes of mean currents.
 pub(super) fn forward(twin: Twin, neurons: Neurons<'_>, x: &[f32], y: &mut [f32], timesteps: usize) {
-    let (len, count) = (neurons.threshold.len(), timesteps as f32);
-    if twin == Twin::Response {
-        neurons.sums(x, x.len() / len, timesteps, y);
-        y.iter_mut().for_each(|y| *y /= count);
-        return;
-    }
+    let count = timesteps as f32;
     let per_step = 1.0 / count;
     match twin {
         Twin::Limit => activate(neurons, x, y, no_start, |rate| rate.max(0.0)),
-        Twin::Relu | Twin::Response => activate(neurons, x, y, beyond_half(per_step), |rate| rate.max(0.0)),
+        Twin::Relu => activate(neurons, x, y, beyond_half(per_step), |rate| rate.max(0.0)),
         Twin::Clipped => activate(neurons, x, y, beyond_half(per_step), |rate| rate.clamp(0.0, 1.0)),
         // A number from 0 to T, so what a cast cuts off is what rounding down does.
         Twin::Quantised => activate(neurons, x, y, whole_start(per_step), |rate| ((rate.clamp(0.0, 1.0) * count) as i32) as f32 * per_step),
+        Twin::Response => {
+            neurons.sums(x, x.len() / neurons.threshold.len(), timesteps, y);
+            y.iter_mut().for_each(|y| *y /= count);
+        }
     }
 }
 
