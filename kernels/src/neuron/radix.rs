@@ -105,11 +105,14 @@ impl Loop for Backward<'_> {
         let Self { neurons, current, gradient, threshold, initial } = self;
         // Where a step begins is not where the line does that runs through the middle of all steps.
         let (first, last) = if neurons.rounds { (0.0, neurons.levels + 1.0) } else { (0.5, neurons.levels + 0.5) };
-        for i in 0..current.len() {
-            let theta = neurons.threshold[i];
-            let steps = (current[i] + neurons.initial[i]) / theta;
-            let passes = steps > first && steps < last;
-            let slope = if passes { gradient[i] / theta } else { 0.0 };
+        // All of one length, so that nothing is left to check within the loop, which vectors then run.
+        let len = current.len();
+        let (theta, v) = (&neurons.threshold[..len], &neurons.initial[..len]);
+        let (gradient, threshold, initial) = (&mut gradient[..len], &mut threshold[..len], &mut initial[..len]);
+        for i in 0..len {
+            let steps = (current[i] + v[i]) / theta[i];
+            let all = gradient[i] / theta[i];
+            let slope = if steps > first && steps < last { all } else { 0.0 };
             gradient[i] = slope;
             initial[i] += slope;
             threshold[i] -= slope * steps;

@@ -178,7 +178,8 @@ impl Sink for Spikes<'_> {
     fn step(self, at: usize, spikes: &[f32]) {
         // SAFETY: blocks of images do not overlap.
         let out = unsafe { self.0.part(at, spikes.len()) };
-        out.iter_mut().zip(spikes).for_each(|(out, &spike)| *out = spike as i8);
+        // A cast would look at every value by itself, for what is not a number.
+        out.iter_mut().zip(spikes).for_each(|(out, &spike)| *out = i8::from(spike > 0.0) - i8::from(spike < 0.0));
     }
 
     #[inline(always)]
@@ -240,6 +241,14 @@ impl<const RESET: u8, S: Sink> Loop for Forward<'_, RESET, S> {
     }
 }
 
+/// The values of a block, and others behind them.
+#[inline(always)]
+fn padded(values: &[f32], other: f32) -> [f32; BLOCK] {
+    let mut block = [other; BLOCK];
+    block[..values.len()].copy_from_slice(values);
+    block
+}
+
 struct Backward<'a, D, const RESET: u8>(BackwardCall<'a, D>);
 
 struct BackwardCall<'a, D> {
@@ -283,13 +292,15 @@ impl<D: Derivative, const RESET: u8> Loop for Backward<'_, D, RESET> {
                         n[i] += spike;
                     }
                 }
-                // What the loss owes to the potential after the step, and to the parameters.
-                let mut dv = [0.0f32; BLOCK];
-                let (mut of_threshold, mut of_leak) = ([0.0f32; BLOCK], [0.0f32; BLOCK]);
-                for (t, [before, now, sums]) in trace.iter().enumerate().rev() {
+                // What the loss owes to the potential after the step, and to the parameters. The loop works on copies of one length, beyond
+                // `count` on nothing: only of these is it known that none lies upon another, and vectors run it.
+                let (mut dv, mut of_threshold, mut of_leak) = ([0.0f32; BLOCK], [0.0f32; BLOCK], [0.0f32; BLOCK]);
+                let (threshold, leak) = (padded(threshold, 1.0), padded(leak, 0.0));
+                for (t, &[before, now, sums]) in trace.iter().enumerate().rev() {
                     let at = (t * images + image) * len + first;
-                    let gradient = &mut gradient[at..][..count];
-                    for i in 0..count {
+                    let of_spike = padded(&gradient[at..][..count], 0.0);
+                    let mut of_current = [0.0f32; BLOCK];
+                    for i in 0..BLOCK {
                         let (theta, m) = (threshold[i], now[i]);
                         let up = derivative.at(m * inverse[i] - 1.0) * inverse[i];
                         let fired = if m >= theta { 1.0 } else { 0.0 };
@@ -301,14 +312,15 @@ impl<D: Derivative, const RESET: u8> Loop for Backward<'_, D, RESET> {
                             (up, fired)
                         };
                         let (kept, owed) = if RESET == HARD { (1.0 - spike, m) } else { (1.0, theta) };
-                        let ds = gradient[i] - through * owed * dv[i];
+                        let ds = of_spike[i] - through * owed * dv[i];
                         let by_reset = if RESET == HARD { 0.0 } else { through * spike * dv[i] };
                         let dm = kept * dv[i] + ds * slope;
                         of_threshold[i] -= ds * up + by_reset;
                         of_leak[i] += dm * before[i];
-                        gradient[i] = dm;
+                        of_current[i] = dm;
                         dv[i] = leak[i] * dm;
                     }
+                    gradient[at..][..count].copy_from_slice(&of_current[..count]);
                 }
                 for i in 0..count {
                     parameters.threshold[first + i] += of_threshold[i];
