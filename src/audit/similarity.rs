@@ -45,7 +45,14 @@ fn gram(values: &[f32], rows: usize) -> Vec<f64> {
     let len = values.len() / rows;
     let row = |k: usize| &values[k * len..][..len];
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
-    (0..rows).flat_map(|a| (0..rows).map(move |b| (a, b))).map(|(a, b)| dot(row(a), row(b))).collect()
+    let mut products = vec![0.0; rows * rows];
+    for a in 0..rows {
+        for b in 0..=a {
+            let product = dot(row(a), row(b));
+            (products[a * rows + b], products[b * rows + a]) = (product, product);
+        }
+    }
+    products
 }
 
 /// Unbiased linear CKA of two Gram matrices.
