@@ -2,7 +2,7 @@
 //! above them.
 
 use super::{
-    attack::{Loot, Subject},
+    attack::{Loot, Stage, Subject},
     attacks::steps,
     case::{Case, Effort, macs},
     conduct::{Conduct, NOMINAL_SPEED},
@@ -11,7 +11,7 @@ use super::{
     metrics::Metric,
     models::Oracle,
     pictures::Pictures,
-    reconstruct::{Search, natural, starts},
+    reconstruct::{Search, natural, side_by_side, starts},
     surest::surest,
 };
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
     synthesize::{differentiable::Matching, random::Random, statistics::Watched},
 };
 use snnc_ir::{Graph, Provenance};
+use std::collections::BTreeSet;
 
 /// A floor.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,9 +87,10 @@ fn start_images(case: &Case<'_>) -> Result<(Floor, Floor)> {
     Ok((starts, preference))
 }
 
-/// The same inversion of a network that knows nothing: the ANN, the entries of each of its tensors shuffled.
+/// The same inversion of networks that know nothing: the ANN, the entries of each of its tensors shuffled.
 fn random_weights(case: &Case<'_>, conduct: &Conduct<'_>) -> Result<Floor> {
-    let what = "inversion of the ANN with the entries of each of its tensors in random order".to_owned();
+    let what =
+        "inversion of the ANN with the entries of each of its tensors in random order, another for each picture of a class".to_owned();
     let floor = |metrics, why| Floor { name: "random-weights", what, metrics, why };
     let seconds = macs_of_search(case, conduct.effort) / NOMINAL_SPEED;
     if conduct.effort == Effort::Quick && seconds > QUICK_SECONDS {
@@ -106,15 +108,30 @@ fn random_weights(case: &Case<'_>, conduct: &Conduct<'_>) -> Result<Floor> {
 /// Name of the search by which what is kept of it is found.
 pub const WORK: &str = "floor/random-weights";
 
-/// Inverts the network that knows nothing.
+/// Inverts networks that know nothing: one for each picture of a class, since what a judge sees in one network's pictures of a class is one
+/// draw, however many there are.
 ///
 /// # Errors
 /// If a card fails.
 pub fn search(case: &Case<'_>, effort: Effort) -> Result<Loot> {
-    let graph = shuffled(case.given.float, case.given.seed);
-    let watched = Watched::nothing(&graph)?;
-    let model = Matching { watched: &watched, weight: 0.0, units: None, device: &case.device };
-    Ok(Loot { stages: Search::new(case, &model, natural(steps(effort))).run(case)?, ..Loot::default() })
+    let classes = case.shown.iter().collect::<BTreeSet<_>>().len();
+    let networks: Vec<(usize, &[usize])> = case.shown.chunks(classes.max(1)).enumerate().collect();
+    let parts = side_by_side(&case.device, networks, |(number, shown)| {
+        let graph = shuffled(case.given.float, case.given.seed, number);
+        let watched = Watched::nothing(&graph)?;
+        let model = Matching { watched: &watched, weight: 0.0, units: None, device: &case.device };
+        Search { shown, first: number * classes, ..Search::new(case, &model, natural(steps(effort))) }.run(case)
+    });
+    let mut stages: Vec<Stage> = Vec::new();
+    for part in parts {
+        let part = part?;
+        if stages.is_empty() {
+            stages = part;
+        } else {
+            stages.iter_mut().zip(part).for_each(|(stage, part)| stage.pictures.append(part.pictures));
+        }
+    }
+    Ok(Loot { stages, ..Loot::default() })
 }
 
 /// Multiply-accumulates of that.
@@ -141,14 +158,36 @@ fn recognised(case: &Case<'_>, pictures: &Pictures) -> Result<Vec<Metric>> {
     Ok(metrics)
 }
 
-/// A graph with the entries of each of its tensors in random order.
-fn shuffled(graph: &Graph, seed: u64) -> Graph {
+/// A graph with the entries of each of its tensors in random order: another for every number.
+fn shuffled(graph: &Graph, seed: u64, number: usize) -> Graph {
     let mut shuffled = graph.clone();
+    let seed = seed ^ 0x5EED_F100 ^ (number as u64) << 32;
     for (k, (id, param)) in graph.params().enumerate() {
         let mut tensor = param.tensor.clone();
-        let mut random = Random::new(seed ^ 0x5EED_F100, k as u64);
-        random.shuffle(&mut tensor.data);
+        Random::new(seed, k as u64).shuffle(&mut tensor.data);
         shuffled.set_param(id, tensor, Provenance::Derived);
     }
     shuffled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use snnc_ir::{Phase, Tensor};
+
+    #[test]
+    fn every_network_that_knows_nothing_is_another() {
+        let mut graph = Graph::new("g", Phase::Canonical);
+        let entries: Vec<f32> = (0..60).map(|k| k as f32).collect();
+        let id = graph.add_param("w", Tensor::new([6, 10], entries.clone()), Provenance::Derived);
+        let of = |seed, number| shuffled(&graph, seed, number).param(id).tensor.data.clone();
+        let networks = [of(7, 0), of(7, 1), of(7, 2), of(8, 0)];
+        for (k, network) in networks.iter().enumerate() {
+            let mut sorted = network.clone();
+            sorted.sort_by(f32::total_cmp);
+            assert_eq!(sorted, entries, "{k}");
+            assert!(networks[..k].iter().all(|other| other != network), "{k}");
+        }
+        assert_eq!(of(7, 1), of(7, 1));
+    }
 }

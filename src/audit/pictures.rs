@@ -56,6 +56,12 @@ impl Pictures {
         Self { count, size: self.size, pixels: self.pixels[..count * self.len()].to_vec() }
     }
 
+    /// Puts others of the same size behind them.
+    pub fn append(&mut self, mut others: Self) {
+        self.count += others.count;
+        self.pixels.append(&mut others.pixels);
+    }
+
     /// As a file of such pictures would hold them.
     #[must_use]
     pub fn images(&self, name: &str) -> Images {

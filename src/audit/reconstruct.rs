@@ -121,6 +121,8 @@ pub struct Search<'a> {
     pub model: &'a dyn Differentiable,
     /// The class that each reconstruction is to show.
     pub shown: &'a [usize],
+    /// Number of the first one's start.
+    pub first: usize,
     /// How many classes there are.
     pub classes: usize,
     /// How.
@@ -137,10 +139,10 @@ impl<'a> Search<'a> {
     /// One descent for each of [`Case::shown`].
     #[must_use]
     pub fn new(case: &'a Case<'_>, model: &'a dyn Differentiable, way: Way) -> Self {
-        Self { model, shown: &case.shown, classes: case.classes, way, restarts: 1, draws: 1, before: 0 }
+        Self { model, shown: &case.shown, first: 0, classes: case.classes, way, restarts: 1, draws: 1, before: 0 }
     }
 
-    /// Searches. The starts depend on the seed and the place alone: they are the same for every network.
+    /// Searches. The starts depend on the seed and their number alone: they are the same for every network.
     ///
     /// # Errors
     /// Only on a bug.
@@ -148,13 +150,8 @@ impl<'a> Search<'a> {
         let milestones = self.way.milestones();
         let count = self.shown.len();
         let tries: Vec<(usize, usize)> = (0..self.restarts).flat_map(|restart| (0..count).map(move |k| (restart, k))).collect();
-        let is_on_card = matches!(self.model.device(), Device::Card(_));
-        let at_once = if is_on_card { ON_CARD * GROUP } else { GROUP };
-        let batches: Vec<&[(usize, usize)]> = tries.chunks(at_once).collect();
-        let descend = |batch: &[(usize, usize)]| self.descend(case, batch, &milestones);
-        // A card has threads of its own.
-        let parts: Vec<_> =
-            if is_on_card { batches.into_iter().map(descend).collect() } else { parallel::over(batches, |_, batch| descend(batch)) };
+        let at_once = if is_card(self.model.device()) { ON_CARD * GROUP } else { GROUP };
+        let parts = side_by_side(self.model.device(), tries.chunks(at_once).collect(), |batch| self.descend(case, batch, &milestones));
         let mut best: Vec<Vec<Option<Found>>> = vec![vec![None; count]; milestones.len()];
         for (batch, part) in tries.chunks(at_once).zip(parts) {
             for (best, found) in best.iter_mut().zip(part?) {
@@ -176,13 +173,14 @@ impl<'a> Search<'a> {
     /// For each milestone, the images of a batch.
     fn descend(&self, case: &Case<'_>, batch: &[(usize, usize)], milestones: &[usize]) -> Result<Vec<Vec<Found>>> {
         let canvas = &case.canvas;
-        let mut images: Vec<f32> = batch.iter().flat_map(|&(restart, k)| start(case, &self.way, restart * self.shown.len() + k)).collect();
+        let mut images: Vec<f32> =
+            batch.iter().flat_map(|&(restart, k)| start(case, &self.way, self.first + restart * self.shown.len() + k)).collect();
         let classes: Vec<usize> = batch.iter().map(|&(_, k)| self.shown[k]).collect();
         let targets: Vec<f32> = classes.iter().flat_map(|&class| target(self.classes, class)).collect();
         let stages = match &self.way {
             Way::Natural(natural) => {
                 // Groups have views of their own.
-                let seeds: Vec<u64> = batch.chunks(GROUP).map(|group| case.given.seed ^ (group[0].1 as u64) << 16).collect();
+                let seeds: Vec<u64> = batch.chunks(GROUP).map(|group| case.given.seed ^ ((self.first + group[0].1) as u64) << 16).collect();
                 let kept = natural.run(self.model, canvas, &classes, &seeds, &mut images, milestones)?;
                 kept.iter().map(|images| canvas.to_model(images)).collect()
             }
@@ -200,6 +198,15 @@ impl<'a> Search<'a> {
         };
         stages.into_iter().map(judged).collect()
     }
+}
+
+fn is_card(device: &Device) -> bool {
+    matches!(device, Device::Card(_))
+}
+
+/// Works on all items, on the processor as many at a time as there are threads: a card has threads of its own.
+pub fn side_by_side<T: Send, R: Send>(device: &Device, items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    if is_card(device) { items.into_iter().map(work).collect() } else { parallel::over(items, |_, item| work(item)) }
 }
 
 /// Inverts the float network of a subject: one image for each of [`Case::shown`].
