@@ -1,10 +1,11 @@
 //! The descent of the attacks that reconstruct: images of a class that look like photographs.
 //!
 //! An image is a start with natural statistics and what a pyramid of coarse and fine grids adds to it. Each step looks at it from another side,
-//! shifted and mirrored, and goes towards a larger margin of the class over all others together, which never saturates, and away from what no
-//! photograph has: much variation from pixel to pixel, and values beyond the range of a pixel. Every part of it is known from the
-//! literature on inversion (Mahendran and Vedaldi, CVPR 2015; Yosinski et al., 2015; Yin et al., CVPR 2020). Without them, most reconstructions
-//! look like the class to the network itself and to nobody else: `docs/decisions/015-reconstructions.md`.
+//! shifted and, if it is a photograph, mirrored. It goes towards a larger margin of the class over all others together, which never
+//! saturates, and away from what no picture has: much variation from pixel to pixel, and values beyond the range of a pixel. Every part
+//! of it is known from the literature on inversion (Mahendran and Vedaldi, CVPR 2015; Yosinski et al., 2015; Yin et al., CVPR 2020).
+//! Without them, most reconstructions look like the class to the network itself and to nobody else:
+//! `docs/decisions/015-reconstructions.md`.
 
 use crate::{
     error::Result,
@@ -49,8 +50,10 @@ pub struct Smoothing {
 
 /// Images that are looked at alike.
 pub const GROUP: usize = 8;
-/// Most pixels that a view is shifted by, for every 32 of the image's shorter side.
+/// Most pixels that a view is shifted by, for every 32 of the image's shorter side; what may be drawn has thin lines, fills its frame, and
+/// is another sign in a mirror.
 const REACH: usize = 4;
+const REACH_OF_DRAWINGS: usize = 2;
 /// Adam's learning rate, in shares of a pixel's range.
 const RATE: f32 = 0.02;
 /// Shares of it for grids of 4, 8, 16 and more cells a side; each finer one has as much less.
@@ -59,10 +62,10 @@ const SHARES: [f32; 4] = [1.0, 1.0, 0.7, 0.4];
 const FALL: f32 = 0.6;
 const LAST_RATE: f32 = 0.1;
 const BETA: [f32; 2] = [0.9, 0.99];
-/// Weights of the mean squared difference of neighbours: of photographs, and of what has one channel and is as often a drawing, whose strokes
-/// have edges.
-const VARIATION: f32 = 3200.0;
-const VARIATION_OF_DRAWINGS: f32 = 200.0;
+/// Weights of the mean squared difference of neighbours, for every pixel of the image's longer side, since the same edges are rarer among
+/// more pixels: of photographs, and of what may be drawn, whose strokes have edges.
+const VARIATION: f32 = 100.0;
+const VARIATION_OF_DRAWINGS: f32 = 7.0;
 /// Weight of the mean squared excess.
 const EXCESS: f32 = 10.0;
 
@@ -88,11 +91,9 @@ impl Natural {
         let mut adam = Adam::new(&pyramid, classes.len() * canvas.channels, shares(&pyramid), BETA);
         let mut buffers = Buffers::default();
         let mut kept = Vec::new();
-        let reach = height.min(width) * REACH / 32;
         let group = GROUP * len;
         for step in 1..=self.steps {
-            let views: Vec<View> =
-                seeds.iter().map(|seed| View::new(canvas, reach, &mut Random::new(seed ^ 0x51DE_0000, step as u64))).collect();
+            let views: Vec<View> = seeds.iter().map(|seed| View::new(canvas, &mut Random::new(seed ^ 0x51DE_0000, step as u64))).collect();
             let loss = |logits: &[f32]| self.aim.loss(logits, classes);
             let seen: Vec<f32> = images.chunks(group).zip(&views).flat_map(|(images, view)| view.of(images)).collect();
             let found = self.gradient(model, canvas, (&seen, classes.len()), (step, seeds), &loss, &mut buffers)?;
@@ -198,7 +199,8 @@ fn margin(logits: &[f32], classes: &[usize]) -> (f64, Vec<f32>) {
 
 /// Weight of the mean squared difference of neighbours.
 fn variation(canvas: &Canvas) -> f32 {
-    if canvas.channels > 1 { VARIATION } else { VARIATION_OF_DRAWINGS }
+    let of_pixel = if canvas.may_be_drawn() { VARIATION_OF_DRAWINGS } else { VARIATION };
+    of_pixel * canvas.height.max(canvas.width) as f32
 }
 
 /// Adds the gradient of the priors of an image, channels first.
@@ -233,18 +235,21 @@ fn from_model(canvas: &Canvas, gradient: &[f32]) -> Vec<f32> {
     pixels
 }
 
-/// An image as it is looked at: shifted, what is beyond its edge mirrored in, and from the other side or not.
+/// An image as it is looked at: shifted, what is beyond its edge mirrored in, and, of a photograph, from the other side or not.
 struct View {
     /// For each pixel the one that stands there.
     pixels: Vec<usize>,
 }
 
 impl View {
-    fn new(canvas: &Canvas, reach: usize, random: &mut Random) -> Self {
+    fn new(canvas: &Canvas, random: &mut Random) -> Self {
         let (height, width) = (canvas.height as isize, canvas.width as isize);
+        let side = canvas.height.min(canvas.width);
+        let is_drawn = canvas.may_be_drawn();
+        let reach = if is_drawn { (side * REACH_OF_DRAWINGS).div_ceil(32) } else { side * REACH / 32 };
         let mut offset = || random.below(2 * reach + 1) as isize - reach as isize;
         let (down, right) = (offset(), offset());
-        let is_mirrored = reach > 0 && random.uniform() < 0.5;
+        let is_mirrored = !is_drawn && reach > 0 && random.uniform() < 0.5;
         // Less than the side beyond the edge.
         let reflected = |at: isize, side: isize| {
             if at < 0 {
@@ -335,18 +340,38 @@ mod tests {
 
     #[test]
     fn a_view_gives_back_what_it_took() {
-        let canvas = canvas();
-        for draw in 0..20 {
-            let view = View::new(&canvas, 2, &mut Random::new(1, draw));
-            let images: Vec<f32> = (0..2 * canvas.len()).map(|k| k as f32).collect();
-            let seen = view.of(&images);
-            assert_eq!(seen.len(), images.len());
-            let ones = vec![1.0; seen.len()];
-            let mut taken = vec![0.0; images.len()];
-            view.add_back(&ones, &mut taken);
-            let dot: f64 = taken.iter().zip(&images).map(|(a, b)| f64::from(a * b)).sum();
-            let sum: f64 = seen.iter().map(|&v| f64::from(v)).sum();
-            assert!((dot - sum).abs() < 1e-6 * sum, "the one is the transpose of the other");
+        for dims in [[1, 2, 16, 20], [1, 1, 9, 12], [1, 3, 1, 40], [1, 1, 1, 40]] {
+            let canvas = Canvas::new(&TensorType::f32(dims), Layout::Nchw, &Preprocess::default());
+            for draw in 0..20 {
+                let view = View::new(&canvas, &mut Random::new(1, draw));
+                let images: Vec<f32> = (0..2 * canvas.len()).map(|k| k as f32).collect();
+                let seen = view.of(&images);
+                assert_eq!(seen.len(), images.len());
+                let ones = vec![1.0; seen.len()];
+                let mut taken = vec![0.0; images.len()];
+                view.add_back(&ones, &mut taken);
+                let dot: f64 = taken.iter().zip(&images).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+                let sum: f64 = seen.iter().map(|&v| f64::from(v)).sum();
+                assert!((dot - sum).abs() < 1e-6 * sum, "the one is the transpose of the other");
+            }
         }
+    }
+
+    #[test]
+    fn only_photographs_are_mirrored() {
+        let mirrored = |dims: [usize; 4]| {
+            let canvas = Canvas::new(&TensorType::f32(dims), Layout::Nchw, &Preprocess::default());
+            // In the middle nothing of the edge is seen.
+            let middle = canvas.height / 2 * canvas.width + canvas.width / 2;
+            (0..40)
+                .filter(|&draw| {
+                    let pixels = View::new(&canvas, &mut Random::new(1, draw)).pixels;
+                    pixels[middle] > pixels[middle + 1]
+                })
+                .count()
+        };
+        assert!((10..30).contains(&mirrored([1, 3, 32, 32])));
+        assert_eq!(mirrored([1, 1, 28, 28]), 0, "a sign is another in a mirror");
+        assert_eq!(mirrored([1, 3, 1, 40]), 0, "and so is a series of time");
     }
 }

@@ -230,8 +230,7 @@ pub fn starts(case: &Case<'_>, count: usize) -> Pictures {
 fn start(case: &Case<'_>, way: &Way, number: usize) -> Vec<f32> {
     let mut random = Random::new(case.given.seed ^ 0xA77A_C000, number as u64);
     match way {
-        // What has one channel is as often a drawing.
-        Way::Natural(_) if case.canvas.channels > 1 && random.below(SCENES) == 0 => scene(&case.canvas, &mut random),
+        Way::Natural(_) if !case.canvas.may_be_drawn() && random.below(SCENES) == 0 => scene(&case.canvas, &mut random),
         Way::Natural(_) => prior::image(&case.canvas, &mut random),
         Way::Impressions(_) => (0..case.canvas.len()).map(|_| random.uniform()).collect(),
     }

@@ -48,6 +48,12 @@ impl Canvas {
         Self { channels, height, width, layout, range }
     }
 
+    /// Whether its pictures are as often drawings and symbols as photographs: those of one channel are.
+    #[must_use]
+    pub fn may_be_drawn(&self) -> bool {
+        self.channels == 1
+    }
+
     /// Values of one image.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -8,8 +8,7 @@ use super::{canvas::Canvas, random::Random};
 
 /// One image.
 pub fn image(canvas: &Canvas, random: &mut Random) -> Vec<f32> {
-    // Images of one channel are as often drawings and symbols as photographs.
-    if canvas.channels == 1 && canvas.height > 1 && random.uniform() < 0.5 {
+    if canvas.may_be_drawn() && canvas.height > 1 && random.uniform() < 0.5 {
         return strokes(canvas, random);
     }
     let leaves = random.uniform() < 0.5;
