@@ -17,7 +17,7 @@ use crate::{
 };
 use snnc_engine::{Device, Plan, plan::Tail};
 use snnc_ir::{Graph, Operator, ParamId, Provenance, TensorType};
-use snnc_runtime::{Network, artifact::Artifact};
+use snnc_runtime::{Code, Network, artifact::Artifact};
 use std::collections::BTreeSet;
 
 pub use crate::options::Effort;
@@ -201,10 +201,15 @@ impl<'a> Case<'a> {
         macs(self.given.float)
     }
 
-    /// Those of the spiking network for one image, if all of it ran at every step.
+    /// Those of the spiking network for one image: in the rate code as if all of it ran at every step; in the radix code all steps are one
+    /// pass, in counts.
     #[must_use]
     pub fn spiking_macs(&self, timesteps: usize) -> f64 {
-        macs(&self.spiking) * timesteps as f64
+        let passes = match self.network.spec().code {
+            Code::Rate => timesteps,
+            Code::Radix => 1,
+        };
+        macs(&self.spiking) * passes as f64
     }
 }
 
