@@ -80,13 +80,13 @@ def show(metric, value):
     return f"{100 * value:.0f}" if metric["unit"] == "share" else f"{value:.2f}"
 
 
-def number(metrics, name=None):
-    """A metric, or the first, with its interval; the same of further judges beside it."""
+def number(metrics, name=None, intervals=True):
+    """A metric, or the first, with its interval if asked for; the same of further judges beside it."""
     first = next((m for m in metrics if name in (None, m["name"])), None)
     if not first:
         return "–"
     shown = [show(m, m["value"]) for m in metrics if m is first or m["name"].startswith(f"{first['name']}_by_")]
-    interval = first["interval_95"]
+    interval = intervals and first["interval_95"]
     return " / ".join(shown) + (f" ({show(first, interval[0])}–{show(first, interval[1])})" if interval else "")
 
 
@@ -144,7 +144,7 @@ def attackers(arms, rows, also):
         table.append([f"{key[0]} ({key[1]})", unit, chance, number(ann["metrics"]) if ann else "–", *cells])
         for name in also:
             subjects = [ann, *(results(rows[arm]["leakage"]).get(key, {}).get("snn") if arm in rows else None for arm in arms)]
-            cells = [number(subject["metrics"], name) if subject else "–" for subject in subjects]
+            cells = [number(subject["metrics"], name, intervals=False) if subject else "–" for subject in subjects]
             if any(cell != "–" for cell in cells):
                 table.append([f"{key[0]} ({key[1]})", name, "–", *cells])
     first = next(iter(rows.values()))["leakage"]

@@ -1,6 +1,9 @@
 //! Distances between what was reconstructed and real images, in the features of a network.
 
-use super::{Metric, Unit, interval::bootstrap};
+use super::{
+    Metric, Unit,
+    interval::{bootstrap, bootstrap_around},
+};
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
 /// Features of a set of pictures, `[count, len]`.
@@ -40,12 +43,15 @@ pub fn to_references(made: Features<'_>, real: Features<'_>, seed: u64) -> Vec<M
     if made.len <= MOST {
         let real_moments = Moments::of(real, &(0..real.count()).collect::<Vec<_>>());
         let distance = |chosen: &[usize]| frechet(&Moments::of(made, chosen), &real_moments);
-        let interval = if made.len <= DRAWN { bootstrap(n, seed, distance) } else { None };
-        metrics.push(with("frechet", distance(&(0..n).collect::<Vec<_>>()), interval, Unit::Distance));
+        let value = distance(&(0..n).collect::<Vec<_>>());
+        let interval = if made.len <= DRAWN { bootstrap_around(value, n, seed, distance) } else { None };
+        let interval = interval.map(|[low, high]| [low.max(0.0), high]);
+        metrics.push(with("frechet", value, interval, Unit::Distance));
     }
     let kernel = Kernel::new(made, real);
     let all: Vec<usize> = (0..n).collect();
-    metrics.push(with("kid", kernel.distance(&all), bootstrap(n, seed, |chosen| kernel.distance(chosen)), Unit::Distance));
+    let value = kernel.distance(&all);
+    metrics.push(with("kid", value, bootstrap_around(value, n, seed, |chosen| kernel.distance(chosen)), Unit::Distance));
 
     let nearest: Vec<f64> =
         (0..n).map(|k| (0..real.count()).map(|j| apart(made.row(k), real.row(j))).fold(f64::INFINITY, f64::min)).collect();
@@ -173,6 +179,11 @@ mod tests {
         let kid = same.iter().find(|m| m.name == "kid").unwrap();
         let [low, high] = kid.interval_95.unwrap();
         assert!(kid.value.abs() < 0.3 && low < 0.15 && high > -0.15, "unbiased: {kid:?}");
+        // Of few pictures with many features, draws that repeat some are all further away.
+        let (few, all) = (normal(30, 64, 0.5, 1.0, 4), normal(300, 64, 0.0, 1.0, 5));
+        for metric in to_references(Features { values: &few, len: 64 }, Features { values: &all, len: 64 }, 0) {
+            assert!(metric.interval_95.is_none_or(|[low, high]| low <= metric.value && metric.value <= high), "{metric:?}");
+        }
         assert!(value(&other, "kid") > 5.0 && value(&other, "frechet") > 4.0 * value(&same, "frechet"));
         assert!((value(&same, "nearest_reference") - 1.0).abs() < 0.15, "{same:?}");
         assert!((value(&same, "diversity") - 1.0).abs() < 0.1 && value(&other, "diversity") < 0.3);

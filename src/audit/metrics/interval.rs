@@ -48,7 +48,18 @@ const DRAWS: u64 = 200;
 
 /// Where a statistic of `count` things lies with a probability of 95 %: percentiles over draws with replacement (Efron, Ann. Stat. 7, 1979).
 /// None where there is nothing to draw.
-pub fn bootstrap(count: usize, seed: u64, mut statistic: impl FnMut(&[usize]) -> f64) -> Option<[f64; 2]> {
+pub fn bootstrap(count: usize, seed: u64, statistic: impl FnMut(&[usize]) -> f64) -> Option<[f64; 2]> {
+    percentiles(count, seed, statistic).map(|[low, _, high]| [low, high])
+}
+
+/// The same of a statistic that is another for what stands there twice, as distances between distributions are: its draws lie to one side of
+/// its `value`, so the percentiles are moved until their median is that.
+pub fn bootstrap_around(value: f64, count: usize, seed: u64, statistic: impl FnMut(&[usize]) -> f64) -> Option<[f64; 2]> {
+    percentiles(count, seed, statistic).map(|[low, median, high]| [value + low - median, value + high - median])
+}
+
+/// The 2.5th, the 50th and the 97.5th.
+fn percentiles(count: usize, seed: u64, mut statistic: impl FnMut(&[usize]) -> f64) -> Option<[f64; 3]> {
     if count < 2 {
         return None;
     }
@@ -62,7 +73,7 @@ pub fn bootstrap(count: usize, seed: u64, mut statistic: impl FnMut(&[usize]) ->
         .collect();
     values.sort_by(f64::total_cmp);
     let at = |share: f64| values.get(((values.len() as f64 - 1.0) * share).round() as usize).copied();
-    Some([at(0.025)?, at(0.975)?])
+    Some([at(0.025)?, at(0.5)?, at(0.975)?])
 }
 
 #[cfg(test)]
