@@ -50,8 +50,7 @@ pub struct Smoothing {
 
 /// Images that are looked at alike.
 pub const GROUP: usize = 8;
-/// Most pixels that a view is shifted by, for every 32 of the image's shorter side; what may be drawn has thin lines, fills its frame, and
-/// is another sign in a mirror.
+/// Most pixels that a view is shifted by, for every 32 of the image's shorter side; what may be drawn has thin lines and fills its frame.
 const REACH: usize = 4;
 const REACH_OF_DRAWINGS: usize = 2;
 /// Adam's learning rate, in shares of a pixel's range.
@@ -249,6 +248,7 @@ impl View {
         let reach = if is_drawn { (side * REACH_OF_DRAWINGS).div_ceil(32) } else { side * REACH / 32 };
         let mut offset = || random.below(2 * reach + 1) as isize - reach as isize;
         let (down, right) = (offset(), offset());
+        // A sign is another in a mirror.
         let is_mirrored = !is_drawn && reach > 0 && random.uniform() < 0.5;
         // Less than the side beyond the edge.
         let reflected = |at: isize, side: isize| {
