@@ -11,8 +11,9 @@ MEMBERS and NONMEMBERS are files of DATA_DIR. Two Markdown tables a network. The
 evaluations of the network for each reconstruction, whichever judge recognises more; and the floors. The second: for every attacker what the judges
 say in the end, one number a judge, then the 95 % interval of the first; the ANN, then each arm; top-1, energy gain and CPU seconds below. The read-out
 is locked in the rows `locked`, which say in how many images a judge is sure of some class, or, where there are labels, what it recognises.
-Metrics named by --also follow in rows of their own. With --json, results are kept, and a later run skips what is there; with --pages, HTML reports are kept. With
---artifacts, what was compiled is kept too, and audited again without another compilation.
+What was made of no arm has no row. Metrics named by --also follow in rows of their own. With --json, results are kept, and a later run skips
+what is there; with --pages, HTML reports are kept. With --artifacts, what was compiled is kept too, and audited again without another
+compilation.
 """
 import argparse
 import concurrent.futures
@@ -138,6 +139,8 @@ def attackers(arms, rows, also):
             of = of or subjects.get("snn") or subjects.get("ann")
             ann = ann or subjects.get("ann")
             cells.append(number(subjects["snn"]["metrics"]) if "snn" in subjects else "–")
+        if all(cell == "–" for cell in cells):
+            continue
         main = of["metrics"][0]
         unit = f"{main['name']}{', %' if main['unit'] == 'share' else ''}"
         chance = "–" if main["chance"] is None else show(main, main["chance"])

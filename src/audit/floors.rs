@@ -2,7 +2,7 @@
 //! above them.
 
 use super::{
-    attack::{Loot, Stage, Subject},
+    attack::{Loot, Subject},
     attacks::steps,
     case::{Case, Effort, macs},
     conduct::{Conduct, NOMINAL_SPEED},
@@ -122,14 +122,10 @@ pub fn search(case: &Case<'_>, effort: Effort) -> Result<Loot> {
         let model = Matching { watched: &watched, weight: 0.0, units: None, device: &case.device };
         Search { shown, first: number * classes, ..Search::new(case, &model, natural(steps(effort))) }.run(case)
     });
-    let mut stages: Vec<Stage> = Vec::new();
+    let mut parts = parts.into_iter();
+    let mut stages = parts.next().transpose()?.unwrap_or_default();
     for part in parts {
-        let part = part?;
-        if stages.is_empty() {
-            stages = part;
-        } else {
-            stages.iter_mut().zip(part).for_each(|(stage, part)| stage.pictures.append(part.pictures));
-        }
+        stages.iter_mut().zip(part?).for_each(|(stage, part)| stage.pictures.append(part.pictures));
     }
     Ok(Loot { stages, ..Loot::default() })
 }

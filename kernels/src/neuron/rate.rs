@@ -161,6 +161,14 @@ fn step<const RESET: u8>(v: f32, n: f32, current: f32, threshold: f32, leak: f32
     (m, spike, m - threshold * spike)
 }
 
+/// The values of a block, and others behind them.
+#[inline(always)]
+fn padded(values: &[f32], other: f32) -> [f32; BLOCK] {
+    let mut block = [other; BLOCK];
+    block[..values.len()].copy_from_slice(values);
+    block
+}
+
 /// Where the spikes of a block of neurons of an image go: each block of an image has a place of its own, which one task writes.
 trait Sink: Copy + Sync {
     /// Those of one step; they stand at `at` of `[T, images, len]`.
@@ -221,8 +229,7 @@ impl<const RESET: u8, S: Sink> Loop for Forward<'_, RESET, S> {
         let Self { neurons, current, varies, images, image, len, steps, sink } = self;
         for first in (0..len).step_by(BLOCK) {
             let count = BLOCK.min(len - first);
-            let (mut v, mut n, mut spikes) = ([0.0f32; BLOCK], [0.0f32; BLOCK], [0.0f32; BLOCK]);
-            v[..count].copy_from_slice(&neurons.initial[first..][..count]);
+            let (mut v, mut n, mut spikes) = (padded(&neurons.initial[first..][..count], 0.0), [0.0f32; BLOCK], [0.0f32; BLOCK]);
             let (threshold, leak) = (&neurons.threshold[first..][..count], &neurons.leak[first..][..count]);
             for t in 0..steps {
                 let at = (t * images + image) * len + first;
@@ -239,14 +246,6 @@ impl<const RESET: u8, S: Sink> Loop for Forward<'_, RESET, S> {
             sink.end(image * len + first, &n[..count]);
         }
     }
-}
-
-/// The values of a block, and others behind them.
-#[inline(always)]
-fn padded(values: &[f32], other: f32) -> [f32; BLOCK] {
-    let mut block = [other; BLOCK];
-    block[..values.len()].copy_from_slice(values);
-    block
 }
 
 struct Backward<'a, D, const RESET: u8>(BackwardCall<'a, D>);
@@ -275,11 +274,10 @@ impl<D: Derivative, const RESET: u8> Loop for Backward<'_, D, RESET> {
         for image in 0..images {
             for first in (0..len).step_by(BLOCK) {
                 let count = BLOCK.min(len - first);
-                let (threshold, leak) = (&neurons.threshold[first..][..count], &neurons.leak[first..][..count]);
-                let mut inverse = [1.0f32; BLOCK];
-                inverse.iter_mut().zip(threshold).for_each(|(inverse, theta)| *inverse = 1.0 / theta);
-                let (mut v, mut n) = ([0.0f32; BLOCK], [0.0f32; BLOCK]);
-                v[..count].copy_from_slice(&neurons.initial[first..][..count]);
+                let threshold = padded(&neurons.threshold[first..][..count], 1.0);
+                let leak = padded(&neurons.leak[first..][..count], 0.0);
+                let inverse = threshold.map(|theta| 1.0 / theta);
+                let (mut v, mut n) = (padded(&neurons.initial[first..][..count], 0.0), [0.0f32; BLOCK]);
                 for (t, [before, now, sums]) in trace.iter_mut().enumerate() {
                     let at = if varies { (t * images + image) * len } else { image * len } + first;
                     let x = &current[at..][..count];
@@ -295,7 +293,6 @@ impl<D: Derivative, const RESET: u8> Loop for Backward<'_, D, RESET> {
                 // What the loss owes to the potential after the step, and to the parameters. The loop works on copies of one length, beyond
                 // `count` on nothing: only of these is it known that none lies upon another, and vectors run it.
                 let (mut dv, mut of_threshold, mut of_leak) = ([0.0f32; BLOCK], [0.0f32; BLOCK], [0.0f32; BLOCK]);
-                let (threshold, leak) = (padded(threshold, 1.0), padded(leak, 0.0));
                 for (t, &[before, now, sums]) in trace.iter().enumerate().rev() {
                     let at = (t * images + image) * len + first;
                     let of_spike = padded(&gradient[at..][..count], 0.0);
